@@ -1,0 +1,129 @@
+"""The errors people see: one hierarchy, one root, each with a message and a hint.
+
+    OmicsError                     anything this plugin refuses or fails at
+    ├── SettingsError              an `--omics-…` option is missing or out of range
+    ├── SelectionError             the jobs chosen for a task cannot be put together
+    ├── CompileError               a workflow cannot be turned into a definition
+    │   ├── UnsupportedRule        one rule uses a thing the service has no form for
+    │   └── LimitExceeded          a number is above a limit of the service
+    ├── StagingError               files cannot be brought to or from S3
+    ├── ServiceError               the service answered with an error
+    │   ├── AccessDenied           credentials missing, expired or without the right
+    │   ├── QuotaExceeded          an account quota is used up
+    │   ├── Throttled              too many requests, also after retries
+    │   ├── NotFound               the named thing does not exist
+    │   └── Conflict               the named thing exists or is in another state
+    ├── WorkflowRejected           the service could not validate the definition
+    ├── RunFailed                  a run ended without success
+    ├── JournalError               the record of runs on disk cannot be read or written
+    └── LocalServiceError          the local endpoint cannot be started or has stopped
+
+`str(error)` is what a person reads: the message and, on a line of its own, the hint.
+"""
+
+from __future__ import annotations
+
+
+class OmicsError(Exception):
+    """Root of all errors of this plugin."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class SettingsError(OmicsError):
+    """An `--omics-…` option is missing or out of range."""
+
+
+class SelectionError(OmicsError):
+    """The jobs chosen for a task cannot be put together."""
+
+
+class CompileError(OmicsError):
+    """A workflow cannot be turned into a definition."""
+
+
+class UnsupportedRule(CompileError):
+    """One rule uses a thing the service has no form for."""
+
+    def __init__(self, rule: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"rule {rule}: {reason}", hint=hint)
+        self.rule = rule
+        self.reason = reason
+
+
+class LimitExceeded(CompileError):
+    """A number is above a limit of the service."""
+
+    def __init__(
+        self, what: str, actual: int | float, limit: int | float, hint: str | None = None
+    ) -> None:
+        super().__init__(f"{what}: {actual:,} is above the limit of {limit:,}", hint=hint)
+        self.what = what
+        self.actual = actual
+        self.limit = limit
+
+
+class StagingError(OmicsError):
+    """Files cannot be brought to or from S3."""
+
+
+class ServiceError(OmicsError):
+    """The service answered with an error; keeps its code and request id for support."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.request_id = request_id
+
+
+class AccessDenied(ServiceError):
+    """Credentials are missing, expired or lack the right."""
+
+
+class QuotaExceeded(ServiceError):
+    """An account quota is used up."""
+
+
+class Throttled(ServiceError):
+    """Too many requests, also after retries."""
+
+
+class NotFound(ServiceError):
+    """The named thing does not exist."""
+
+
+class Conflict(ServiceError):
+    """The named thing exists already or is in another state."""
+
+
+class WorkflowRejected(OmicsError):
+    """The service could not validate the definition; the message is the service's own."""
+
+    def __init__(self, service_message: str, *, hint: str | None = None) -> None:
+        super().__init__(service_message, hint=hint)
+        self.service_message = service_message
+
+
+class RunFailed(OmicsError):
+    """A run ended without success."""
+
+
+class JournalError(OmicsError):
+    """The record of runs on disk cannot be read or written."""
+
+
+class LocalServiceError(OmicsError):
+    """The local endpoint cannot be started or has stopped."""

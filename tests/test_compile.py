@@ -1,0 +1,181 @@
+"""A wave becomes a definition: WDL that miniwdl accepts, the same bytes every time."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import WDL
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snakemake_executor_omics.compile import (
+    check_parameters,
+    compile_wave,
+    script_source,
+    task_name,
+)
+from snakemake_executor_omics.compile.names import parameter_name
+from snakemake_executor_omics.compile.quoting import heredoc_delimiter, wdl_command, wdl_string
+from snakemake_executor_omics.compile.render import render_task
+from snakemake_executor_omics.errors import CompileError
+from snakemake_executor_omics.model import (
+    FileRef,
+    JobKey,
+    Language,
+    OutputFile,
+    Resources,
+    Task,
+    Wave,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+
+TRIM = Task(
+    key=JobKey("trim", (("sample", "A"),), ("results/A.fq",)),
+    source="set -euo pipefail; cutadapt -o results/A.fq data/A.fq 2> logs/A.log",
+    inputs=(FileRef("data/A.fq"),),
+    outputs=(OutputFile("results/A.fq"),),
+    logs=("logs/A.log",),
+    benchmark="benchmarks/A.tsv",
+    container="quay.io/biocontainers/cutadapt:4.9",
+    resources=Resources(cpus=2, memory_mb=2000, timeout=600),
+)
+COUNT = Task(
+    key=JobKey("count", (), ("counts.txt", "done")),
+    source="set -euo pipefail; wc -l results/A.fq > counts.txt",
+    inputs=(FileRef("results/A.fq", TRIM.key),),
+    outputs=(OutputFile("counts.txt"), OutputFile("done", touch=True)),
+    container="debian:12",
+    resources=Resources(memory_mb='2.0*size(inputs, "MB")'),
+)
+WAVE = Wave((TRIM, COUNT))
+
+
+def test_the_definition_is_the_reviewed_one(request: pytest.FixtureRequest) -> None:
+    got, want = compile_wave(WAVE).files["main.wdl"], GOLDEN / "two_rules" / "main.wdl"
+    if request.config.getoption("--update-golden"):
+        want.write_text(got)
+    assert got == want.read_text()
+    document = WDL.load(str(want))
+    assert [task.name for task in document.tasks] == [task_name(TRIM.key), task_name(COUNT.key)]
+
+
+def test_the_definition_passes_the_strict_check(tmp_path: Path) -> None:
+    (tmp_path / "main.wdl").write_text(compile_wave(WAVE).files["main.wdl"])
+    check = [sys.executable, "-m", "WDL", "check", "--strict", str(tmp_path / "main.wdl")]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_zip_holds_the_same_bytes_every_time() -> None:
+    first, second = compile_wave(WAVE), compile_wave(Wave(tuple(WAVE.tasks)))
+    assert first.zip == second.zip
+    with zipfile.ZipFile(io.BytesIO(first.zip)) as archive:
+        assert archive.namelist() == ["README.md", "main.wdl", "parameter-template.json"]
+
+
+def test_changing_one_rule_leaves_every_other_task_as_it_was() -> None:
+    changed = dataclasses.replace(TRIM, source=TRIM.source + " # changed")
+    before, after = compile_wave(WAVE), compile_wave(Wave((changed, COUNT)))
+    assert render_task(COUNT) in before.files["main.wdl"]
+    assert render_task(COUNT) in after.files["main.wdl"]
+    assert render_task(TRIM) != render_task(changed)
+
+
+def test_the_template_describes_each_raw_input_by_its_path() -> None:
+    definition = compile_wave(WAVE)
+    assert definition.template == {
+        parameter_name("data/A.fq"): {"description": "data/A.fq", "optional": False}
+    }
+    assert definition.parameters == {parameter_name("data/A.fq"): "data/A.fq"}
+
+
+def test_a_wave_of_too_many_inputs_is_refused_with_the_limit() -> None:
+    task = dataclasses.replace(
+        TRIM, inputs=tuple(FileRef(f"data/{number}.fq") for number in range(1001))
+    )
+    with pytest.raises(CompileError, match=r"1,001 input files.*1,000 parameters"):
+        compile_wave(Wave((task,)))
+
+
+def test_parameters_beyond_the_limit_are_refused_before_the_run() -> None:
+    with pytest.raises(CompileError, match="50,000"):
+        check_parameters({f"input_{number}": "s3://bucket/" + "x" * 100 for number in range(500)})
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
+def test_any_text_survives_a_wdl_literal(text: str) -> None:
+    document = WDL.parse_document(
+        f"version 1.1\ntask t {{ command <<<>>> output {{ String s = {wdl_string(text)} }} }}"
+    )
+    value = (
+        document.tasks[0]
+        .outputs[0]
+        .expr.infer_type([], WDL.StdLib.Base("1.1"))
+        .eval(WDL.Env.Bindings(), WDL.StdLib.Base("1.1"))
+    )
+    assert value.value == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
+def test_any_command_arrives_in_the_task_byte_for_byte(text: str) -> None:
+    document = WDL.parse_document(
+        f"version 1.1\ntask t {{\n  command <<<\nfirst\n{wdl_command(text)}\nlast\n>>>\n}}"
+    )
+    document.typecheck()
+    value = document.tasks[0].command.eval(WDL.Env.Bindings(), WDL.StdLib.Base("1.1"))
+    assert value.value == f"\nfirst\n{text}\nlast\n"
+
+
+@given(
+    st.text(min_size=1, max_size=300),
+    st.lists(st.tuples(st.text(), st.text()), max_size=3),
+    st.lists(st.text(min_size=1), max_size=3),
+)
+def test_any_job_has_a_name_that_wdl_accepts(
+    rule: str, wildcards: list[tuple[str, str]], outputs: list[str]
+) -> None:
+    name = task_name(JobKey(rule, tuple(wildcards), tuple(outputs)))
+    assert len(name) <= 128
+    WDL.parse_document(f"version 1.1\ntask {name} {{ command <<<>>> }}")
+
+
+def test_a_here_document_cannot_be_ended_by_the_command() -> None:
+    assert heredoc_delimiter("a\nEND\nEND_2", "END") == "END_3"
+
+
+def test_a_script_sees_the_documented_snakemake_object(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/show.py").write_text(
+        "print(snakemake.input.bam, snakemake.input[0], snakemake.output, snakemake.params.k,\n"
+        "      snakemake.wildcards.sample, snakemake.threads, snakemake.config['a'],\n"
+        "      snakemake.rule, snakemake.log_fmt_shell())\n"
+    )
+    job = {
+        "input": [["x.bam"], {"bam": [0, None]}],
+        "output": [["y.txt", "z.txt"], {"both": [0, 2]}],
+        "params": [[31], {"k": [0, None]}],
+        "wildcards": [["A"], {"sample": [0, None]}],
+        "log": [["l.log"], {}],
+        "resources": [[], {}],
+        "threads": 2,
+        "config": {"a": 1},
+        "rule": "show",
+    }
+    source = script_source(json.dumps(job), "scripts/show.py")
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "x.bam x.bam y.txt z.txt 31 A 2 1 show  >> l.log 2>&1\n"
+
+
+def test_python_tasks_are_run_by_python() -> None:
+    task = dataclasses.replace(TRIM, language=Language.PYTHON)
+    assert "\npython .omics/job ||" in render_task(task)
