@@ -7,7 +7,7 @@
     │   ├── UnsupportedRule        one rule uses a thing the service has no form for
     │   └── LimitExceeded          a number is above a limit of the service
     ├── StagingError               files cannot be brought to or from S3
-    ├── ServiceError               the service answered with an error
+    ├── ServiceError               the service answered with an error, or not at all
     │   ├── AccessDenied           credentials missing, expired or without the right
     │   ├── QuotaExceeded          an account quota is used up
     │   ├── Throttled              too many requests, also after retries
@@ -74,7 +74,11 @@ class StagingError(OmicsError):
 
 
 class ServiceError(OmicsError):
-    """The service answered with an error; keeps its code and request id for support."""
+    """The service answered with an error, or not at all.
+
+    Keeps the code and request id for support. `transient` says that asking again later may help:
+    who polls goes on polling then.
+    """
 
     def __init__(
         self,
@@ -83,10 +87,12 @@ class ServiceError(OmicsError):
         hint: str | None = None,
         code: str | None = None,
         request_id: str | None = None,
+        transient: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
         self.request_id = request_id
+        self.transient = transient
 
 
 class AccessDenied(ServiceError):

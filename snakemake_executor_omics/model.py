@@ -40,12 +40,11 @@ class FileRef:
     """A file that a task reads.
 
     `producer` is the job of the same wave that makes it, or None for a raw input, which becomes a
-    workflow parameter. `declared` is False for a file that only the command names.
+    workflow parameter.
     """
 
     path: str
     producer: JobKey | None = None
-    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +75,16 @@ class Resources:
 class Task:
     """One Snakemake job, ready to be written as one WDL task.
 
-    `inputs` keep the order of the job's inputs; `source` is the text that `language` interprets,
+    `inputs` keep the order of the job's inputs; `sources` are files of the project that the job
+    uses without declaring them (its script). `command` is the text that `language` interprets,
     byte for byte what Snakemake would run.
     """
 
     key: JobKey
-    source: str
+    command: str
     language: Language = Language.BASH
     inputs: tuple[FileRef, ...] = ()
+    sources: tuple[str, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     logs: tuple[str, ...] = ()
     benchmark: str | None = None
@@ -107,7 +108,10 @@ class Wave:
     def raw_inputs(self) -> tuple[str, ...]:
         """Paths that no task of the wave makes, sorted."""
         return tuple(
-            sorted({ref.path for task in self.tasks for ref in task.inputs if ref.producer is None})
+            sorted(
+                {ref.path for task in self.tasks for ref in task.inputs if ref.producer is None}
+                | {path for task in self.tasks for path in task.sources}
+            )
         )
 
 

@@ -18,7 +18,6 @@ from .render import render_readme, render_workflow
 
 WORKFLOW = "snakemake"
 MAX_TEMPLATE_ENTRIES = 1_000  # quotas page; the API's map allows 1,000 to 2,000
-MAX_PARAMETER_BYTES = 50_000  # quotas page, "run parameters"
 _DESCRIPTION = 256  # characters, WorkflowParameter.description
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
@@ -76,18 +75,3 @@ def pack(files: Mapping[str, str]) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, text.encode("utf-8", "surrogateescape"))
     return buffer.getvalue()
-
-
-def check_parameters(values: Mapping[str, str]) -> None:
-    """Refuse run parameters that `StartRun` would refuse.
-
-    Raises:
-        CompileError: the JSON document is larger than 50,000 bytes.
-    """
-    size = len(json.dumps(values).encode())
-    if size > MAX_PARAMETER_BYTES:
-        raise CompileError(
-            f"the run's parameters are {size:,} bytes ({len(values):,} input files), and "
-            f"HealthOmics takes {MAX_PARAMETER_BYTES:,}",
-            hint="lower --omics-max-tasks-per-run, or shorten the S3 prefix in --omics-output-uri",
-        )

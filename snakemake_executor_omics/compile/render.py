@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import jinja2
 
-from ..model import JobKey, Language, Task, Wave
+from ..model import FileRef, JobKey, Language, Task, Wave
 from .names import parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
 
@@ -47,16 +47,19 @@ _INTERPRETER = {Language.BASH: "bash", Language.PYTHON: "python"}
 def render_task(task: Task) -> str:
     """The WDL task of one job."""
     title = " ".join(str(task.key).split())
-    inputs = [ref.path for ref in task.inputs]
+    files_in = {
+        "inputs": [ref.path for ref in task.inputs],
+        "sources": list(task.sources),
+    }
     made = [*task.files, *task.logs]
     script = _env.get_template("task.sh.j2").render(
         title=f"rule {title}",
-        inputs=inputs,
+        files_in=files_in,
         folders=sorted({str(PurePosixPath(path).parent) for path in made} - {"."}),
         thread_variables=THREAD_VARIABLES,
         threads=task.resources.cpus,
-        source=task.source,
-        delimiter=heredoc_delimiter("\n".join([task.source, *inputs]), "OMICS_JOB"),
+        command=task.command,
+        delimiter=heredoc_delimiter(task.command, "OMICS_JOB"),
         interpreter=_INTERPRETER[task.language],
         benchmark=task.benchmark,
         logs=task.logs,
@@ -65,7 +68,7 @@ def render_task(task: Task) -> str:
     )
     return _env.get_template("task.wdl.j2").render(
         name=task_name(task.key),
-        inputs=inputs,
+        **files_in,
         script=script.rstrip("\n"),
         files=task.files,
         logs=task.logs,
@@ -85,7 +88,7 @@ def render_workflow(wave: Wave, workflow: str) -> str:
         tasks=[
             {
                 "name": task_name(task.key),
-                "sources": [_source(ref.path, ref.producer, positions) for ref in task.inputs],
+                "arguments": _arguments(task, positions),
                 "logs": task.logs,
                 "text": render_task(task),
             }
@@ -94,12 +97,20 @@ def render_workflow(wave: Wave, workflow: str) -> str:
     )
 
 
-def _source(
-    path: str, producer: JobKey | None, positions: Mapping[JobKey, Mapping[str, int]]
-) -> str:
-    if producer is None:
-        return parameter_name(path)
-    return f"{task_name(producer)}.files[{positions[producer][path]}]"
+def _arguments(task: Task, positions: Mapping[JobKey, Mapping[str, int]]) -> list[str]:
+    inputs = [_expression(ref, positions) for ref in task.inputs]
+    sources = [parameter_name(path) for path in task.sources]
+    return [
+        f"{name} = [{', '.join(values)}]"
+        for name, values in (("inputs", inputs), ("sources", sources))
+        if values
+    ]
+
+
+def _expression(ref: FileRef, positions: Mapping[JobKey, Mapping[str, int]]) -> str:
+    if ref.producer is None:
+        return parameter_name(ref.path)
+    return f"{task_name(ref.producer)}.files[{positions[ref.producer][ref.path]}]"
 
 
 def render_readme(wave: Wave, workflow: str) -> str:

@@ -27,12 +27,12 @@ task trim_f44eef2626 {
   command <<<
 # rule trim (sample=A)
 set -euo pipefail
-while IFS= read -r source <&3 && IFS= read -r path <&4; do
+while IFS= read -r file <&3 && IFS= read -r path <&4; do
   mkdir -p -- "$(dirname -- "$path")"
-  ln -s -- "$source" "$path"
-done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_INPUTS'
+  ln -s -- "$file" "$path"
+done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
 data/A.fq
-OMICS_JOB_INPUTS
+OMICS_JOB_PATHS
 mkdir -p -- benchmarks logs results
 export OMP_NUM_THREADS=2
 export GOTO_NUM_THREADS=2
@@ -95,12 +95,12 @@ task count_2f2f7dd8c8 {
   command <<<
 # rule count
 set -euo pipefail
-while IFS= read -r source <&3 && IFS= read -r path <&4; do
+while IFS= read -r file <&3 && IFS= read -r path <&4; do
   mkdir -p -- "$(dirname -- "$path")"
-  ln -s -- "$source" "$path"
-done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_INPUTS'
+  ln -s -- "$file" "$path"
+done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
 results/A.fq
-OMICS_JOB_INPUTS
+OMICS_JOB_PATHS
 export OMP_NUM_THREADS=1
 export GOTO_NUM_THREADS=1
 export OPENBLAS_NUM_THREADS=1
@@ -134,6 +134,6 @@ exit "$missing"
   runtime {
     container: "debian:12"
     cpu: 1
-    memory: "~{ceil(2.0*size(inputs, "MB"))} MB"
+    memory: "~{ceil(2.0 * size(inputs, "MB"))} MB"
   }
 }

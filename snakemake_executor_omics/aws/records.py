@@ -1,0 +1,217 @@
+"""What the service says, as frozen values: AWS's dictionaries end here.
+
+Members that the service leaves out are None; times are aware datetimes as botocore parses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+# The tag that marks what this plugin made; on a run its value is the digest of the plan.
+OWNER_TAG = "snakemake-executor-omics"
+
+
+class WorkflowStatus(StrEnum):
+    """States of a workflow and of a workflow version."""
+
+    CREATING = "CREATING"
+    ACTIVE = "ACTIVE"
+    UPDATING = "UPDATING"
+    DELETED = "DELETED"
+    FAILED = "FAILED"
+    INACTIVE = "INACTIVE"
+
+
+class RunStatus(StrEnum):
+    """States of a run."""
+
+    PENDING = "PENDING"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    COMPLETED = "COMPLETED"
+    DELETED = "DELETED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL_RUN
+
+
+_FINAL_RUN = frozenset(
+    {RunStatus.COMPLETED, RunStatus.DELETED, RunStatus.CANCELLED, RunStatus.FAILED}
+)
+
+
+class TaskStatus(StrEnum):
+    """States of one attempt at a task."""
+
+    PENDING = "PENDING"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL_TASK
+
+
+_FINAL_TASK = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A workflow, as `GetWorkflow` and `ListWorkflows` report it."""
+
+    id: str
+    name: str | None
+    status: WorkflowStatus
+    arn: str | None = None
+    status_message: str | None = None
+    created: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            id=data["id"],
+            name=data.get("name"),
+            status=WorkflowStatus(data["status"]),
+            arn=data.get("arn"),
+            status_message=data.get("statusMessage"),
+            created=data.get("creationTime"),
+            tags=dict(data.get("tags") or {}),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowVersion:
+    """A version, as `GetWorkflowVersion` reports it; `status_message` also carries lint."""
+
+    workflow_id: str
+    name: str
+    status: WorkflowStatus
+    arn: str | None = None
+    status_message: str | None = None
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            workflow_id=data["workflowId"],
+            name=data["versionName"],
+            status=WorkflowStatus(data["status"]),
+            arn=data.get("arn"),
+            status_message=data.get("statusMessage"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run, as `StartRun`, `GetRun` and `ListRuns` report it, each a part of it.
+
+    `id` may be used again once a run is deleted; `uuid` stays its own. `output_uri` is where the
+    service really writes (`runOutputUri`): never compute it.
+    """
+
+    id: str
+    status: RunStatus
+    arn: str | None = None
+    uuid: str | None = None
+    name: str | None = None
+    output_uri: str | None = None
+    failure_reason: str | None = None
+    status_message: str | None = None
+    workflow_id: str | None = None
+    version_name: str | None = None
+    engine_log_stream: str | None = None
+    run_log_stream: str | None = None
+    created: datetime | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        logs = data.get("logLocation") or {}
+        return cls(
+            id=data["id"],
+            status=RunStatus(data["status"]),
+            arn=data.get("arn"),
+            uuid=data.get("uuid"),
+            name=data.get("name"),
+            output_uri=data.get("runOutputUri"),
+            failure_reason=data.get("failureReason"),
+            status_message=data.get("statusMessage"),
+            workflow_id=data.get("workflowId"),
+            version_name=data.get("workflowVersionName"),
+            engine_log_stream=logs.get("engineLogStream"),
+            run_log_stream=logs.get("runLogStream"),
+            created=data.get("creationTime"),
+            started=data.get("startTime"),
+            stopped=data.get("stopTime"),
+            tags=dict(data.get("tags") or {}),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTask:
+    """One attempt at a task, as `ListRunTasks` reports it."""
+
+    id: str
+    name: str
+    status: TaskStatus
+    cpus: int | None = None
+    memory_gib: int | None = None
+    gpus: int | None = None
+    created: datetime | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+    cache_hit: bool = False
+    cache_s3_uri: str | None = None
+    instance_type: str | None = None
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            id=data["taskId"],
+            name=data["name"],
+            status=TaskStatus(data["status"]),
+            cpus=data.get("cpus"),
+            memory_gib=data.get("memory"),
+            gpus=data.get("gpus"),
+            created=data.get("creationTime"),
+            started=data.get("startTime"),
+            stopped=data.get("stopTime"),
+            cache_hit=bool(data.get("cacheHit", False)),
+            cache_s3_uri=data.get("cacheS3Uri"),
+            instance_type=data.get("instanceType"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDetail:
+    """What only `GetRunTask` tells: why an attempt failed and where its log is."""
+
+    task: RunTask
+    failure_reason: str | None = None
+    status_message: str | None = None
+    log_stream: str | None = None
+    image: str | None = None
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            task=RunTask.from_api(data),
+            failure_reason=data.get("failureReason"),
+            status_message=data.get("statusMessage"),
+            log_stream=data.get("logStream"),
+            image=(data.get("imageDetails") or {}).get("image"),
+        )

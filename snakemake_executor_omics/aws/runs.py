@@ -1,0 +1,147 @@
+"""Start, follow, find and cancel runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from snakemake_executor_omics.aws.records import OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.aws.translate import translated
+from snakemake_executor_omics.errors import Conflict, LimitExceeded, NotFound
+
+# "Run parameters" of the service's quota page: the smaller of the two figures in print.
+MAX_PARAMETER_BYTES = 50_000
+_PAGE = {"PageSize": 100}
+_ACTIVE = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.STOPPING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Everything `StartRun` is told; None is not sent.
+
+    `plan` is the digest of the wave and becomes the value of the tag by which `find_runs` finds
+    the run again; `request_id` makes a start safe to repeat.
+    """
+
+    workflow_id: str
+    version_name: str | None
+    role_arn: str
+    output_uri: str
+    request_id: str
+    plan: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    run_group_id: str | None = None
+    cache_id: str | None = None
+    cache_behavior: str | None = None
+    priority: int | None = None
+    storage_type: str = "DYNAMIC"
+    storage_capacity: int | None = None
+    retention: str | None = None
+    log_level: str | None = None
+    networking_mode: str | None = None
+    configuration: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def to_api(self) -> dict[str, Any]:
+        members = {
+            "workflowId": self.workflow_id,
+            "workflowVersionName": self.version_name,
+            "workflowType": "PRIVATE",
+            "roleArn": self.role_arn,
+            "outputUri": self.output_uri,
+            "requestId": self.request_id,
+            "parameters": dict(self.parameters),
+            "name": self.name,
+            "runGroupId": self.run_group_id,
+            "cacheId": self.cache_id,
+            "cacheBehavior": self.cache_behavior if self.cache_id else None,
+            "priority": self.priority,
+            # Always sent: the service's documents disagree about the default.
+            "storageType": self.storage_type,
+            "storageCapacity": self.storage_capacity,
+            "retentionMode": self.retention,
+            "logLevel": self.log_level,
+            "networkingMode": self.networking_mode,
+            "configurationName": self.configuration,
+            "tags": {**self.tags, OWNER_TAG: self.plan},
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+def start_run(services: Services, request: RunRequest) -> Run:
+    """Start a run; the same `request_id` again gives the same run."""
+    members = request.to_api()
+    size = len(json.dumps(members["parameters"], separators=(",", ":")).encode())
+    if size > MAX_PARAMETER_BYTES:
+        raise LimitExceeded(
+            "bytes of run parameters",
+            size,
+            MAX_PARAMETER_BYTES,
+            hint="spread the jobs over more runs: --omics-parallel-runs or a smaller "
+            "--omics-max-tasks-per-run",
+        )
+    with translated("start the run"):
+        return Run.from_api(services.omics.start_run(**members))
+
+
+def get_run(services: Services, run_id: str) -> Run:
+    """The run as it stands now."""
+    with translated(f"read run {run_id}"):
+        return Run.from_api(services.omics.get_run(id=run_id))
+
+
+def list_tasks(services: Services, run_id: str) -> list[RunTask]:
+    """All attempts at all tasks of a run, in one request per 100."""
+    with translated(f"list the tasks of run {run_id}"):
+        pages = services.omics.get_paginator("list_run_tasks").paginate(
+            id=run_id, PaginationConfig=_PAGE
+        )
+        return [RunTask.from_api(item) for page in pages for item in page.get("items", ())]
+
+
+def get_task(services: Services, run_id: str, task_id: str) -> TaskDetail:
+    """One attempt with its failure reason and log stream."""
+    with translated(f"read task {task_id} of run {run_id}"):
+        return TaskDetail.from_api(services.omics.get_run_task(id=run_id, taskId=task_id))
+
+
+def cancel_run(services: Services, run_id: str) -> bool:
+    """Ask for the run's end; False if it has ended or gone already."""
+    try:
+        with translated(f"cancel run {run_id}"):
+            services.omics.cancel_run(id=run_id)
+    except (Conflict, NotFound):
+        return False
+    return True
+
+
+def find_runs(services: Services, plan: str, *, name: str | None = None) -> list[Run]:
+    """Runs in flight that were started for `plan`, newest first.
+
+    The service's list tells no tags, so each active run of that name is read: give the name.
+    """
+    found = []
+    for listed in _active_runs(services, name):
+        try:
+            run = get_run(services, listed.id)
+        except NotFound:
+            continue  # deleted since it was listed
+        if run.tags.get(OWNER_TAG) == plan and not run.status.is_final:
+            found.append(run)
+    # Ids grow with time; creation times are there only on some answers.
+    return sorted(found, key=lambda run: int(run.id), reverse=True)
+
+
+def _active_runs(services: Services, name: str | None) -> Iterator[Run]:
+    query = {} if name is None else {"name": name}
+    for status in _ACTIVE:
+        with translated(f"list the {status.lower()} runs"):
+            pages = services.omics.get_paginator("list_runs").paginate(
+                status=status.value, PaginationConfig=_PAGE, **query
+            )
+            items = [item for page in pages for item in page.get("items", ())]
+        yield from (Run.from_api(item) for item in items)

@@ -1,0 +1,101 @@
+"""Make the clients of the AWS services that the plugin uses."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from snakemake_executor_omics.aws.translate import translated
+
+# One pool for all parallel S3 requests; TransferManager uses ten threads unless told.
+S3_CONNECTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Clients of one account and region. botocore has no types: the clients are Any."""
+
+    omics: Any
+    s3: Any
+    logs: Any
+    sts: Any
+    region: str
+
+
+def connect(
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint_url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Services:
+    """Connect to AWS, or to the one address that speaks for all its services.
+
+    `environment` holds credentials as `AWS_…` variables, for a service with credentials of its
+    own: the local one must never be sent those of a real account.
+    """
+    credentials = environment or {}
+    with translated("read the AWS configuration"):
+        session = boto3.Session(
+            profile_name=profile,
+            region_name=region,
+            aws_access_key_id=credentials.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=credentials.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
+        )
+        omics = session.client(
+            "omics", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
+        )
+        s3 = session.client(
+            "s3",
+            endpoint_url=endpoint_url,
+            # Adaptive mode would slow all transfers down for one SlowDown.
+            config=_config(endpoint_url, "standard").merge(
+                Config(
+                    max_pool_connections=S3_CONNECTIONS,
+                    s3={"addressing_style": "path" if endpoint_url else "auto"},
+                )
+            ),
+        )
+        logs = session.client(
+            "logs", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
+        )
+        sts = session.client(
+            "sts", endpoint_url=endpoint_url, config=_config(endpoint_url, "standard")
+        )
+    return Services(omics=omics, s3=s3, logs=logs, sts=sts, region=str(omics.meta.region_name))
+
+
+def account(services: Services) -> str:
+    """The account that the credentials belong to: the cheapest proof that they work."""
+    with translated("find out whose credentials these are"):
+        return str(services.sts.get_caller_identity()["Account"])
+
+
+def _config(endpoint_url: str | None, retry_mode: str) -> Config:
+    return Config(
+        retries={"mode": retry_mode, "total_max_attempts": 8},
+        connect_timeout=10,
+        # Else requests would go to http://workflows-127.0.0.1.
+        inject_host_prefix=endpoint_url is None,
+        # A proxy set for the internet cannot reach this machine's loopback.
+        proxies={} if _is_loopback(endpoint_url) else None,
+        user_agent_extra="snakemake-executor-plugin-omics",
+    )
+
+
+def _is_loopback(endpoint_url: str | None) -> bool:
+    host = urlsplit(endpoint_url).hostname if endpoint_url else None
+    if host is None:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,145 @@
+"""Turn botocore's exceptions into ours, so that nobody above this room sees them.
+
+A message says what was being done, then what the service said; code and request id stay on the
+error for a support case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+    WaiterError,
+)
+
+from snakemake_executor_omics.errors import (
+    AccessDenied,
+    Conflict,
+    NotFound,
+    QuotaExceeded,
+    ServiceError,
+    SettingsError,
+    Throttled,
+)
+
+_BY_STATUS: Mapping[int, type[ServiceError]] = {
+    401: AccessDenied,
+    402: QuotaExceeded,
+    403: AccessDenied,
+    404: NotFound,
+    409: Conflict,
+    429: Throttled,
+}
+# Codes whose HTTP status says something else or, in other protocols, nothing.
+_BY_CODE: Mapping[str, type[ServiceError]] = {
+    "AccessDeniedException": AccessDenied,
+    "ExpiredToken": AccessDenied,
+    "ExpiredTokenException": AccessDenied,
+    "InvalidClientTokenId": AccessDenied,
+    "UnrecognizedClientException": AccessDenied,
+    "InvalidAccessKeyId": AccessDenied,
+    "SignatureDoesNotMatch": AccessDenied,
+    "ServiceQuotaExceededException": QuotaExceeded,
+    "ResourceNotFoundException": NotFound,
+    "NoSuchBucket": NotFound,
+    "NoSuchKey": NotFound,
+    "ConflictException": Conflict,
+    "ThrottlingException": Throttled,
+    "Throttling": Throttled,
+    "SlowDown": Throttled,
+    "TooManyRequestsException": Throttled,
+}
+_HINTS: Mapping[type[ServiceError], str] = {
+    AccessDenied: "check the credentials (aws sts get-caller-identity) and their IAM rights",
+    QuotaExceeded: "wait for other runs to end, remove what is not needed, or ask AWS for more "
+    "in the Service Quotas console",
+    Throttled: "the service asks for fewer requests; a larger --omics-poll-seconds helps",
+}
+_SIGN_IN = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Raise our errors for botocore's; `action` completes "cannot …"."""
+    try:
+        yield
+    except ClientError as error:
+        raise from_response(action, error.response) from error
+    except WaiterError as error:
+        raise _from_waiter(action, error) from error
+    except _SIGN_IN as error:
+        raise AccessDenied(
+            f"cannot {action}: {error}",
+            hint="sign in (aws configure, aws sso login) or name a profile with "
+            "--omics-aws-profile",
+        ) from error
+    except NoRegionError as error:
+        raise SettingsError(
+            "--omics-region: is needed, as neither the AWS profile nor AWS_REGION names one",
+            hint="write it as --omics-region us-east-1",
+        ) from error
+    except ProfileNotFound as error:
+        raise SettingsError(
+            f"--omics-aws-profile: {error}", hint="aws configure list-profiles shows what there is"
+        ) from error
+    except ParamValidationError as error:
+        raise ServiceError(f"cannot {action}: {error}", code="ParamValidation") from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise ServiceError(
+            f"cannot {action}: {error}",
+            hint="check the network, --omics-region and --omics-endpoint",
+            transient=True,
+        ) from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise ServiceError(f"cannot {action}: {error}") from error
+
+
+def from_response(action: str, response: Mapping[str, Any]) -> ServiceError:
+    """The error that a service's answer stands for."""
+    error = response.get("Error", {})
+    meta = response.get("ResponseMetadata", {})
+    code = str(error.get("Code", "Unknown"))
+    status = int(meta.get("HTTPStatusCode", 0))
+    # A HEAD request's answer has no body: botocore gives the HTTP status as the code.
+    if not status and code.isdigit():
+        status = int(code)
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, ServiceError)
+    request_id = meta.get("RequestId")
+    text = error.get("Message") or code
+    return kind(
+        f"cannot {action}: {text} ({code})" if text != code else f"cannot {action}: {code}",
+        hint=_HINTS.get(kind),
+        code=code,
+        request_id=request_id,
+        transient=kind is Throttled or status >= 500 or status == 408,
+    )
+
+
+def _from_waiter(action: str, error: WaiterError) -> ServiceError:
+    if "Error" in error.last_response:
+        return from_response(action, error.last_response)
+    # The service's state is fine but slow: waiting longer, in a next call, may help.
+    return ServiceError(f"cannot {action}: {error}", code="Timeout", transient=True)

@@ -1,0 +1,305 @@
+"""One HealthOmics workflow per project, one version of it per content.
+
+A version is named after the digest of what it holds, so an unchanged workflow finds the version
+it made before. The workflow's own definition, which the service wants at its creation, is that
+of the first version; runs always name a version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import WaiterError
+
+from snakemake_executor_omics.aws.records import (
+    OWNER_TAG,
+    Workflow,
+    WorkflowStatus,
+    WorkflowVersion,
+)
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.aws.transfer import write_bytes
+from snakemake_executor_omics.aws.translate import translated
+from snakemake_executor_omics.errors import (
+    Conflict,
+    LimitExceeded,
+    NotFound,
+    ServiceError,
+    WorkflowRejected,
+)
+
+# Limits of the service's quota page.
+MAX_INLINE_ZIP = 4_400_000
+MAX_ZIP = 100_000_000
+MAX_README = 500 * 1024
+MAX_TEMPLATE_ENTRIES = 1_000
+MAX_TEMPLATE_BYTES = 400_000
+# Limits of the API.
+MAX_DESCRIPTION = 256
+MAX_DEFINITION_URI = 256
+
+_PATIENCE_SECONDS = 1800
+_USABLE = (WorkflowStatus.ACTIVE, WorkflowStatus.CREATING, WorkflowStatus.UPDATING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionSpec:
+    """What a workflow version is made of.
+
+    `definitions_uri` is the S3 folder for zips too large for a request.
+    """
+
+    workflow_name: str
+    zip: bytes
+    template: Mapping[str, Mapping[str, object]]
+    definitions_uri: str
+    description: str = "A Snakemake workflow."
+    readme: str | None = None
+    main: str = "main.wdl"
+    storage_type: str = "DYNAMIC"
+    storage_capacity: int | None = None
+    accelerators: str | None = None
+    container_registry_map: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Over everything that a run of the version depends on; texts for people are not."""
+        rest = json.dumps(
+            [
+                self.template,
+                self.main,
+                self.storage_type,
+                self.storage_capacity,
+                self.accelerators,
+                self.container_registry_map,
+            ],
+            sort_keys=True,
+        )
+        return hashlib.sha256(hashlib.sha256(self.zip).digest() + rest.encode()).hexdigest()
+
+    @property
+    def version_name(self) -> str:
+        return self.digest[:16]
+
+
+def ensure_workflow_version(
+    services: Services, spec: VersionSpec, *, poll_seconds: float = 3.0
+) -> WorkflowVersion:
+    """The ACTIVE version for `spec`: found, waited for, or made."""
+    _check(spec)
+    workflow_id = _find_workflow(services, spec.workflow_name)
+    if workflow_id is None:
+        workflow_id = _create_workflow(services, spec, poll_seconds)
+    else:
+        _wait_for_workflow(services, workflow_id, poll_seconds)
+    version = _get_version(services, workflow_id, spec.version_name)
+    if version is None:
+        _create_version(services, workflow_id, spec)
+    elif version.status is WorkflowStatus.ACTIVE:
+        return version
+    return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds)
+
+
+def _check(spec: VersionSpec) -> None:
+    smaller_waves = (
+        "spread the jobs over more runs: --omics-parallel-runs or --omics-max-tasks-per-run"
+    )
+    template_bytes = len(json.dumps(spec.template).encode())
+    limits = (
+        ("bytes of the zipped definition", len(spec.zip), MAX_ZIP),
+        ("entries of the parameter template", len(spec.template), MAX_TEMPLATE_ENTRIES),
+        ("bytes of the parameter template", template_bytes, MAX_TEMPLATE_BYTES),
+    )
+    for what, actual, limit in limits:
+        if actual > limit:
+            raise LimitExceeded(what, actual, limit, hint=smaller_waves)
+
+
+def _find_workflow(services: Services, name: str) -> str | None:
+    with translated(f"look for workflow {name}"):
+        pages = services.omics.get_paginator("list_workflows").paginate(
+            type="PRIVATE", name=name, PaginationConfig={"PageSize": 100}
+        )
+        listed = [Workflow.from_api(item) for page in pages for item in page.get("items", ())]
+    candidates = [flow for flow in listed if flow.name == name and flow.status in _USABLE]
+    # Names are not unique: the oldest of ours is the same one for everybody.
+    for candidate in sorted(candidates, key=lambda flow: int(flow.id)):
+        try:
+            with translated(f"read workflow {candidate.id}"):
+                flow = Workflow.from_api(services.omics.get_workflow(id=candidate.id))
+        except NotFound:
+            continue  # deleted since it was listed
+        if OWNER_TAG in flow.tags:
+            return flow.id
+    return None
+
+
+def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float) -> str:
+    members = {"name": spec.workflow_name, **_definition(services, spec)}
+    members["tags"] = {**spec.tags, OWNER_TAG: "workflow"}
+    token = f"workflow-{_token(spec.workflow_name, spec.digest)}"
+    with translated(f"create workflow {spec.workflow_name}"):
+        created = services.omics.create_workflow(requestId=token, **members)
+        if not _still_there(services, created["id"]):
+            # The token belongs to a workflow that was deleted meanwhile: make a new one.
+            created = services.omics.create_workflow(requestId=str(uuid.uuid4()), **members)
+    workflow_id = str(created["id"])
+    _wait_for_workflow(services, workflow_id, poll_seconds)
+    return workflow_id
+
+
+def _still_there(services: Services, workflow_id: str) -> bool:
+    try:
+        with translated(f"read workflow {workflow_id}"):
+            flow = Workflow.from_api(services.omics.get_workflow(id=workflow_id))
+    except NotFound:
+        return False
+    return flow.status is not WorkflowStatus.DELETED
+
+
+def _get_version(services: Services, workflow_id: str, name: str) -> WorkflowVersion | None:
+    try:
+        with translated(f"read version {name} of workflow {workflow_id}"):
+            version = WorkflowVersion.from_api(
+                services.omics.get_workflow_version(workflowId=workflow_id, versionName=name)
+            )
+    except NotFound:
+        return None
+    return None if version.status is WorkflowStatus.DELETED else version
+
+
+def _create_version(services: Services, workflow_id: str, spec: VersionSpec) -> None:
+    members = _definition(services, spec)
+    members["tags"] = {**spec.tags, OWNER_TAG: "version"}
+
+    def create(token: str) -> None:
+        services.omics.create_workflow_version(
+            workflowId=workflow_id, versionName=spec.version_name, requestId=token, **members
+        )
+
+    action = f"create version {spec.version_name} of workflow {workflow_id}"
+    try:
+        with translated(action):
+            create(f"version-{_token(workflow_id, spec.version_name)}")
+        if _get_version(services, workflow_id, spec.version_name) is None:
+            # As with the workflow: the token belongs to a version that was deleted.
+            with translated(action):
+                create(str(uuid.uuid4()))
+    except Conflict:
+        # Another Snakemake has just made it: it is waited for like our own.
+        return
+
+
+def _definition(services: Services, spec: VersionSpec) -> dict[str, Any]:
+    """What CreateWorkflow and CreateWorkflowVersion have in common."""
+    members: dict[str, Any] = {
+        "engine": "WDL",
+        "main": spec.main,
+        "description": spec.description[:MAX_DESCRIPTION] or "A Snakemake workflow.",
+        "storageType": spec.storage_type,
+    }
+    if len(spec.zip) <= MAX_INLINE_ZIP:
+        members["definitionZip"] = spec.zip
+    else:
+        uri = f"{spec.definitions_uri.rstrip('/')}/{spec.version_name}.zip"
+        if len(uri) > MAX_DEFINITION_URI:
+            raise LimitExceeded(
+                "characters of the definition's S3 URI",
+                len(uri),
+                MAX_DEFINITION_URI,
+                hint="choose a shorter --omics-output-uri",
+            )
+        write_bytes(services, uri, spec.zip)
+        members["definitionUri"] = uri
+    if spec.template:
+        members["parameterTemplate"] = {key: dict(entry) for key, entry in spec.template.items()}
+    if spec.readme:
+        members["readmeMarkdown"] = _cut(spec.readme)
+    if spec.storage_capacity is not None:
+        members["storageCapacity"] = spec.storage_capacity
+    if spec.accelerators is not None:
+        members["accelerators"] = spec.accelerators
+    if spec.container_registry_map:
+        members["containerRegistryMap"] = dict(spec.container_registry_map)
+    return members
+
+
+def _cut(readme: str) -> str:
+    """The README is a courtesy: too long a one is cut, not refused."""
+    note = "\n\n(cut here: the service keeps 500 KiB)\n"
+    data = readme.encode()
+    if len(data) <= MAX_README:
+        return readme
+    return data[: MAX_README - len(note)].decode(errors="ignore") + note
+
+
+def _token(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float) -> None:
+    _wait(
+        services,
+        "workflow_active",
+        f"wait for workflow {workflow_id}",
+        poll_seconds,
+        {"id": workflow_id},
+        # Without this a rejected one would stay in the account for ever.
+        lambda: services.omics.delete_workflow(id=workflow_id),
+    )
+
+
+def _wait_for_version(
+    services: Services, workflow_id: str, name: str, poll_seconds: float
+) -> WorkflowVersion:
+    query = {"workflowId": workflow_id, "versionName": name}
+    _wait(
+        services,
+        "workflow_version_active",
+        f"wait for version {name} of workflow {workflow_id}",
+        poll_seconds,
+        query,
+        # Its name is its content's: it must be free for the next try.
+        lambda: services.omics.delete_workflow_version(**query),
+    )
+    version = _get_version(services, workflow_id, name)
+    if version is None:
+        raise NotFound(f"version {name} of workflow {workflow_id} was deleted", transient=True)
+    return version
+
+
+def _wait(
+    services: Services,
+    waiter: str,
+    action: str,
+    poll_seconds: float,
+    query: Mapping[str, str],
+    remove: Callable[[], Any],
+) -> None:
+    # The waiter's own patience is 30 s; a large definition takes longer to check.
+    attempts = max(10, math.ceil(_PATIENCE_SECONDS / max(poll_seconds, 0.1)))
+    config = {"Delay": poll_seconds, "MaxAttempts": attempts}
+    with translated(action):
+        try:
+            services.omics.get_waiter(waiter).wait(WaiterConfig=config, **query)
+        except WaiterError as error:
+            if error.last_response.get("status") != WorkflowStatus.FAILED:
+                raise
+            message = error.last_response.get("statusMessage") or "no reason given"
+            rejected = WorkflowRejected(
+                f"HealthOmics could not validate the workflow definition:\n{message}",
+                hint="the definition is under .snakemake/omics/; `miniwdl check` shows the same",
+            )
+            try:
+                with translated("remove the rejected definition"):
+                    remove()
+            except ServiceError as left_over:
+                rejected.add_note(str(left_over))
+            raise rejected from error

@@ -1,0 +1,247 @@
+"""The adapter between Snakemake's scheduler and HealthOmics: calls in, reports out.
+
+Snakemake hands in the jobs that are ready; the first one that is not in flight launches a wave,
+which is everything that can be decided now. Later jobs are attached to the run they are in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.real import RealExecutor
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from snakemake_interface_executor_plugins.settings import CommonSettings
+
+from .backend import Backend, open_backend
+from .compile import compile_wave, task_name
+from .errors import OmicsError, Throttled
+from .flight import Flight
+from .model import JobKey, JobState
+from .options import resolve
+from .selection import Selection, job_key, select
+from .states import summary
+from .submission import submit
+
+common_settings = CommonSettings(
+    non_local_exec=True,
+    implies_no_shared_fs=True,
+    job_deploy_sources=False,
+    pass_default_storage_provider_args=False,
+    pass_envvar_declarations_to_cmd=False,
+    auto_deploy_default_storage_provider=False,
+    init_seconds_before_status_checks=0,
+    can_transfer_local_files=True,
+)
+
+
+@contextmanager
+def _for_people() -> Iterator[None]:
+    """A user's mistake is told by Snakemake as one, without a traceback."""
+    try:
+        yield
+    except OmicsError as error:
+        raise WorkflowError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """Where a job that Snakemake handed in sits."""
+
+    flight: Flight
+    key: JobKey
+
+
+class Executor(RemoteExecutor):
+    """Snakemake's executor plugin `omics`."""
+
+    def __post_init__(self) -> None:
+        self._workdir = Path(self.workflow.workdir_init)
+        with _for_people():
+            self._options = resolve(
+                self.workflow.executor_settings, project=self._workdir.resolve().name
+            )
+        self._state = self._workdir / ".snakemake" / "omics"
+        self._backend: Backend | None = None
+        self._seats: dict[JobKey, Flight] = {}
+        self._polling: dict[str, Flight] = {}
+        self._told: dict[str, str] = {}
+        self.next_seconds_between_status_checks = self._options.poll_seconds
+
+    # --- jobs in -------------------------------------------------------------------------
+
+    def run_job(self, job: Any) -> None:
+        self.run_jobs([job])
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        with _for_people():
+            if any(job.is_group() or job_key(job) not in self._seats for job in jobs):
+                self._launch(jobs)
+        for job in jobs:
+            self.run_job_pre(job)
+            self._attach(job)
+
+    def _launch(self, ready: list[Any]) -> None:
+        if self.workflow.remote_execution_settings.immediate_submit:
+            raise OmicsError(
+                "--immediate-submit does not go with this executor: one run carries the workflow"
+            )
+        if self._backend is None:
+            self._backend = open_backend(self._options, self._state, self.logger.info)
+        selection = select(
+            self.dag,
+            [job for job in ready if job.is_group() or job_key(job) not in self._seats],
+            exclude=self._seats.__contains__,
+            workdir=self._workdir,
+            include=_included(self._workdir, self._options.include),
+        )
+        self._tell_selection(selection)
+        definition = compile_wave(selection.wave)
+        run = submit(
+            self._backend, self._options, definition, self._workdir, self._state, self.logger.info
+        )
+        flight = Flight(run, selection.wave, definition)
+        self._polling[run.id] = flight
+        self._seats.update(dict.fromkeys(selection.jobs, flight))
+
+    def _tell_selection(self, selection: Selection) -> None:
+        waiting = f", {len(selection.deferred)} wait" if selection.deferred else ""
+        self.logger.info(f"omics: {len(selection.jobs)} jobs go into one run{waiting}")
+        for key, reason in list(selection.deferred.items())[:10]:
+            self.logger.info(f"omics:   {key} waits: {reason}")
+
+    def _attach(self, job: Any) -> None:
+        key = job_key(job)
+        flight = self._seats[key]
+        name = task_name(key)
+        info = SubmittedJobInfo(
+            job=job, external_jobid=f"{flight.run.id}/{name}", aux={"seat": _Seat(flight, key)}
+        )
+        if flight.landed and flight.states[key].is_success:
+            # The results are here: report at once, so that the cascade down the graph costs no
+            # poll interval per level.
+            RealExecutor.report_job_submission(self, info)
+            self._report(info)
+        else:
+            self.report_job_submission(info)
+
+    # --- states out ----------------------------------------------------------------------
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
+        for flight in {id(f): f for f in (_seat(info).flight for info in active_jobs)}.values():
+            if not flight.landed:
+                await asyncio.to_thread(self._poll, flight)
+        stranded = []
+        for info in active_jobs:
+            flight, key = _seat(info).flight, _seat(info).key
+            if not flight.landed:
+                yield info
+            elif flight.states[key] is JobState.CANCELLED and flight.had_failures:
+                stranded.append(info)
+            else:
+                self._report(info)
+        for info in stranded:
+            if not self._may_hand_back(stranded, _seat(info).flight):
+                yield info
+            else:
+                self._hand_back(info)
+
+    def _poll(self, flight: Flight) -> None:
+        assert self._backend is not None
+        try:
+            with _for_people():
+                before = dict(flight.states)
+                flight.poll(self._backend.services, self._workdir)
+        except WorkflowError as error:
+            if isinstance(error.__cause__, Throttled):
+                self.logger.warning(f"omics: {error}; trying again")
+                return
+            raise
+        for key, state in flight.states.items():
+            if state is not before.get(key) and state is not JobState.WAITING:
+                self.logger.info(f"omics: {state:9} {key}")
+        line = f"omics: run {flight.run.id} {flight.run.status}: {summary(flight.states)}"
+        if self._told.get(flight.run.id) != line:
+            self._told[flight.run.id] = line
+            self.logger.info(line)
+        if flight.landed:
+            self._polling.pop(flight.run.id, None)
+            self._backend.journal.ended(flight.run.id)
+
+    def _report(self, info: SubmittedJobInfo) -> None:
+        flight, key = _seat(info).flight, _seat(info).key
+        if flight.states[key].is_success:
+            self.report_job_success(info)
+            return
+        self._seats.pop(key, None)
+        failure = flight.failures.pop(key, None)
+        run = flight.run
+        message = (
+            str(failure)
+            if failure is not None
+            else f"run {run.id} ended {run.status}: "
+            f"{run.failure_reason or ''} {run.status_message or ''}\n"
+        )
+        self.report_job_error(info, msg=message)
+
+    def _may_hand_back(self, stranded: list[SubmittedJobInfo], flight: Flight) -> bool:
+        """Whether the failed jobs of the run were reported, or never will be.
+
+        Jobs that the service stopped because another one failed are no failures. Snakemake gets
+        them back as ready; it runs them again with `--keep-going` or when the failed job is
+        retried, and leaves them where it stops.
+        """
+        waiting = {id(info.job) for info in stranded}
+        return not flight.failures or all(
+            id(job) in waiting for job in list(self.workflow.scheduler.running)
+        )
+
+    def _hand_back(self, info: SubmittedJobInfo) -> None:
+        scheduler = self.workflow.scheduler
+        self._seats.pop(_seat(info).key, None)
+        self.logger.info(f"omics: {_seat(info).key} was stopped with its run")
+        with scheduler._lock:
+            scheduler.running.remove(info.job)
+            scheduler._free_resources(info.job)
+            self.dag._ready_jobs.add(info.job)
+        scheduler._open_jobs.release()
+
+    # --- end -----------------------------------------------------------------------------
+
+    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
+        """Ask the service to stop the runs in flight."""
+        if self._backend is None:
+            return
+        for flight in list(self._polling.values()):
+            self.logger.info(f"omics: cancelling run {flight.run.id}")
+            try:
+                self._backend.cancel(flight.run.id)
+            except OmicsError as error:
+                self.logger.error(f"omics: cannot cancel run {flight.run.id}: {error}")
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._backend is not None:
+            self._backend.close()
+
+
+def _seat(info: SubmittedJobInfo) -> _Seat:
+    seat: _Seat = info.aux["seat"]
+    return seat
+
+
+def _included(workdir: Path, globs: tuple[str, ...]) -> list[str]:
+    return [
+        path.relative_to(workdir).as_posix()
+        for pattern in globs
+        for path in sorted(workdir.glob(pattern))
+        if path.is_file()
+    ]

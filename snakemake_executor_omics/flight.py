@@ -1,0 +1,87 @@
+"""One run in flight: what it carries, how far it is, and what it left when it ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import results
+from .aws.records import Run, RunStatus, RunTask
+from .aws.runs import get_run, list_tasks
+from .aws.session import Services
+from .aws.transfer import Download, download_many
+from .model import Definition, JobKey, JobState, Wave
+from .results import Failure
+from .states import job_states, newest_tasks
+
+
+@dataclass(slots=True)
+class Flight:
+    """A run and its jobs; `poll` moves it on until it has `landed` with its files in place."""
+
+    run: Run
+    wave: Wave
+    definition: Definition
+    states: Mapping[JobKey, JobState] = field(default_factory=dict)
+    failures: dict[JobKey, Failure] = field(default_factory=dict)
+    had_failures: bool = False
+    landed: bool = False
+
+    def poll(self, services: Services, workdir: Path) -> None:
+        """Read the run and its tasks once, and fetch everything when it has ended.
+
+        Tasks are listed after the run is read, so that the listing of an ended run is complete.
+        """
+        self.run = get_run(services, self.run.id)
+        tasks = newest_tasks(list_tasks(services, self.run.id))
+        states = job_states(self.definition.names, tasks, self.run.status)
+        if self.run.status.is_final:
+            self._land(services, workdir, tasks, states)
+        self.states = states
+
+    def _land(
+        self,
+        services: Services,
+        workdir: Path,
+        tasks: Mapping[str, RunTask],
+        states: dict[JobKey, JobState],
+    ) -> None:
+        by_key = {key: name for name, key in self.definition.names.items()}
+        downloads: list[Download] = []
+        if self.run.status is RunStatus.COMPLETED:
+            downloads = results.exported(services, self.run, self.wave.tasks)
+            states.update(
+                {key: JobState.DONE for key, state in states.items() if not state.is_success}
+            )
+        else:
+            for task in self.wave.tasks:
+                run_task = tasks.get(by_key[task.key])
+                if states[task.key].is_success and run_task is not None:
+                    kept = results.cached(services, task, run_task)
+                    if kept is None:
+                        # Done but nowhere to be had: it runs again, or is a cache hit then.
+                        states[task.key] = JobState.CANCELLED
+                    else:
+                        downloads += kept
+                elif states[task.key] is JobState.FAILED:
+                    self.failures[task.key] = results.failure(services, self.run, task, run_task)
+        download_many(services, [Download(item.uri, workdir / item.path) for item in downloads])
+        self._date(workdir)
+        for failed in self.failures.values():
+            for log, text in failed.logs.items():
+                path = workdir / log
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+        self.had_failures = bool(self.failures)
+        self.landed = True
+
+    def _date(self, workdir: Path) -> None:
+        """Give results the order of the graph: Snakemake reruns what is older than its inputs."""
+        for task in self.wave.tasks:
+            now = time.time_ns()
+            for path in task.files:
+                if (workdir / path).exists():
+                    os.utime(workdir / path, ns=(now, now))

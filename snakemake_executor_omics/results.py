@@ -1,0 +1,125 @@
+"""Where a finished run left each job's files, and why its failed jobs failed.
+
+A completed run exports workflow outputs and says where in `logs/outputs.json`. A run that ended
+otherwise exports nothing, but its completed tasks are in the run cache: their files are taken
+from there, so that a failure loses no finished work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .aws.logs import task_log
+from .aws.records import Run, RunTask
+from .aws.runs import get_task
+from .aws.session import Services
+from .aws.transfer import Download, list_prefix, read_json
+from .compile import WORKFLOW, task_name
+from .errors import StagingError
+from .model import Task
+
+_LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
+TAIL = 30  # lines of a failed task's log that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed: the service's reason and message, the job's last log lines, its logs."""
+
+    reason: str
+    message: str
+    lines: tuple[str, ...]
+    logs: Mapping[str, str]
+
+    def __str__(self) -> str:
+        head = ": ".join(part for part in (self.reason, self.message) if part)
+        tail = "\n".join(f"    {line}" for line in self.lines[-TAIL:])
+        return f"{head}\n{tail}\n" if tail else f"{head}\n"
+
+
+def exported(services: Services, run: Run, tasks: Sequence[Task]) -> list[Download]:
+    """The downloads of a completed run: every file of every task.
+
+    Raises:
+        StagingError: the run's summary lacks a task.
+    """
+    if run.output_uri is None:
+        raise StagingError(f"run {run.id} reports no output URI")
+    summary = read_json(services, f"{run.output_uri.rstrip('/')}/logs/outputs.json")
+    downloads = []
+    for task in tasks:
+        for output, paths in (("files", task.files), ("logs", task.logs)):
+            if not paths:
+                continue
+            name = f"{WORKFLOW}.{task_name(task.key)}_{output}"
+            uris = summary.get(name)
+            if uris is None or len(uris) != len(paths):
+                raise StagingError(
+                    f"the outputs.json of run {run.id} does not tell the files of job {task.key}",
+                    hint=f"look at {run.output_uri}",
+                )
+            downloads += [
+                Download(uri, Path(path))
+                for uri, path in zip(uris, paths, strict=True)
+                if uri is not None
+            ]
+    return downloads
+
+
+def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] | None:
+    """The downloads of a completed task from its cache entry, None where it has none."""
+    if run_task.cache_s3_uri is None:
+        return None
+    found: dict[tuple[str, int], str] = {}
+    for item in list_prefix(services, run_task.cache_s3_uri.rstrip("/") + "/"):
+        _, _, inner = item.uri.partition("/out/")
+        parts = inner.split("/")
+        if len(parts) == 3 and parts[1].isdigit():
+            found[parts[0], int(parts[1])] = item.uri
+    downloads = []
+    for index, path in enumerate(task.files):
+        if ("files", index) not in found:
+            return None
+        downloads.append(Download(found["files", index], Path(path)))
+    for index, path in enumerate(task.logs):
+        if ("logs", index) in found:
+            downloads.append(Download(found["logs", index], Path(path)))
+    return downloads
+
+
+def failure(services: Services, run: Run, task: Task, run_task: RunTask | None) -> Failure:
+    """Why a job failed, with its log files where the task could print them."""
+    if run_task is None:
+        return Failure(run.failure_reason or "", run.status_message or "", (), {})
+    detail = get_task(services, run.id, run_task.id)
+    lines = task_log(services, detail.log_stream) if detail.log_stream else []
+    logs, rest = split_logs(lines, task.logs)
+    return Failure(
+        detail.failure_reason or run.failure_reason or "",
+        detail.status_message or run.status_message or "",
+        tuple(rest),
+        logs,
+    )
+
+
+def split_logs(lines: Sequence[str], logs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Separate the log files that a failed task printed from the other lines of its stream."""
+    begins = {_LOG_BEGIN.format(log): log for log in logs}
+    found: dict[str, list[str]] = {}
+    rest: list[str] = []
+    current: str | None = None
+    for line in lines:
+        if current is None and line in begins:
+            current = begins[line]
+            found[current] = []
+        elif current is not None and line == _LOG_END.format(current):
+            current = None
+        else:
+            (rest if current is None else found[current]).append(line)
+    # The task ends what it prints of a log with a line break of its own.
+    texts = {
+        log: "\n".join(text[:-1] if text and not text[-1] else text) for log, text in found.items()
+    }
+    return {log: f"{text}\n" if text else "" for log, text in texts.items()}, rest

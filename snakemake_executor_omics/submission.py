@@ -1,0 +1,180 @@
+"""Bring a compiled wave to the service: inputs to S3, workflow version, run group, cache, run.
+
+The order keeps mistakes cheap: everything that can be refused is checked before `StartRun`, and
+the journal knows the run before the service does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from .aws.caches import ensure_run_cache
+from .aws.groups import ensure_run_group
+from .aws.records import Run
+from .aws.runs import RunRequest, find_runs, get_run, start_run
+from .aws.transfer import Upload, check_bucket, sha256_of, upload_many
+from .aws.workflows import VersionSpec, ensure_workflow_version
+from .backend import Backend
+from .errors import NotFound, SettingsError
+from .journal import Entry
+from .model import Definition
+from .options import Options
+
+_FOLDER_DIGITS = 16  # of the definition's SHA-256
+
+
+def submit(
+    backend: Backend,
+    options: Options,
+    definition: Definition,
+    workdir: Path,
+    state: Path,
+    say: Callable[[str], None],
+) -> Run:
+    """Start a run of `definition`, or attach to the one in flight for the same plan.
+
+    Raises:
+        OmicsError: anything that the user or the service can be asked to mend; no run is started
+            then, unless `StartRun` itself was not answered, in which case the next call finds it.
+    """
+    folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
+    write_definition(definition, folder)
+    uploads = stage(definition, workdir, options.output_uri)
+    parameters = {name: upload.uri for name, upload in sorted(uploads.items())}
+    (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
+    plan = plan_hash(definition, parameters, options)
+    services, entry = backend.services, backend.journal.open(plan, options.request_id)
+    run = _in_flight(backend, entry, options)
+    if run is None and entry.run_id is not None:
+        # Deleted on the service since, results and all: the plan starts anew.
+        backend.journal.ended(entry.run_id)
+        entry = backend.journal.open(plan, options.request_id)
+    if run is not None:
+        backend.journal.started(entry, run.id)
+        say(f"omics: attached to run {run.id}, which was started for the same plan before")
+        return run
+    check_bucket(services, options.output_uri, services.region)
+    sent = upload_many(services, list({item.uri: item for item in uploads.values()}.values()))
+    say(f"omics: {sent} of {len(uploads)} input files sent, the others were there")
+    tags = dict(options.tags)
+    version = ensure_workflow_version(
+        services,
+        VersionSpec(
+            workflow_name=options.workflow_name,
+            zip=definition.zip,
+            template=definition.template,
+            definitions_uri=f"{options.output_uri}/definitions",
+            description=f"Snakemake workflow {options.workflow_name}"[:256],
+            readme=definition.files["README.md"],
+            storage_type=options.storage_type.value,
+            storage_capacity=options.storage_capacity,
+            accelerators=_value(options.accelerators),
+            container_registry_map=_registry_map(options.container_registry_map),
+            tags=tags,
+        ),
+        poll_seconds=min(options.poll_seconds, 3.0),
+    )
+    run = start_run(
+        services,
+        RunRequest(
+            workflow_id=version.workflow_id,
+            version_name=version.name,
+            role_arn=options.role_arn,
+            output_uri=f"{options.output_uri}/runs",
+            request_id=entry.request_id,
+            plan=plan,
+            parameters=parameters,
+            name=options.run_name or options.workflow_name,
+            run_group_id=None
+            if options.run_group is None
+            else ensure_run_group(services, options.run_group, options.run_group_limits, tags),
+            cache_id=None
+            if options.run_cache is None
+            else ensure_run_cache(
+                services, options.run_cache, options.output_uri, options.cache_behavior, tags
+            ),
+            cache_behavior=options.cache_behavior.value,
+            priority=options.priority,
+            storage_type=options.storage_type.value,
+            storage_capacity=options.storage_capacity,
+            retention=_value(options.retention),
+            log_level=_value(options.log_level),
+            networking_mode=_value(options.networking_mode),
+            configuration=options.configuration,
+            tags=tags,
+        ),
+    )
+    backend.journal.started(entry, run.id)
+    say(
+        f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
+        f"version {version.name}; definition in {folder}"
+    )
+    return run
+
+
+def _in_flight(backend: Backend, entry: Entry, options: Options) -> Run | None:
+    """The run of the same plan that an earlier invocation left behind, by journal, then by tag."""
+    if entry.run_id is not None:
+        try:
+            return get_run(backend.services, entry.run_id)
+        except NotFound:
+            return None
+    found = find_runs(backend.services, entry.plan, name=options.run_name or options.workflow_name)
+    return found[0] if found else None
+
+
+def _value(member: StrEnum | None) -> str | None:
+    return None if member is None else member.value
+
+
+def _registry_map(path: Path | None) -> Mapping[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        parsed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"--omics-container-registry-map: cannot read {path}: {error}",
+            hint="give a JSON file with registryMappings and imageMappings",
+        ) from error
+    if not isinstance(parsed, dict):
+        raise SettingsError(f"--omics-container-registry-map: {path} holds no JSON object")
+    return parsed
+
+
+def write_definition(definition: Definition, folder: Path) -> list[Path]:
+    """Leave the definition where a user can open it; returns the files written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "definition.zip"
+    archive.write_bytes(definition.zip)
+    written = [archive]
+    for name, text in definition.files.items():
+        path = folder / name
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        written.append(path)
+    return written
+
+
+def stage(definition: Definition, workdir: Path, output_uri: str) -> dict[str, Upload]:
+    """Where each raw input goes: a place named from its content, so that it is sent once.
+
+    Raises:
+        StagingError: an input cannot be read.
+    """
+    uploads = {}
+    for name, path in definition.parameters.items():
+        digest = sha256_of(workdir / path)
+        uri = f"{output_uri}/inputs/{digest[:32]}/{Path(path).name}"
+        uploads[name] = Upload(workdir / path, uri, digest)
+    return uploads
+
+
+def plan_hash(definition: Definition, parameters: Mapping[str, str], options: Options) -> str:
+    """What makes two submissions the same: definition, inputs by content, and destination."""
+    plan = [definition.digest, dict(parameters), options.output_uri, options.region]
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()

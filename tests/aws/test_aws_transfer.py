@@ -1,0 +1,88 @@
+"""Files to and from S3, against moto."""
+
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_omics.aws import transfer
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.aws.transfer import Download, Upload
+from snakemake_executor_omics.errors import NotFound, StagingError
+
+BUCKET = "s3://results"
+
+
+@pytest.fixture(autouse=True)
+def bucket(services: Services) -> None:
+    services.s3.create_bucket(Bucket="results")
+
+
+def test_round_trip(services: Services, tmp_path: Path) -> None:
+    files = {"a.txt": b"a", "deep/er/ü b.txt": b"bb", "empty": b"", "big": b"x" * (17 << 20)}
+    for name, data in files.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(data)
+    sent: list[int] = []
+    uploads = [Upload(tmp_path / "in" / name, f"{BUCKET}/p/{name}") for name in files]
+    assert transfer.upload_many(services, uploads, sent.append) == len(files)
+    assert sum(sent) == sum(map(len, files.values()))
+    transfer.download_many(
+        services,
+        [Download(f"{BUCKET}/p/{name}", tmp_path / "out" / name) for name in files],
+    )
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in files} == files
+    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == len(files)
+
+
+def test_same_content_is_not_sent_again(services: Services, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    items = [Upload(path, f"{BUCKET}/x")]
+    assert transfer.upload_many(services, items) == 1
+    assert transfer.upload_many(services, items) == 0
+    path.write_bytes(b"two")
+    assert transfer.upload_many(services, items) == 1
+    assert transfer.read_bytes(services, f"{BUCKET}/x") == b"two"
+
+
+def test_missing_object_leaves_no_file(services: Services, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="fetch s3://results/none"):
+        transfer.download_many(services, [Download(f"{BUCKET}/none", tmp_path / "sub" / "none")])
+    assert list((tmp_path / "sub").iterdir()) == []
+
+
+def test_missing_file_is_a_staging_error(services: Services, tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match="cannot read"):
+        transfer.upload_many(services, [Upload(tmp_path / "none", f"{BUCKET}/none")])
+
+
+def test_small_objects(services: Services) -> None:
+    transfer.write_bytes(services, f"{BUCKET}/d/o.json", b'{"a": 1}')
+    assert transfer.read_json(services, f"{BUCKET}/d/o.json") == {"a": 1}
+    assert transfer.exists(services, f"{BUCKET}/d/o.json")
+    assert not transfer.exists(services, f"{BUCKET}/d/other")
+    assert [item.uri for item in transfer.list_prefix(services, f"{BUCKET}/d/")] == [
+        f"{BUCKET}/d/o.json"
+    ]
+    with pytest.raises(NotFound):
+        transfer.read_bytes(services, f"{BUCKET}/d/other")
+    transfer.write_bytes(services, f"{BUCKET}/bad", b"{")
+    with pytest.raises(StagingError, match="not JSON"):
+        transfer.read_json(services, f"{BUCKET}/bad")
+
+
+def test_bucket_must_exist_in_the_region(services: Services) -> None:
+    transfer.check_bucket(services, f"{BUCKET}/x", "us-east-1")
+    with pytest.raises(StagingError, match="no bucket nowhere"):
+        transfer.check_bucket(services, "s3://nowhere/x", "us-east-1")
+    services.s3.create_bucket(
+        Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    with pytest.raises(StagingError, match="eu-west-1"):
+        transfer.check_bucket(services, "s3://elsewhere", "us-east-1")
+
+
+@pytest.mark.parametrize("uri", ["bucket/key", "s3:/x", "s3://", "http://x/y"])
+def test_not_a_uri(uri: str) -> None:
+    with pytest.raises(StagingError, match="not an S3 URI"):
+        transfer.split_uri(uri)

@@ -1,0 +1,175 @@
+"""Workflows and versions: which calls are made, and what a rejection says."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+from snakemake_executor_omics.aws import transfer
+from snakemake_executor_omics.aws import workflows as module
+from snakemake_executor_omics.aws.records import OWNER_TAG, WorkflowStatus
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.aws.workflows import VersionSpec, ensure_workflow_version
+from snakemake_executor_omics.errors import AccessDenied, LimitExceeded, WorkflowRejected
+
+SPEC = VersionSpec(
+    workflow_name="rna",
+    zip=b"zip",
+    template={"a": {"description": "a.txt", "optional": False}},
+    definitions_uri="s3://results/definitions",
+    tags={"team": "x"},
+)
+NAME = SPEC.version_name
+LIST = {"type": "PRIVATE", "name": "rna", "maxResults": 100}
+
+
+def flow(id: str = "1", status: str = "ACTIVE", **more: Any) -> dict[str, Any]:
+    return {"id": id, "name": "rna", "status": status, **more}
+
+
+def version(status: str = "ACTIVE", **more: Any) -> dict[str, Any]:
+    return {"workflowId": "1", "versionName": NAME, "status": status, **more}
+
+
+def add(stub: Stubber, method: str, response: dict[str, Any], expected: Any = None) -> None:
+    stub.add_response(method, response, expected)
+
+
+def missing(stub: Stubber, method: str) -> None:
+    stub.add_client_error(method, "ResourceNotFoundException", "no", 404)
+
+
+def found(stub: Stubber) -> None:
+    """Our workflow is there and active."""
+    add(stub, "list_workflows", {"items": [flow()]}, LIST)
+    add(stub, "get_workflow", flow(tags={OWNER_TAG: "workflow"}), {"id": "1"})
+    add(stub, "get_workflow", flow(), {"id": "1"})
+
+
+def ensure(services: Services, spec: VersionSpec = SPEC) -> Any:
+    return ensure_workflow_version(services, spec, poll_seconds=0)
+
+
+def test_unchanged_version_is_reused(services: Services, omics: Stubber) -> None:
+    found(omics)
+    add(omics, "get_workflow_version", version())
+    assert ensure(services).name == NAME
+
+
+def test_version_being_made_is_waited_for(services: Services, omics: Stubber) -> None:
+    found(omics)
+    for status in ("CREATING", "CREATING", "ACTIVE", "ACTIVE"):
+        add(omics, "get_workflow_version", version(status))
+    assert ensure(services).status is WorkflowStatus.ACTIVE
+
+
+def test_first_use_makes_workflow_and_version(services: Services, omics: Stubber) -> None:
+    # One of that name that is not ours, and one that is gone.
+    add(omics, "list_workflows", {"items": [flow("7"), flow("8", "DELETED")]}, LIST)
+    add(omics, "get_workflow", flow("7", tags={}), {"id": "7"})
+    common = {
+        "engine": "WDL",
+        "main": "main.wdl",
+        "description": "A Snakemake workflow.",
+        "storageType": "DYNAMIC",
+        "definitionZip": b"zip",
+        "parameterTemplate": SPEC.template,
+        "requestId": ANY,
+    }
+    add(
+        omics,
+        "create_workflow",
+        {"id": "1", "status": "CREATING"},
+        {**common, "name": "rna", "tags": {"team": "x", OWNER_TAG: "workflow"}},
+    )
+    for _ in range(2):
+        add(omics, "get_workflow", flow())
+    missing(omics, "get_workflow_version")
+    add(
+        omics,
+        "create_workflow_version",
+        {"workflowId": "1", "versionName": NAME, "status": "CREATING"},
+        {
+            **common,
+            "workflowId": "1",
+            "versionName": NAME,
+            "tags": {"team": "x", OWNER_TAG: "version"},
+        },
+    )
+    for _ in range(3):
+        add(omics, "get_workflow_version", version())
+    assert ensure(services).workflow_id == "1"
+
+
+def test_version_made_by_someone_else_at_the_same_time(services: Services, omics: Stubber) -> None:
+    found(omics)
+    missing(omics, "get_workflow_version")
+    omics.add_client_error("create_workflow_version", "ConflictException", "exists", 409)
+    for _ in range(2):
+        add(omics, "get_workflow_version", version())
+    assert ensure(services).name == NAME
+
+
+def test_rejection_carries_the_message_and_frees_the_name(
+    services: Services, omics: Stubber
+) -> None:
+    found(omics)
+    add(omics, "get_workflow_version", version("CREATING"))
+    add(omics, "get_workflow_version", version("FAILED", statusMessage="(Ln 3, Col 1) no"))
+    add(omics, "delete_workflow_version", {}, {"workflowId": "1", "versionName": NAME})
+    with pytest.raises(WorkflowRejected, match=r"\(Ln 3, Col 1\) no"):
+        ensure(services)
+
+
+def test_other_errors_are_translated(services: Services, omics: Stubber) -> None:
+    omics.add_client_error("list_workflows", "AccessDeniedException", "not you", 403)
+    with pytest.raises(AccessDenied, match="cannot look for workflow rna: not you") as caught:
+        ensure(services)
+    assert caught.value.code == "AccessDeniedException"
+    assert not caught.value.transient
+
+
+def test_large_definition_goes_through_s3(
+    services: Services, omics: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.s3.create_bucket(Bucket="results")
+    monkeypatch.setattr(module, "MAX_INLINE_ZIP", 2)
+    found(omics)
+    missing(omics, "get_workflow_version")
+    uri = f"s3://results/definitions/{NAME}.zip"
+    add(
+        omics,
+        "create_workflow_version",
+        {"workflowId": "1", "versionName": NAME, "status": "CREATING"},
+        {
+            "definitionUri": uri,
+            "workflowId": "1",
+            "versionName": NAME,
+            "requestId": ANY,
+            "engine": "WDL",
+            "main": "main.wdl",
+            "description": ANY,
+            "storageType": "DYNAMIC",
+            "parameterTemplate": ANY,
+            "tags": ANY,
+        },
+    )
+    for _ in range(3):
+        add(omics, "get_workflow_version", version())
+    ensure(services)
+    assert transfer.read_bytes(services, uri) == b"zip"
+
+
+def test_limits_are_checked_before_any_call(services: Services, omics: Stubber) -> None:
+    template: dict[str, dict[str, object]] = {f"p{n}": {} for n in range(1001)}
+    with pytest.raises(LimitExceeded, match=r"1,001 is above the limit of 1,000"):
+        ensure(services, replace(SPEC, template=template))
+
+
+def test_version_name_depends_on_content_only() -> None:
+    assert replace(SPEC, readme="other", tags={}, workflow_name="x").version_name == NAME
+    assert replace(SPEC, zip=b"zap").version_name != NAME
+    assert replace(SPEC, storage_type="STATIC").version_name != NAME
+    registry = {"imageMappings": [{"sourceImage": "a", "destinationImage": "b"}]}
+    assert replace(SPEC, container_registry_map=registry).version_name != NAME

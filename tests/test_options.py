@@ -1,0 +1,132 @@
+"""The `--omics-…` options: what is refused, with which flag, and what the defaults are."""
+
+from argparse import Namespace
+from typing import Any
+
+import botocore.session
+import pytest
+
+from snakemake_executor_omics import options
+from snakemake_executor_omics.errors import SettingsError
+from snakemake_executor_omics.options import NamedOrId, Options, resolve
+
+ROLE = "arn:aws:iam::123456789012:role/omics"
+URI = "s3://my-bucket/project"
+
+
+def given(**values: Any) -> Options:
+    defaults = {"role_arn": ROLE, "output_uri": URI}
+    return resolve(Namespace(**{**defaults, **values}), project="rna-seq")
+
+
+def test_defaults() -> None:
+    assert given() == Options(
+        role_arn=ROLE,
+        output_uri=URI,
+        workflow_name="rna-seq",
+        run_cache=NamedOrId(name="rna-seq"),
+        storage_type=options.StorageType.DYNAMIC,
+        poll_seconds=10.0,
+    )
+
+
+def test_local_endpoint_needs_nothing_else() -> None:
+    local = resolve(Namespace(endpoint="local"), project="my project")
+    assert local.local
+    assert local.endpoint_url is None
+    assert local.role_arn == options.LOCAL_ROLE_ARN
+    assert local.output_uri == f"s3://{options.LOCAL_BUCKET}/my-project"
+    assert local.region == options.LOCAL_REGION
+    assert local.poll_seconds == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "flag"),
+    [
+        ({"role_arn": None}, "--omics-role-arn"),
+        ({"role_arn": "omics"}, "--omics-role-arn"),
+        ({"role_arn": ROLE + "x" * 128}, "--omics-role-arn"),
+        ({"output_uri": None}, "--omics-output-uri"),
+        ({"output_uri": "results"}, "--omics-output-uri"),
+        ({"output_uri": "s3://My_Bucket/x"}, "--omics-output-uri"),
+        ({"output_uri": "s3://my-bucket/a//b"}, "--omics-output-uri"),
+        ({"output_uri": "s3://my-bucket/" + "x" * 750}, "--omics-output-uri"),
+        ({"region": "Ohio"}, "--omics-region"),
+        ({"endpoint": "localhost:80"}, "--omics-endpoint"),
+        ({"endpoint": "http://host:port"}, "--omics-endpoint"),
+        ({"workflow_name": "x" * 129}, "--omics-workflow-name"),
+        ({"workflow_name": "a\nb"}, "--omics-workflow-name"),
+        ({"workflow_name": "  "}, "--omics-workflow-name"),
+        ({"run_group": "123", "run_group_max_cpus": 5}, "--omics-run-group"),
+        ({"run_group_max_runs": 0}, "--omics-run-group-max-runs"),
+        ({"run_group_max_duration": 100_001}, "--omics-run-group-max-duration"),
+        ({"cache_behavior": "sometimes"}, "--omics-cache-behavior"),
+        ({"priority": -1}, "--omics-priority"),
+        ({"storage_capacity": 1200}, "--omics-storage-capacity"),
+        ({"storage_type": "STATIC", "storage_capacity": 0}, "--omics-storage-capacity"),
+        ({"networking_mode": "VPC"}, "--omics-networking-mode"),
+        ({"configuration": "mine"}, "--omics-configuration"),
+        ({"networking_mode": "VPC", "configuration": "-x"}, "--omics-configuration"),
+        ({"tags": ["project"]}, "--omics-tags"),
+        ({"tags": ["=x"]}, "--omics-tags"),
+        ({"tags": ["a=1", "a=2"]}, "--omics-tags"),
+        ({"tags": ["aws:x=1"]}, "--omics-tags"),
+        ({"tags": [f"k{n}=v" for n in range(46)]}, "--omics-tags"),
+        ({"tags": ["k=" + "v" * 257]}, "--omics-tags"),
+        ({"request_id": "x" * 101}, "--omics-request-id"),
+        ({"max_tasks_per_run": 0}, "--omics-max-tasks-per-run"),
+        ({"parallel_runs": 0}, "--omics-parallel-runs"),
+        ({"include": ["../x"]}, "--omics-include"),
+        ({"include": ["/etc/*"]}, "--omics-include"),
+        ({"local_backend": "lxc"}, "--omics-local-backend"),
+        ({"poll_seconds": 0}, "--omics-poll-seconds"),
+        ({"poll_seconds": "nan"}, "--omics-poll-seconds"),
+    ],
+)
+def test_refused_with_flag_and_hint(values: dict[str, Any], flag: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        given(**values)
+    assert str(caught.value).startswith(f"{flag}: ")
+    assert caught.value.hint
+
+
+def test_ids_and_names() -> None:
+    assert given(run_group="1234567").run_group == NamedOrId(id="1234567")
+    assert given(run_group="team").run_group == NamedOrId(name="team")
+    assert given(run_group_max_cpus=64).run_group == NamedOrId(name="rna-seq")
+    assert given(run_cache="7654321").run_cache == NamedOrId(id="7654321")
+    assert given(run_cache="none").run_cache is None
+
+
+def test_values_are_normalised() -> None:
+    got = given(
+        output_uri=URI + "/",
+        storage_type="static",
+        storage_capacity=2400,
+        tags=["b=2=3", "a="],
+        endpoint="https://example.org/",
+    )
+    assert got.output_uri == URI
+    assert got.storage_capacity == 2400
+    assert got.tags == (("a", ""), ("b", "2=3"))
+    assert got.endpoint_url == "https://example.org"
+
+
+def test_limits_and_values_are_those_of_the_service_model() -> None:
+    model = botocore.session.get_session().get_service_model("omics")
+    start = model.operation_model("StartRun").input_shape.members
+    group = model.operation_model("CreateRunGroup").input_shape.members
+    assert start["roleArn"].metadata["max"] == options.MAX_ROLE_ARN
+    assert start["outputUri"].metadata["max"] == options.MAX_OUTPUT_URI
+    assert start["name"].metadata["max"] == options.MAX_NAME
+    assert start["requestId"].metadata["max"] > options.MAX_REQUEST_ID
+    for shape in (start["priority"], start["storageCapacity"], group["maxCpus"]):
+        assert shape.metadata["max"] == options.MAX_NUMBER
+    for name, kind in {
+        "storageType": options.StorageType,
+        "cacheBehavior": options.CacheBehavior,
+        "retentionMode": options.Retention,
+        "logLevel": options.LogLevel,
+        "networkingMode": options.NetworkingMode,
+    }.items():
+        assert set(start[name].metadata["enum"]) == {member.value for member in kind}

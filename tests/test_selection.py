@@ -1,0 +1,90 @@
+"""Snakemake's graph becomes one wave: seen through `snakemake-omics package`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SNAKEFILE = """
+container: "docker://python:3.11"
+rule all:
+    input: "all.txt"
+rule up:
+    input: "data/{s}.txt"
+    output: "up/{s}.txt"
+    log: "logs/{s}.log"
+    shell: "python scripts/up.py {input} > {output} 2> {log}"
+rule join:
+    input: expand("up/{s}.txt", s=["a", "b"])
+    output: "all.txt"
+    shell: "cat {input} > {output}"
+"""
+
+
+def _project(folder: Path, snakefile: str = SNAKEFILE) -> Path:
+    (folder / "data").mkdir(parents=True)
+    (folder / "scripts").mkdir()
+    for sample in "ab":
+        (folder / f"data/{sample}.txt").write_text(f"{sample}\n")
+    (folder / "scripts/up.py").write_text("import sys\nprint(open(sys.argv[1]).read().upper())\n")
+    (folder / "Snakefile").write_text(snakefile)
+    return folder
+
+
+def _package(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake_executor_omics.cli", "package", "Snakefile"]
+    return subprocess.run(
+        [*command, "--output", "out"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_snakemakes_default_resources_do_not_cut_the_graph(tmp_path: Path) -> None:
+    folder = _project(tmp_path)
+    done = _package(folder)
+    assert done.returncode == 0, done.stderr
+    wdl = (folder / "out/main.wdl").read_text()
+    assert wdl.count("\ntask ") == 3
+    assert 'size(inputs, "MiB")' in wdl
+
+
+def test_a_script_that_only_a_command_names_is_an_input(tmp_path: Path) -> None:
+    folder = _project(tmp_path)
+    _package(folder)
+    parameters = json.loads((folder / "out/parameters.json").read_text())
+    assert sorted(parameters.values()) == ["data/a.txt", "data/b.txt", "scripts/up.py"]
+
+
+def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
+    zips = []
+    for name in ("one", "two"):
+        folder = _project(tmp_path / name)
+        _package(folder)
+        zips.append((folder / "out/definition.zip").read_bytes())
+    assert zips[0] == zips[1]
+
+
+@pytest.mark.parametrize(
+    ("snakefile", "message"),
+    [
+        (SNAKEFILE.replace("container:", "#"), "rule up: has no container"),
+        (SNAKEFILE.replace('"up/{s}.txt"\n    log', 'pipe("up/{s}.txt")\n    log'), "rule up"),
+        (SNAKEFILE.replace("all.txt", "../all.txt"), "lies outside the project folder"),
+    ],
+    ids=["no container", "pipe", "outside"],
+)
+def test_what_cannot_run_is_refused_for_people(
+    tmp_path: Path, snakefile: str, message: str
+) -> None:
+    done = _package(_project(tmp_path, snakefile))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
