@@ -7,6 +7,7 @@ which is everything that can be decided now. Later jobs are attached to the run 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from .backend import Backend, open_backend
 from .compile import compile_wave, task_name
-from .errors import OmicsError, Throttled
+from .errors import OmicsError, ServiceError
 from .flight import Flight
-from .model import JobKey, JobState
+from .model import JobKey, JobState, Wave
 from .options import resolve
+from .partition import Partition, partition
 from .selection import Selection, job_key, select
 from .states import summary
 from .submission import submit
@@ -101,20 +103,33 @@ class Executor(RemoteExecutor):
             workdir=self._workdir,
             include=_included(self._workdir, self._options.include),
         )
-        self._tell_selection(selection)
-        definition = compile_wave(selection.wave)
+        parts = partition(
+            [task.key for task in selection.wave.tasks],
+            selection.wave.parents,
+            self._options.max_tasks_per_run,
+            self._options.parallel_runs,
+        )
+        self._tell_selection(selection, parts)
+        for keys in parts.runs:
+            self._start(selection.wave.only(keys))
+
+    def _start(self, wave: Wave) -> None:
+        assert self._backend is not None
+        definition = compile_wave(wave)
         run = submit(
             self._backend, self._options, definition, self._workdir, self._state, self.logger.info
         )
-        flight = Flight(run, selection.wave, definition)
+        flight = Flight(run, wave, definition)
         self._polling[run.id] = flight
-        self._seats.update(dict.fromkeys(selection.jobs, flight))
+        self._seats.update((task.key, flight) for task in wave.tasks)
 
-    def _tell_selection(self, selection: Selection) -> None:
-        waiting = f", {len(selection.deferred)} wait" if selection.deferred else ""
-        self.logger.info(f"omics: {len(selection.jobs)} jobs go into one run{waiting}")
-        for key, reason in list(selection.deferred.items())[:10]:
-            self.logger.info(f"omics:   {key} waits: {reason}")
+    def _tell_selection(self, selection: Selection, parts: Partition[JobKey]) -> None:
+        waiting = {**selection.deferred, **dict.fromkeys(parts.deferred, "it gathers across runs")}
+        going, runs = sum(map(len, parts.runs)), len(parts.runs)
+        into = "one run" if runs == 1 else f"{runs} runs"
+        self.logger.info(f"omics: {going} jobs go into {into}, {len(waiting)} wait")
+        for reason, count in Counter(waiting.values()).most_common(10):
+            self.logger.info(f"omics:   {count} wait: {reason}")
 
     def _attach(self, job: Any) -> None:
         key = job_key(job)
@@ -156,15 +171,17 @@ class Executor(RemoteExecutor):
 
     def _poll(self, flight: Flight) -> None:
         assert self._backend is not None
+        before = dict(flight.states)
         try:
-            with _for_people():
-                before = dict(flight.states)
-                flight.poll(self._backend.services, self._workdir)
-        except WorkflowError as error:
-            if isinstance(error.__cause__, Throttled):
-                self.logger.warning(f"omics: {error}; trying again")
-                return
-            raise
+            flight.poll(self._backend.services, self._workdir)
+        except ServiceError as error:
+            # Throttling and lost connections are no reason to fail a job; a denied right is.
+            if not error.transient:
+                raise WorkflowError(str(error)) from error
+            self.logger.warning(f"omics: {error}; trying again")
+            return
+        except OmicsError as error:
+            raise WorkflowError(str(error)) from error
         for key, state in flight.states.items():
             if state is not before.get(key) and state is not JobState.WAITING:
                 self.logger.info(f"omics: {state:9} {key}")

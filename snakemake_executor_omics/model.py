@@ -6,7 +6,7 @@ Nothing here knows Snakemake, AWS or WDL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -113,6 +113,21 @@ class Wave:
                 | {path for task in self.tasks for path in task.sources}
             )
         )
+
+    @property
+    def parents(self) -> dict[JobKey, tuple[JobKey, ...]]:
+        """The jobs of the wave that each job reads from."""
+        return {
+            task.key: tuple(
+                dict.fromkeys(ref.producer for ref in task.inputs if ref.producer is not None)
+            )
+            for task in self.tasks
+        }
+
+    def only(self, keys: Iterable[JobKey]) -> Wave:
+        """The part of the wave that `keys` name, which must be closed under dependencies."""
+        chosen = frozenset(keys)
+        return Wave(tuple(task for task in self.tasks if task.key in chosen))
 
 
 @dataclass(frozen=True, slots=True)

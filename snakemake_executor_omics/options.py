@@ -2,7 +2,7 @@
 
 `resolve` is pure: it reads attributes of whatever object carries the settings (Snakemake's
 `ExecutorSettings`, the command line's namespace) and touches neither disk nor network. The
-numbers are those of botocore's model of the service; the `LIMITS` test compares them.
+numbers are those of botocore's model of the service; a test compares them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ LOCAL_REGION = "us-east-1"
 MAX_NAME = 128
 MAX_NUMBER = 100_000
 MAX_ROLE_ARN = 128
-MAX_OUTPUT_URI = 750
+# StartRun takes 750 characters; 20 are left for the folders that are made below.
+MAX_OUTPUT_URI = 730
 MAX_TAG_KEY = 128
 MAX_TAG_VALUE = 256
 # The service takes 50 tags; five are left for the plugin's own.

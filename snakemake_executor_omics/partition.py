@@ -59,7 +59,7 @@ def partition(
         raise ValueError("the order is not topological")
 
     every = range(len(order))
-    # With one run at a time allowed to be full, `max_tasks` alone limits what is joined.
+    # One run may be filled to its limit; runs that shall be parallel get a fair share each.
     joined = min(max_tasks, -(-len(order) // parallel_runs))
     branches = _branches(every, graph, max_tasks, joined)
     wanted = max(parallel_runs, len(order) // max_tasks)

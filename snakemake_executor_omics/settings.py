@@ -4,7 +4,6 @@ Only declared here; `options.resolve` checks the values. Snakemake builds its co
 the fields at run time, which is why this module has real types: no postponed annotations, and
 `Optional[…]`, the only union that Snakemake's plugin interface reads.
 """
-# ruff: noqa: RUF009, UP006, UP035, UP045
 
 from dataclasses import dataclass, field
 from typing import Any, List, Optional
@@ -45,7 +44,7 @@ class ExecutorSettings(ExecutorSettingsBase):
     )
     output_uri: Optional[str] = _option(
         "S3 folder, in the region of the runs, below which inputs, results and the run cache are "
-        "kept, as s3://bucket/prefix (StartRun outputUri, at most 750 characters). Needed unless "
+        "kept, as s3://bucket/prefix (at most 730 characters). Needed unless "
         "the endpoint is 'local'.",
         env_var=True,
         metavar="S3_URI",
@@ -142,7 +141,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     )
     tags: List[str] = _list(
         "Tags for everything that is created, as KEY=VALUE, at most 45; keys of at most 128, "
-        "values of at most 256 characters. In a profile a list of them: Snakemake passes no mapping.",
+        "values of at most 256 characters. In a profile, write a list: Snakemake drops "
+        "a mapping.",
         metavar="KEY=VALUE",
     )
     networking_mode: Optional[str] = _option(

@@ -11,16 +11,16 @@ import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from .aws.caches import ensure_run_cache
 from .aws.groups import ensure_run_group
 from .aws.records import Run
+from .aws.registry_map import read_registry_map
 from .aws.runs import RunRequest, find_runs, get_run, start_run
 from .aws.transfer import Upload, check_bucket, sha256_of, upload_many
 from .aws.workflows import VersionSpec, ensure_workflow_version
 from .backend import Backend
-from .errors import NotFound, SettingsError
+from .errors import NotFound
 from .journal import Entry
 from .model import Definition
 from .options import Options
@@ -74,7 +74,9 @@ def submit(
             storage_type=options.storage_type.value,
             storage_capacity=options.storage_capacity,
             accelerators=_value(options.accelerators),
-            container_registry_map=_registry_map(options.container_registry_map),
+            container_registry_map=None
+            if options.container_registry_map is None
+            else read_registry_map(options.container_registry_map),
             tags=tags,
         ),
         poll_seconds=min(options.poll_seconds, 3.0),
@@ -130,21 +132,6 @@ def _in_flight(backend: Backend, entry: Entry, options: Options) -> Run | None:
 
 def _value(member: StrEnum | None) -> str | None:
     return None if member is None else member.value
-
-
-def _registry_map(path: Path | None) -> Mapping[str, Any] | None:
-    if path is None:
-        return None
-    try:
-        parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"--omics-container-registry-map: cannot read {path}: {error}",
-            hint="give a JSON file with registryMappings and imageMappings",
-        ) from error
-    if not isinstance(parsed, dict):
-        raise SettingsError(f"--omics-container-registry-map: {path} holds no JSON object")
-    return parsed
 
 
 def write_definition(definition: Definition, folder: Path) -> list[Path]:

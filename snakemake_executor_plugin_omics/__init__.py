@@ -1,4 +1,4 @@
-"""The module name by which Snakemake finds executor plugins; all code is in the package it names."""
+"""The name by which Snakemake finds the plugin; all code is in `snakemake_executor_omics`."""
 
 from snakemake_executor_omics.executor import Executor, common_settings
 from snakemake_executor_omics.settings import ExecutorSettings

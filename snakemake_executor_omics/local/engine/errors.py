@@ -1,0 +1,57 @@
+"""Why a run ends FAILED, in the service's own vocabulary of reasons."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """A run cannot go on; `reason` is one of the service's failure reasons."""
+
+    reason = "WORKFLOW_RUN_FAILED"
+
+
+class DefinitionError(EngineError):
+    """The WDL does not load."""
+
+    reason = "WORKFLOW_VER_VALIDATION_FAILED"
+
+
+class ParameterError(EngineError):
+    """A parameter does not fit the type of its workflow input."""
+
+
+class InvalidUri(EngineError):
+    """A File or Directory is given by something else than an S3 URI."""
+
+    reason = "INVALID_URI_INPUT"
+
+
+class InputNotFound(EngineError):
+    """An input object does not exist."""
+
+    reason = "INPUT_URI_NOT_FOUND"
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"input not found: {uri}")
+        self.uri = uri
+
+
+class ImportFailed(EngineError):
+    """An input object exists and cannot be read."""
+
+    reason = "IMPORT_FAILED"
+
+
+class InputModified(EngineError):
+    """An input object changed while it was being read."""
+
+    reason = "MODIFIED_INPUT_RESOURCE"
+
+
+class ExportFailed(EngineError):
+    """The outputs could not be written to the output URI."""
+
+    reason = "EXPORT_FAILED"
+
+
+class Cancelled(EngineError):
+    """The server asked to stop (or died)."""

@@ -1,0 +1,82 @@
+"""JSON lines to and from the server: what happens goes out, grants and cancel come in.
+
+Lines are written whole under one lock, as every task of the run reports from its own thread.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+LogLine = tuple[int, str]
+_BATCH = 1000  # log lines per event: keeps one chatty task from building one huge line
+
+
+def timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def epoch_ms() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+class EventStream:
+    """The engine's only way to speak; `on_lost` is called once when nobody listens any more."""
+
+    def __init__(self, out: TextIO, on_lost: Callable[[], None] | None = None) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+        self._lost = False
+        self.on_lost = on_lost
+
+    def emit(self, event: str, **fields: Any) -> None:
+        line = json.dumps({"event": event, **fields}, separators=(",", ":"))
+        with self._lock:
+            if self._lost:
+                return
+            try:
+                self._out.write(line + "\n")
+                self._out.flush()
+                return
+            except (BrokenPipeError, ValueError):
+                self._lost = True
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def log(self, stream: str, lines: Sequence[LogLine], key: int | None = None) -> None:
+        extra = {} if key is None else {"key": key}
+        for start in range(0, len(lines), _BATCH):
+            self.emit("log", stream=stream, **extra, lines=lines[start : start + _BATCH])
+
+    def say(self, stream: str, text: str) -> None:
+        self.log(stream, [(epoch_ms(), text)])
+
+
+class Inbox(threading.Thread):
+    """Reads the server's lines; end of input means that the server is gone."""
+
+    def __init__(
+        self,
+        source: TextIO,
+        *,
+        on_grant: Callable[[int, dict[str, Any]], None],
+        on_cancel: Callable[[], None],
+        on_eof: Callable[[], None],
+    ) -> None:
+        super().__init__(name="inbox", daemon=True)
+        self._source = source
+        self._on_grant, self._on_cancel, self._on_eof = on_grant, on_cancel, on_eof
+
+    def run(self) -> None:
+        for line in self._source:
+            if not line.strip():
+                continue
+            message: dict[str, Any] = json.loads(line)
+            if "grant" in message:
+                self._on_grant(int(message["grant"]), message)
+            elif message.get("cancel"):
+                self._on_cancel()
+        self._on_eof()

@@ -1,0 +1,50 @@
+"""The run's results on S3: outputs in miniwdl's out/ layout, their summary, the engine's log."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import WDL
+from WDL import Env, Value
+
+from .errors import ExportFailed
+from .transfer import S3_ERRORS, put_text, upload_all
+
+
+def export_outputs(
+    s3: Any, workflow: str, outputs: Env.Bindings[Value.Base], wdl_dir: Path, output_uri: str
+) -> dict[str, Any]:
+    """Upload every file of the outputs; returns what outputs.json holds."""
+    files: dict[str, str] = {}
+
+    def place(path: str) -> str:
+        uri = f"{output_uri}/{os.path.relpath(path, wdl_dir)}"
+        files[uri] = path
+        return uri
+
+    def visit(value: Value.File | Value.Directory) -> str:
+        if not isinstance(value, Value.Directory):
+            return place(value.value)
+        for base, _folders, names in os.walk(value.value):
+            for name in names:
+                place(os.path.join(base, name))
+        return f"{output_uri}/{os.path.relpath(value.value, wdl_dir)}"
+
+    moved = Value.rewrite_env_paths(outputs, visit)
+    summary: dict[str, Any] = WDL.values_to_json(moved, workflow)
+    try:
+        upload_all(s3, [(path, uri) for uri, path in files.items()])
+        put_text(s3, f"{output_uri}/logs/outputs.json", json.dumps(summary, indent=2))
+    except S3_ERRORS as error:
+        raise ExportFailed(f"could not export to {output_uri}: {error}") from error
+    return summary
+
+
+def export_log(s3: Any, log_file: Path, output_uri: str) -> None:
+    try:
+        upload_all(s3, [(str(log_file), f"{output_uri}/logs/engine.log")])
+    except S3_ERRORS as error:
+        raise ExportFailed(f"could not export to {output_uri}: {error}") from error

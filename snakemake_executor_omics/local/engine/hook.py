@@ -1,0 +1,83 @@
+"""miniwdl's task plugin: the beginning and the end of every task, reported to the server.
+
+miniwdl drives it as a coroutine: inputs, then the container about to run, then the outputs. What
+goes wrong anywhere in the task is thrown in here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from typing import Any
+
+from WDL import Tree
+from WDL.runtime.error import Terminated
+
+from .backend import OmicsTask, TaskTimedOut
+from .errors import EngineError
+from .resources import InvalidResource
+from .session import Session
+
+Coroutine = Generator[dict[str, Any], dict[str, Any], None]
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An exception and what it came from, outermost first."""
+    chain: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = at.__cause__
+    return chain
+
+
+def explain(error: BaseException) -> tuple[str, str]:
+    """Failure reason and message of a task that did not fail by its exit status."""
+    for cause in causes(error):
+        if isinstance(cause, EngineError):
+            return cause.reason, str(cause)
+        if isinstance(cause, TaskTimedOut):
+            return "TASK_TIMED_OUT", str(cause)
+        if isinstance(cause, InvalidResource):
+            return "INVALID_TASK_RESOURCE_VALUE", str(cause)
+    return "RUN_TASK_FAILED", str(error) or type(error).__name__
+
+
+def task_hook(session: Session) -> Callable[..., Coroutine]:
+    """The plugin for one run."""
+    board = session.board
+
+    def hook(
+        cfg: Any,
+        logger: logging.Logger,
+        run_id_stack: list[str],
+        run_dir: str,
+        task: Tree.Task,
+        **received: Any,
+    ) -> Coroutine:
+        attempt = board.new(task.name)
+        container: OmicsTask | None = None
+        try:
+            received = yield received
+            container = received["container"]
+            assert isinstance(container, OmicsTask)
+            container.begin(task, attempt)
+            received = yield received
+            attempt = container.attempt
+            container.finish(received["outputs"], run_dir)
+            board.move(attempt, "COMPLETED")
+            yield received
+        except Exception as error:
+            if container is not None:
+                attempt = container.attempt
+            if isinstance(error, Terminated):
+                if not attempt.is_final:
+                    board.cancel(attempt)
+            else:
+                if not attempt.is_final:
+                    board.fail(attempt, *explain(error))
+                board.blame(attempt)
+                session.gate.wake()
+            raise
+
+    return hook

@@ -1,0 +1,105 @@
+"""Logs as they happen: miniwdl's to the engine stream and engine.log, tasks' output live."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .events import EventStream, LogLine, epoch_ms
+
+_CHUNK = 256 * 1024
+_LINE = 200_000  # CloudWatch takes 256 KiB an event; a longer line is cut into pieces
+
+
+class EngineLogHandler(logging.Handler):
+    """miniwdl's records as `log` events of the engine stream."""
+
+    def __init__(self, events: EventStream) -> None:
+        super().__init__(logging.INFO)
+        self._events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        stamp = int(record.created * 1000)
+        self._events.log("engine", [(stamp, line) for line in text.splitlines() or [""]])
+
+
+def attach(events: EventStream, log_file: Path) -> logging.Logger:
+    """Send everything below the `wdl` logger to the engine stream and to `log_file`."""
+    logger = logging.getLogger("wdl")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03d %(name)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"
+    )
+    handlers: Sequence[logging.Handler] = (
+        EngineLogHandler(events),
+        logging.FileHandler(log_file, encoding="utf-8"),
+    )
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+    return logger
+
+
+class TaskLog:
+    """Follows a task's stdout and stderr files and reports whole lines."""
+
+    def __init__(self, events: EventStream, key: int, paths: Sequence[str]) -> None:
+        self._events = events
+        self._key = key
+        self._paths = list(paths)
+        self._files: dict[str, io.BufferedReader] = {}
+        self._rest: dict[str, bytes] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.poll(final=True)
+        for file in self._files.values():
+            file.close()
+
+    def poll(self, *, final: bool = False) -> None:
+        """Report what was printed since the last call."""
+        for path in self._paths:
+            file = self._open(path)
+            if file is None:
+                continue
+            while data := file.read(_CHUNK):
+                self._report(path, data, final=False)
+            if final:
+                self._report(path, b"", final=True)
+
+    def _open(self, path: str) -> io.BufferedReader | None:
+        if path not in self._files:
+            try:
+                self._files[path] = open(path, "rb")  # noqa: SIM115 - closed with the log
+            except FileNotFoundError:  # the container has not made it yet
+                return None
+        return self._files[path]
+
+    def _report(self, path: str, data: bytes, *, final: bool) -> None:
+        pieces = (self._rest.get(path, b"") + data).split(b"\n")
+        self._rest[path] = b""
+        if pieces[-1] and not final and len(pieces[-1]) < _LINE:
+            self._rest[path] = pieces[-1]
+            pieces[-1] = b""
+        if not pieces[-1]:
+            pieces.pop()
+        now = epoch_ms()
+        lines: list[LogLine] = []
+        for piece in pieces:
+            text = piece.decode("utf-8", "replace").rstrip("\r")
+            lines += [(now, text[i : i + _LINE]) for i in range(0, max(len(text), 1), _LINE)]
+        if lines:
+            self._events.log("task", lines, self._key)

@@ -1,0 +1,199 @@
+"""The back end without containers: a task's command is a plain process of this machine.
+
+It runs in a session of its own, so that everything it starts can be ended together; inputs are
+where they are, without write permission.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+from WDL import Error
+from WDL.runtime.error import Terminated
+
+from .backend import OmicsTask, TaskTimedOut
+from .logs import TaskLog
+from .transfer import protect
+from .usage import Usage
+
+_TICK = 0.25  # seconds between looks at a running task's output
+_GRACE = 5.0  # seconds from TERM to KILL
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+class ProcessTask(OmicsTask):
+    """Runs the command with bash on this machine."""
+
+    @classmethod
+    def global_init(cls, cfg: Any, logger: logging.Logger) -> None:
+        logger.info("tasks run as plain processes; container images are not used")
+
+    @classmethod
+    def detect_resource_limits(cls, cfg: Any, logger: logging.Logger) -> dict[str, int]:
+        return {"cpu": os.cpu_count() or 1, "mem_bytes": psutil.virtual_memory().total}
+
+    def __init__(self, cfg: Any, run_id: str, host_dir: str) -> None:
+        super().__init__(cfg, run_id, host_dir)
+        self.container_dir = host_dir
+
+    def add_paths(self, host_paths: Iterable[str]) -> None:
+        for path in host_paths:
+            if not os.path.exists(path.rstrip("/")):
+                raise Error.InputError(f"input path not found: {path}")
+            self.input_path_map[path] = path
+            self.input_path_map_rev[path] = path
+
+    def copy_input_files(self, logger: logging.Logger) -> None:
+        """Inputs stay where they are."""
+
+    def host_path(self, container_path: str, inputs_only: bool = False) -> str | None:
+        # After a retry the work folder is work2 while miniwdl takes absolute paths to be below
+        # work: a command that printed its absolute output path means the former.
+        work = self.work_dir() + os.sep
+        if container_path.startswith(work) and not inputs_only:
+            container_path = container_path[len(work) :] or "./"
+        return super().host_path(container_path, inputs_only)
+
+    def execute(
+        self, logger: logging.Logger, terminating: Callable[[], bool], command: str, log: TaskLog
+    ) -> int:
+        for path in self.input_path_map:
+            if not path.startswith(self.host_dir + os.sep) and not path.endswith("/"):
+                protect(path)
+        script = os.path.join(self.host_dir, "command")
+        with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(command)
+        timeout = self.attempt.resources.timeout
+        with (
+            open(self.streams()[0], "ab") as out,
+            open(self.streams()[1], "ab") as err,
+            contextlib.closing(
+                _Group(
+                    [*shlex.split(self.cfg.get("task_runtime", "command_shell")), "../command"],
+                    self.work_dir(),
+                    self._environment(),
+                    out,
+                    err,
+                )
+            ) as group,
+        ):
+            self.session.groups.add(group.pid)
+            try:
+                self.running(pgid=group.pid)
+                deadline = None if timeout is None else time.monotonic() + timeout
+                usage = Usage(group.pid)
+                for _ in group.ticks():
+                    log.poll()
+                    usage.sample()
+                    if terminating() or self.session.stopping():
+                        group.end()
+                        raise Terminated(quiet=True)
+                    if deadline is not None and time.monotonic() > deadline:
+                        group.end()
+                        raise TaskTimedOut(f"task ran longer than its limit of {timeout} s")
+                exit_code = group.reap()
+                self.attempt.metrics = usage.metrics(group.account)
+            finally:
+                self.session.groups.discard(group.pid)
+        return exit_code
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        declared: dict[str, str] = self.runtime_values.get("env", {})
+        return {"TMPDIR": "/tmp"} | inherited | declared | self.environment()
+
+
+class _Group:
+    """A command and everything it starts."""
+
+    def __init__(
+        self, argv: list[str], folder: str, environment: dict[str, str], out: Any, err: Any
+    ) -> None:
+        self._process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self.account: Any = None
+        self._exited = _exit_watch(self.pid)
+
+    def ticks(self) -> Iterator[None]:
+        """Yields every so often until the command has ended."""
+        while not self._exited(_TICK):
+            yield
+
+    def end(self) -> None:
+        """TERM to everything, KILL to what is left a little later."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline and not self._exited(0.1):
+            pass
+        self.reap()
+
+    def reap(self) -> int:
+        """Collect the ended (or killed) command; what it left behind goes with it.
+
+        The kill comes first: until the leader is collected nobody else can get its number.
+        """
+        if self._process.returncode is None:
+            self._signal(signal.SIGKILL)
+            _, status, self.account = os.wait4(self.pid, 0)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+        code = self._process.returncode
+        return code if code >= 0 else 128 - code
+
+    def close(self) -> None:
+        self.reap()
+        self._exited(None)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody left
+            os.killpg(self.pid, number)
+
+
+def _exit_watch(pid: int) -> Callable[[float | None], bool]:
+    """A function that waits some seconds for `pid` to end, without collecting it.
+
+    Called with None it gives up what it holds.
+    """
+    if hasattr(os, "pidfd_open"):
+        descriptor = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+
+        def by_descriptor(seconds: float | None) -> bool:
+            if seconds is None:
+                os.close(descriptor)
+                return True
+            return bool(poll.poll(seconds * 1000))
+
+        return by_descriptor
+
+    def by_looking(seconds: float | None) -> bool:
+        end = time.monotonic() + (seconds or 0)
+        while True:
+            try:
+                if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                    return True
+            except psutil.NoSuchProcess:
+                return True
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.02)
+
+    return by_looking

@@ -1,0 +1,53 @@
+"""What the server asks for: RUN_DIR/request.json as frozen dataclasses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+ContainerBackend = Literal["process", "docker", "podman", "apptainer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRequest:
+    """The run cache of this run."""
+
+    id: str
+    uuid: str
+    s3_uri: str
+    behavior: Literal["CACHE_ON_FAILURE", "CACHE_ALWAYS"]
+
+    @property
+    def root(self) -> str:
+        return f"{self.s3_uri.rstrip('/')}/{self.uuid}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One run, as the server wrote it down."""
+
+    run_dir: Path
+    run_id: str
+    run_uuid: str
+    run_arn: str
+    account: str
+    region: str
+    endpoint_url: str
+    definition_dir: Path
+    main: str
+    parameters: Mapping[str, Any]
+    output_uri: str
+    cache: CacheRequest | None = None
+    container_backend: ContainerBackend = "process"
+    image_map: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, run_dir: Path) -> Self:
+        data = json.loads((run_dir / "request.json").read_text())
+        cache = data.pop("cache", None)
+        data["definition_dir"] = Path(data["definition_dir"])
+        data["output_uri"] = data["output_uri"].rstrip("/")
+        return cls(run_dir=run_dir, cache=CacheRequest(**cache) if cache else None, **data)

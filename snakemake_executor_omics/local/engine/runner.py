@@ -1,0 +1,324 @@
+"""One run from its definition to its end event."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import WDL
+from WDL import Env, Tree, Value
+from WDL._util import TerminationSignalFlag
+from WDL.runtime import config
+from WDL.runtime.cache import CallCache
+from WDL.runtime.error import RunFailed, Terminated
+
+from . import patches
+from .cache import RunCache
+from .containers import BACKENDS, options
+from .errors import (
+    Cancelled,
+    DefinitionError,
+    EngineError,
+    ExportFailed,
+    InvalidUri,
+    ParameterError,
+)
+from .events import EventStream, Inbox, timestamp
+from .export import export_log, export_outputs
+from .gate import Gate
+from .hook import causes, task_hook
+from .logs import attach
+from .processes import ProcessTask
+from .request import RunRequest
+from .session import Session
+from .tasks import TaskBoard
+from .transfer import Inputs, connect
+
+# Tasks that wait for a grant each hold one of miniwdl's threads; beyond this many they queue.
+_TASK_THREADS = 200
+_LAST_RESORT = 15.0  # seconds for an orderly end after the server died
+
+
+class Control:
+    """The ways in which a run is stopped from outside."""
+
+    def __init__(self, wake: Callable[[], None], groups: set[int]) -> None:
+        self._wake, self._groups = wake, groups
+        self._main = threading.main_thread().ident or 0
+        self._lost_once = threading.Lock()
+        self.cancelled = threading.Event()
+        self.orphaned = threading.Event()
+
+    def cancel(self) -> None:
+        if not self.cancelled.is_set():
+            self.cancelled.set()
+            # miniwdl's own flag is set by signals only, and those reach Python on the main thread
+            signal.pthread_kill(self._main, signal.SIGTERM)
+            self._wake()
+
+    def lost(self) -> None:
+        """The server is gone: end the tasks, and in any case this process."""
+        if not self._lost_once.acquire(blocking=False):
+            return
+        self.orphaned.set()
+        timer = threading.Timer(_LAST_RESORT, self._give_up)
+        timer.daemon = True
+        timer.start()
+        self.cancel()
+
+    def _give_up(self) -> None:
+        for group in list(self._groups):
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        os._exit(3)
+
+
+@dataclass(slots=True)
+class Result:
+    status: str
+    failure_reason: str | None = None
+    status_message: str | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
+    """Carry a run out, talking to the server; False when the server was lost on the way."""
+    events = EventStream(out)
+    gate = Gate(events)
+    groups: set[int] = set()
+    control = Control(gate.wake, groups)
+    events.on_lost = control.lost
+    log_file = request.run_dir / "engine.log"
+    logger = attach(events, log_file)
+    with TerminationSignalFlag(logger) as flag:
+
+        def stopping() -> bool:
+            return flag() or control.cancelled.is_set()
+
+        Inbox(source, on_grant=gate.grant, on_cancel=control.cancel, on_eof=control.lost).start()
+        s3 = connect(request.endpoint_url, request.region)
+        session = Session(
+            request=request,
+            events=events,
+            gate=gate,
+            board=TaskBoard(events),
+            inputs=Inputs(s3, request.run_dir / "inputs", stopping),
+            s3=s3,
+            cache=None
+            if request.cache is None
+            else RunCache(
+                request.cache, s3, events, request.run_id, request.account, request.region
+            ),
+            stopping=stopping,
+            groups=groups,
+        )
+        result = _outcome(session, logger, control)
+        if control.orphaned.is_set():
+            return False
+        _write_cache(session, result)
+        events.say("run", f"run {result.status}")
+        result = _export_log(session, logger, log_file, result)
+        final = {
+            "failure_reason": result.failure_reason,
+            "status_message": result.status_message,
+        }
+        events.emit(
+            "end",
+            status=result.status,
+            at=timestamp(),
+            **{name: value for name, value in final.items() if value},
+            resource_digests=session.inputs.digests,
+            outputs=result.outputs,
+        )
+        return not control.orphaned.is_set()
+
+
+def _outcome(session: Session, logger: logging.Logger, control: Control) -> Result:
+    try:
+        outputs = _execute(session, logger)
+    except (EngineError, RunFailed, Terminated, WDL.Error.RuntimeError) as error:
+        if control.cancelled.is_set() or isinstance(causes(error)[-1], Cancelled | Terminated):
+            return Result("CANCELLED", status_message="the run was cancelled")
+        reason, message = _failure(session, error)
+        logger.error("run failed: %s: %s", reason, message)
+        return Result("FAILED", reason, message)
+    except Exception as error:
+        # A defect of the engine itself: the run must end with an answer, and say where.
+        logger.exception("the engine failed")
+        return Result("FAILED", "SERVICE_ERROR", f"{type(error).__name__}: {error}")
+    return Result("COMPLETED", outputs=outputs)
+
+
+def _failure(session: Session, error: BaseException) -> tuple[str, str]:
+    """The run's failure reason and message: the first failed task's, or the engine's own."""
+    task = session.board.first_failure
+    if task is not None:
+        reason = task.failure_reason or "RUN_TASK_FAILED"
+        message = f"task {task.name} failed: {task.status_message}"
+        return ("WORKFLOW_RUN_FAILED" if reason == "RUN_TASK_FAILED" else reason), message
+    chain = causes(error)
+    for cause in chain:
+        if isinstance(cause, EngineError):
+            return cause.reason, str(cause)
+    return "WORKFLOW_RUN_FAILED", str(chain[-1]) or type(chain[-1]).__name__
+
+
+def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
+    request = session.request
+    patches.index_environments()
+    workflow = load(request.definition_dir, request.main)
+    inputs = bind_inputs(workflow, request.parameters)
+    _check_stop(session)
+    session.inputs.fetch_all(_uris(workflow, inputs))
+    _check_stop(session)
+    session.events.emit("run", status="RUNNING", at=timestamp())
+    session.events.say("run", "run RUNNING")
+
+    backend = ProcessTask if request.container_backend == "process" else None
+    backend_class: type[Any] = backend or BACKENDS[request.container_backend]
+    bound = type(backend_class.__name__, (backend_class,), {"session": session})
+    patches.register_plugins(
+        {
+            "task": [("omics", task_hook(session))],
+            "container_backend": [("omics", bound)],
+            "cache_backend": [("dir", CallCache)],
+        }
+    )
+    wdl_dir = request.run_dir / "wdl"
+    here: Any = f"{wdl_dir}/."  # the dot: not in a folder with the time in its name
+    _, outputs = WDL.runtime.run(_configuration(session, logger), workflow, inputs, run_dir=here)
+    _check_stop(session)
+    return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request.output_uri)
+
+
+def _check_stop(session: Session) -> None:
+    if session.stopping():
+        raise Cancelled("the run was cancelled")
+
+
+def load(definition_dir: Path, main: str) -> Tree.Workflow | Tree.Task:
+    """The workflow of a definition (or its only task); imports stay inside the definition."""
+    root = definition_dir.resolve()
+
+    async def read_source(uri: str, path: list[str], importer: Any) -> WDL.Tree.ReadSourceResult:
+        if "://" in uri:
+            raise DefinitionError(f"imports must be files of the definition: {uri}")
+        found = Path(await WDL.resolve_file_import(uri, path, importer)).resolve()
+        if not found.is_relative_to(root):
+            raise DefinitionError(f"imports must be files of the definition: {uri}")
+        return WDL.Tree.ReadSourceResult(found.read_text(encoding="utf-8"), str(found))
+
+    try:
+        document = WDL.load(str(root / main), path=[str(root)], read_source=read_source)
+    except (
+        WDL.Error.SyntaxError,
+        WDL.Error.ImportError,
+        WDL.Error.ValidationError,
+        WDL.Error.MultipleValidationErrors,
+        OSError,
+    ) as error:
+        detail = getattr(error, "exceptions", None) or [*causes(error)]
+        raise DefinitionError("; ".join(str(one) for one in detail if str(one))) from error
+    if document.workflow is not None:
+        return document.workflow
+    if len(document.tasks) == 1:
+        return document.tasks[0]
+    raise DefinitionError(f"{main} holds no workflow")
+
+
+def bind_inputs(workflow: Tree.Workflow | Tree.Task, parameters: Any) -> Env.Bindings[Value.Base]:
+    """Parameters as miniwdl's values; files stay S3 URIs, which miniwdl then asks us to fetch."""
+    try:
+        values = WDL.values_from_json(
+            dict(parameters), workflow.available_inputs, workflow.required_inputs, workflow.name
+        )
+    except WDL.Error.InputError as error:
+        raise ParameterError(str(error)) from error
+    for uri, _directory in _paths(values):
+        if not uri.startswith("s3://"):
+            raise InvalidUri(f"not an S3 URI: {uri}")
+    return values
+
+
+def _paths(values: Env.Bindings[Value.Base]) -> Iterator[tuple[str, bool]]:
+    found: list[tuple[str, bool]] = []
+
+    def visit(value: Value.File | Value.Directory) -> str:
+        found.append((value.value, isinstance(value, Value.Directory)))
+        return str(value.value)
+
+    Value.rewrite_env_paths(values, visit)
+    yield from found
+
+
+def _uris(
+    workflow: Tree.Workflow | Tree.Task, values: Env.Bindings[Value.Base]
+) -> Iterator[tuple[str, bool]]:
+    """What the run reads before it starts: its parameters and the defaults it falls back to."""
+    yield from _paths(values)
+    for binding in workflow.available_inputs:
+        expression = binding.value.expr
+        if binding.name in values or not isinstance(expression, WDL.Expr.String):
+            continue
+        literal = expression.literal
+        if literal is None or not literal.value.startswith("s3://"):
+            continue
+        if isinstance(binding.value.type, WDL.Type.File | WDL.Type.Directory):
+            yield literal.value, isinstance(binding.value.type, WDL.Type.Directory)
+
+
+def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
+    overrides: dict[str, dict[str, Any]] = {
+        "scheduler": {
+            "container_backend": "omics",
+            "task_concurrency": _TASK_THREADS,
+            "fail_fast": True,
+        },
+        "call_cache": {"get": False, "put": False},
+        "download_cache": {"get": False, "put": False},
+    }
+    if session.request.container_backend == "process":
+        overrides["task_runtime"] = {"defaults": {}}
+    else:
+        overrides |= options()
+    cfg = config.Loader(logger, filenames=[], overrides=overrides)
+
+    def fetcher(directory: bool) -> Callable[..., Iterator[dict[str, Any]]]:
+        def fetch(
+            cfg: config.Loader, logger: logging.Logger, uri: str, **_: Any
+        ) -> Iterator[dict[str, Any]]:
+            path = session.inputs.fetch(uri, directory)
+            yield {"outputs": {"directory" if directory else "file": path}}
+
+        return fetch
+
+    # miniwdl keeps its downloaders here; only S3 may be read, as in the service
+    cfg._downloaders = ({"s3": fetcher(False)}, {"s3": fetcher(True)})  # type: ignore[attr-defined]
+    return cfg
+
+
+def _write_cache(session: Session, result: Result) -> None:
+    if session.cache is None or result.failure_reason == ExportFailed.reason:
+        return
+    for key, uri in session.cache.write(result.status):
+        session.board.cached(key, uri)
+
+
+def _export_log(session: Session, logger: logging.Logger, log_file: Path, result: Result) -> Result:
+    for handler in logger.handlers:
+        handler.flush()
+    try:
+        export_log(session.s3, log_file, session.request.output_uri)
+    except ExportFailed as error:
+        if result.status != "COMPLETED":  # it has a reason already; this one only goes to the log
+            logger.error("%s", error)
+            return result
+        return Result("FAILED", error.reason, str(error))
+    return result

@@ -1,0 +1,227 @@
+"""Objects in and out of S3: inputs into a folder of the run, results to their URIs.
+
+Everything the run downloads is fetched once, whoever asks (parameters, literals in the WDL), and
+its ETag is remembered: it is the content's identity in digests and cache keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import stat
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import EngineError, ImportFailed, InputModified, InputNotFound, InvalidUri
+
+WORKERS = 16
+_SINGLE_REQUEST = 8 * 1024 * 1024
+_TRANSFER = TransferConfig(multipart_threshold=_SINGLE_REQUEST, max_concurrency=4)
+S3_ERRORS = (ClientError, BotoCoreError, Boto3Error)
+_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+
+
+def connect(endpoint_url: str, region: str) -> Any:
+    """An S3 client for the local endpoint (path style: bucket names are not host names there)."""
+    return boto3.client(
+        "s3",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"mode": "standard", "max_attempts": 5},
+            max_pool_connections=WORKERS * 4,
+        ),
+    )
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an S3 URI. Double slashes in keys are kept, as the service keeps them."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket or not key:
+        raise InvalidUri(f"not an S3 object URI: {uri}")
+    return bucket, key
+
+
+def error_code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_missing(error: ClientError) -> bool:
+    return error_code(error) in _MISSING
+
+
+def tidy_etag(etag: str) -> str:
+    return etag.strip('"')
+
+
+def _import_error(uri: str, error: Exception) -> EngineError:
+    if isinstance(error, ClientError):
+        if is_missing(error):
+            return InputNotFound(uri)
+        if error_code(error) in {"PreconditionFailed", "412"}:
+            return InputModified(f"input changed while it was read: {uri}")
+        if error_code(error) in {"403", "AccessDenied"}:
+            return ImportFailed(f"S3 access denied for {uri}")
+    return ImportFailed(f"could not read {uri}: {error}")
+
+
+def fetch_object(s3: Any, uri: str, target: Path) -> str:
+    """Download one object to `target`; returns its ETag."""
+    bucket, key = split_uri(uri)
+    head = s3.head_object(Bucket=bucket, Key=key)
+    etag: str = head["ETag"]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if head["ContentLength"] <= _SINGLE_REQUEST:
+        body = s3.get_object(Bucket=bucket, Key=key, IfMatch=etag)["Body"]
+        with target.open("wb") as out:
+            for chunk in body.iter_chunks(1024 * 1024):
+                out.write(chunk)
+    else:
+        s3.download_file(bucket, key, str(target), Config=_TRANSFER)
+    return tidy_etag(etag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Local:
+    path: str
+    etag: str
+
+
+class Inputs:
+    """The run's input objects on this machine."""
+
+    def __init__(self, s3: Any, folder: Path, stopping: Callable[[], bool]) -> None:
+        self._s3 = s3
+        self._folder = folder
+        self._stopping = stopping
+        self._lock = threading.Lock()
+        self._known: dict[str, Future[_Local]] = {}
+        self._identity: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
+
+    def fetch_all(self, uris: Iterable[tuple[str, bool]]) -> None:
+        """Download (uri, is a directory) pairs in parallel; the first failure is raised."""
+        wanted = sorted(set(uris))
+        if not wanted:
+            return
+        with ThreadPoolExecutor(min(WORKERS, len(wanted))) as pool:
+            futures = [pool.submit(self.fetch, uri, directory) for uri, directory in wanted]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def fetch(self, uri: str, directory: bool = False) -> str:
+        """The local path of an object (or prefix), downloading it if nobody has yet."""
+        with self._lock:
+            future = self._known.get(uri)
+            mine = future is None
+            if future is None:
+                future = self._known[uri] = Future()
+        if mine:
+            try:
+                future.set_result(self._prefix(uri) if directory else self._object(uri))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result().path
+
+    def identity(self, path: str) -> str | None:
+        """What stands for the content of a downloaded path in a cache key."""
+        return self._identity.get(path.rstrip("/"))
+
+    def _object(self, uri: str) -> _Local:
+        if self._stopping():
+            raise ImportFailed(f"stopped before {uri} was read")
+        _, key = split_uri(uri)
+        name = posixpath.basename(key)
+        if not name or name in {".", ".."}:
+            raise InvalidUri(f"an input file needs a name: {uri}")
+        target = self._slot(uri) / name
+        try:
+            etag = fetch_object(self._s3, uri, target)
+        except S3_ERRORS as error:
+            raise _import_error(uri, error) from error
+        return self._remember(uri, target, etag)
+
+    def _prefix(self, uri: str) -> _Local:
+        bucket, prefix = split_uri(uri.rstrip("/") + "/")
+        target = self._slot(uri) / posixpath.basename(prefix.rstrip("/"))
+        digest = hashlib.sha256()
+        found = False
+        try:
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            for page in pages:
+                for item in page.get("Contents", []):
+                    found = True
+                    relative = item["Key"][len(prefix) :]
+                    if not relative or relative.endswith("/"):
+                        continue
+                    if ".." in relative.split("/") or relative.startswith("/"):
+                        raise InvalidUri(f"unusable key below {uri}: {relative}")
+                    etag = fetch_object(self._s3, f"s3://{bucket}/{item['Key']}", target / relative)
+                    protect(str(target / relative))
+                    digest.update(f"{relative}\0{etag}\n".encode())
+        except S3_ERRORS as error:
+            raise _import_error(uri, error) from error
+        if not found:
+            raise InputNotFound(uri)
+        target.mkdir(parents=True, exist_ok=True)
+        return self._remember(uri, target, digest.hexdigest())
+
+    def _slot(self, uri: str) -> Path:
+        return self._folder / hashlib.sha256(uri.encode()).hexdigest()[:20]
+
+    def _remember(self, uri: str, target: Path, etag: str) -> _Local:
+        protect(str(target))
+        path = os.path.realpath(target)
+        with self._lock:
+            self._identity[path] = self._identity[str(target)] = f"etag:{etag}"
+            self.digests[uri] = f"etag:{etag}"
+        return _Local(path, etag)
+
+
+def protect(path: str) -> None:
+    """Take write permission from a file: an input is everybody's, a task must not change it."""
+    status = os.stat(path)
+    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o222:
+        os.chmod(path, status.st_mode & ~0o222)
+
+
+def upload_all(s3: Any, files: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Upload (path, uri) pairs in parallel; returns the ETags by URI, raises the first failure."""
+
+    def upload(item: tuple[str, str]) -> tuple[str, str]:
+        path, uri = item
+        bucket, key = split_uri(uri)
+        if os.path.getsize(path) <= _SINGLE_REQUEST:
+            with open(path, "rb") as body:
+                done = s3.put_object(Bucket=bucket, Key=key, Body=body)
+        else:
+            s3.upload_file(path, bucket, key, Config=_TRANSFER)
+            done = s3.head_object(Bucket=bucket, Key=key)
+        return uri, tidy_etag(done["ETag"])
+
+    if len(files) < 2:
+        return dict(map(upload, files))
+    with ThreadPoolExecutor(min(WORKERS, len(files))) as pool:
+        return dict(pool.map(upload, files))
+
+
+def put_text(s3: Any, uri: str, text: str, content_type: str = "application/json") -> None:
+    bucket, key = split_uri(uri)
+    s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)

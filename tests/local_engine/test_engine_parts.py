@@ -1,0 +1,153 @@
+"""Parts of the engine that need no process of their own."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import logging
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from WDL import Env, Type, Value
+from WDL.runtime import config
+from WDL.runtime.task_container import TaskContainer
+
+from snakemake_executor_omics.local.engine import patches
+from snakemake_executor_omics.local.engine.backend import TaskTimedOut
+from snakemake_executor_omics.local.engine.containers import BACKENDS
+from snakemake_executor_omics.local.engine.events import EventStream
+from snakemake_executor_omics.local.engine.logs import TaskLog
+from snakemake_executor_omics.local.engine.processes import ProcessTask
+from snakemake_executor_omics.local.engine.resources import (
+    InvalidResource,
+    Resources,
+    asked,
+    parse_memory,
+    parse_timeout,
+)
+from snakemake_executor_omics.local.engine.tasks import TaskBoard
+
+
+@pytest.fixture
+def indexed() -> Iterator[None]:
+    patches.index_environments()
+    yield
+    patches.undo()
+
+
+def observe(env: Any, names: list[str]) -> list[Any]:
+    return [(env.get(name), name in env, env.has_namespace(name), env.namespaces) for name in names]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_indexed_environments_answer_as_stock_ones(seed: int, indexed: None) -> None:
+    names = ["a", "b", "a.x", "a.y", "a.b.z", "b.x", "c", "d.e"]
+
+    def build() -> list[Any]:
+        rng = random.Random(seed)
+        environments: list[Any] = [Env.Bindings()]
+        for step in range(300):
+            parent = environments[-1] if rng.random() < 0.8 else rng.choice(environments)
+            environments.append(parent.bind(rng.choice(names), step))
+            if rng.random() < 0.5:  # indexes are made when somebody looks
+                observe(rng.choice(environments), names)
+        return [observe(env, names) for env in environments]
+
+    fast = build()
+    patches.undo()
+    assert fast == build()
+
+
+def test_a_deep_comb_of_forks_is_still_right(indexed: None) -> None:
+    env: Any = Env.Bindings()
+    for i in range(200):
+        side = env.bind(f"side{i}", i)
+        assert side[f"side{i}"] == i
+        env = env.bind(f"n{i}.x", i)
+        assert env[f"n{i // 2}.x"] == i // 2
+        assert env.has_namespace("n0")
+        assert f"side{i}" not in env
+    assert len(env.namespaces) == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(10, 60), ("90", 60), ("1h30m", 5400), ("1m3s", 60), ("2d", 172800)]
+)
+def test_timeouts(value: int | str, seconds: int) -> None:
+    assert parse_timeout(value) == seconds
+
+
+def test_a_timeout_must_be_readable() -> None:
+    with pytest.raises(InvalidResource, match="omicsTimeout, soon"):
+        parse_timeout("soon")
+
+
+@pytest.mark.parametrize(("text", "gib"), [("4 GB", 4), ("8 GiB", 8), ("100 MB", 1), ("9 GB", 9)])
+def test_memory_is_whole_gib_rounded_up(text: str, gib: int) -> None:
+    assert parse_memory(text) == gib
+
+
+def test_asked_resources_have_the_services_defaults_and_the_mapped_image() -> None:
+    runtime: dict[str, Value.Base] = {
+        "docker": Value.Array(Type.String(), [Value.String("src:1")]),
+        "acceleratorCount": Value.Int(2),
+    }
+    resources = asked(runtime, {"src:1": "dst:1"}, None)
+    assert (resources.cpus, resources.memory_gib, resources.gpus) == (1, 1, 2)
+    assert resources.image == "dst:1"
+
+
+def test_task_log_reports_whole_lines_and_the_rest_at_the_end(tmp_path: Path) -> None:
+    out = io.StringIO()
+    path = tmp_path / "stdout.txt"
+    with TaskLog(EventStream(out), 7, [str(path)]) as log:
+        log.poll()
+        with path.open("wb") as file:
+            file.write(b"one\ntw")
+            file.flush()
+            log.poll()
+            file.write(b"o\n\xff")
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [[text for _, text in event["lines"]] for event in events] == [
+        ["one"],
+        ["two"],
+        ["\ufffd"],
+    ]
+    assert {event["key"] for event in events} == {7}
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_container_backends_report_first_and_execute_with_miniwdls_own(name: str) -> None:
+    backend = BACKENDS[name]
+    assert not inspect.isabstract(backend)
+    order = [cls.__name__ for cls in backend.__mro__ if "_run" in cls.__dict__]
+    assert order[0] == "OmicsTask"
+    assert order[-1] == TaskContainer.__name__
+    assert len(order) == 3
+
+
+def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
+    out = io.StringIO()
+    events = EventStream(out)
+    board = TaskBoard(events)
+    task_class = type("Task", (ProcessTask,), {})
+    task_class.session = SimpleNamespace(  # type: ignore[attr-defined]
+        board=board,
+        groups=set(),
+        stopping=lambda: False,
+        task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_ID": str(key)},
+    )
+    logger = logging.getLogger("test")
+    task: Any = task_class(config.Loader(logger, filenames=[]), "call-t", str(tmp_path))
+    task.attempt = board.new("t", Resources(timeout=0))
+    with (
+        TaskLog(events, 1, task.streams()) as log,
+        pytest.raises(TaskTimedOut, match="longer than its limit"),
+    ):
+        task.execute(logger, lambda: False, "sleep 300", log)
+    assert not task.session.groups
