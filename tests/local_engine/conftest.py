@@ -61,6 +61,8 @@ class Engine:
 
     def end(self) -> Event:
         event = self.until(lambda e: e["event"] == "end")
+        assert self.process.stdin is not None
+        self.process.stdin.close()  # as a server may: the engine is done, this is no accident
         assert self.process.wait(TIMEOUT) == 0, self.errors()
         return event
 

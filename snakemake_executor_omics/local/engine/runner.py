@@ -52,22 +52,32 @@ class Control:
     def __init__(self, wake: Callable[[], None], groups: set[int]) -> None:
         self._wake, self._groups = wake, groups
         self._main = threading.main_thread().ident or 0
-        self._lost_once = threading.Lock()
         self.cancelled = threading.Event()
         self.orphaned = threading.Event()
+        self._lock = threading.Lock()
+        self._finished = False
+
+    def finish(self) -> bool:
+        """From here on nothing stops the run any more; False if the server is gone already."""
+        with self._lock:
+            self._finished = True
+            return not self.orphaned.is_set()
 
     def cancel(self) -> None:
-        if not self.cancelled.is_set():
+        with self._lock:
+            if self._finished or self.cancelled.is_set():
+                return
             self.cancelled.set()
             # miniwdl's own flag is set by signals only, and those reach Python on the main thread
             signal.pthread_kill(self._main, signal.SIGTERM)
-            self._wake()
+        self._wake()
 
     def lost(self) -> None:
         """The server is gone: end the tasks, and in any case this process."""
-        if not self._lost_once.acquire(blocking=False):
-            return
-        self.orphaned.set()
+        with self._lock:
+            if self._finished or self.orphaned.is_set():
+                return
+            self.orphaned.set()
         timer = threading.Timer(_LAST_RESORT, self._give_up)
         timer.daemon = True
         timer.start()
@@ -125,6 +135,8 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         _write_cache(session, result)
         events.say("run", f"run {result.status}")
         result = _export_log(session, logger, log_file, result)
+        if not control.finish():
+            return False
         final = {
             "failure_reason": result.failure_reason,
             "status_message": result.status_message,
@@ -137,14 +149,15 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             resource_digests=session.inputs.digests,
             outputs=result.outputs,
         )
-        return not control.orphaned.is_set()
+        return True
 
 
 def _outcome(session: Session, logger: logging.Logger, control: Control) -> Result:
     try:
         outputs = _execute(session, logger)
     except (EngineError, RunFailed, Terminated, WDL.Error.RuntimeError) as error:
-        if control.cancelled.is_set() or isinstance(causes(error)[-1], Cancelled | Terminated):
+        stopped = isinstance(causes(error)[-1], Cancelled | Terminated)
+        if control.cancelled.is_set() or (stopped and session.board.first_failure is None):
             return Result("CANCELLED", status_message="the run was cancelled")
         reason, message = _failure(session, error)
         logger.error("run failed: %s: %s", reason, message)

@@ -1,0 +1,39 @@
+"""`python -m snakemake_executor_omics.local`: serve until stopped.
+
+Prints one JSON line (url, pid, state) on stdout when it is ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from .errors import AlreadyRunning
+from .server import BACKENDS, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m snakemake_executor_omics.local")
+    parser.add_argument("--state", type=Path, required=True, help="folder of all that is kept")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any)")
+    parser.add_argument("--backend", choices=BACKENDS, default="process")
+    parser.add_argument("--engine", help="command that runs one RUN_DIR, in place of the engine")
+    parser.add_argument(
+        "--lifeline", action="store_true", help="stop when stdin is closed at the other end"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        return serve(
+            options.state, port=options.port, backend=options.backend,
+            engine=shlex.split(options.engine) if options.engine else None,
+            lifeline=options.lifeline,
+        )  # fmt: skip
+    except AlreadyRunning as error:
+        print(error, file=sys.stderr)
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR): moto's server application.
+
+moto tells services apart by the SigV4 credential scope, and takes what is unsigned (presigned
+URLs) for S3. S3 and Logs are made durable before moto makes its backends. Reading a large object
+goes past moto, which would read it into memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from . import logs_durable, s3_durable
+from .arn import ACCOUNT, BUCKET, LOG_GROUP, REGION
+
+_STREAM_FROM = 8 * 1024 * 1024
+_BLOCK = 1024 * 1024
+StartResponse = Callable[..., Any]
+
+
+class Peers:
+    """A WSGI application, and the way in for the server itself."""
+
+    def __init__(self, state: Path) -> None:
+        self._objects = s3_durable.install(state)
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from moto.s3.models import s3_backends
+
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._s3: Any = s3_backends[ACCOUNT]["aws"]
+        self._objects.load(self._s3)
+        self.logs = logs_durable.install(state, ACCOUNT, REGION)
+        self._lock = threading.Lock()
+        if BUCKET not in self._s3.buckets:
+            self._s3.create_bucket(BUCKET, REGION)
+        self._objects.flush(self._s3)
+
+    def close(self) -> None:
+        self._objects.flush(self._s3)
+        self._objects.close()
+        self.logs.close()
+
+    def log(self, stream: str, events: Iterable[tuple[int, str]]) -> None:
+        """Append events to a stream of the service's log group."""
+        self.logs.write(LOG_GROUP, stream, events)
+
+    def has_bucket(self, name: str) -> bool:
+        return name in self._s3.buckets
+
+    def object_file(self, bucket: str, key: str) -> Path | None:
+        """The file that holds an object's value."""
+        found = self._s3.buckets.get(bucket)
+        version = found.keys.get(key) if found is not None else None
+        return version.file if isinstance(version, s3_durable.DurableKey) else None
+
+    def put(self, bucket: str, key: str, value: bytes) -> None:
+        self._s3.put_object(bucket, key, value)
+        self._objects.flush(self._s3)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
+            return self._streamed(environ, start_response, large)
+        answer = self._moto(environ, start_response)
+        if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
+            self._objects.flush(self._s3)
+        return answer  # type: ignore[no-any-return]
+
+    def _large(self, environ: dict[str, Any]) -> Path | None:
+        """The file of a large object, if this request reads one whole or by range."""
+        scope = environ.get("HTTP_AUTHORIZATION", "")
+        if scope and "/s3/aws4_request" not in scope:
+            return None
+        names = {part.partition("=")[0] for part in environ.get("QUERY_STRING", "").split("&")}
+        if names & {"versionId", "partNumber", "acl", "tagging", "uploadId", "attributes"}:
+            return None
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").lstrip("/")
+        bucket, _, key = path.partition("/")
+        found = self.object_file(bucket, key)
+        return found if found is not None and found.stat().st_size >= _STREAM_FROM else None
+
+    def _streamed(
+        self, environ: dict[str, Any], start_response: StartResponse, path: Path
+    ) -> Iterable[bytes]:
+        """The headers are moto's answer to HEAD; the content comes from the file."""
+        head: list[Any] = []
+        question = {**environ, "REQUEST_METHOD": "HEAD"}
+        wanted = question.pop("HTTP_RANGE", None)
+        answer = self._moto(question, lambda *args, **_: head.extend(args))
+        for _ in answer:
+            pass
+        if hasattr(answer, "close"):
+            answer.close()
+        status, headers = head[0], head[1]
+        if not status.startswith("200"):
+            start_response(status, headers)
+            return []
+        opened = path.open("rb")
+        size = path.stat().st_size
+        start, end = _range(wanted, size)
+        headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
+        headers.append(("Content-Length", str(end - start)))
+        if wanted:
+            status = "206 Partial Content"
+            headers.append(("Content-Range", f"bytes {start}-{end - 1}/{size}"))
+        start_response(status, headers)
+        return _blocks(opened, start, end)
+
+
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    """First byte and the byte after the last; anything odd means everything."""
+    first, _, last = (header or "").removeprefix("bytes=").partition("-")
+    if first.isdigit():
+        return min(int(first), size - 1), min(int(last) + 1, size) if last.isdigit() else size
+    return (max(size - int(last), 0), size) if last.isdigit() else (0, size)
+
+
+def _blocks(opened: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    with opened:
+        opened.seek(start)
+        left = end - start
+        while left > 0 and (block := opened.read(min(_BLOCK, left))):
+            left -= len(block)
+            yield block
+
+
+def path_style(endpoint: str, bucket: str, key: str) -> str:
+    return f"{endpoint}/{bucket}/{quote(key)}"

@@ -1,0 +1,63 @@
+"""Run caches. What they hold is in S3 and stays there."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from ..arn import arn
+from ..clock import now
+from ..errors import QuotaExceeded, ValidationFault
+from ..paging import page
+from .context import Context, Handler, Params, existing, given
+
+_CACHES = 1000
+
+
+def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
+    if context.store.count("cache") >= _CACHES:
+        raise QuotaExceeded(f"there are {_CACHES} run caches already")
+    location = params["cacheS3Location"].rstrip("/")
+    if not context.peers.has_bucket(location.removeprefix("s3://").partition("/")[0]):
+        raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
+    document = context.store.add("cache", {
+        **given(params, "name", "description", "cacheBucketOwnerId"),
+        "cacheBehavior": params.get("cacheBehavior") or "CACHE_ON_FAILURE",
+        "cacheS3Uri": location,
+        "uuid": str(uuid.uuid4()),
+        "status": "ACTIVE",
+        "creationTime": now(),
+        "tags": dict(params.get("tags") or {}),
+    })  # fmt: skip
+    id = document["id"]
+    return context.store.update("cache", id, {"arn": arn(f"runCache/{id}")})
+
+
+def get_run_cache(context: Context, params: Params) -> dict[str, Any]:
+    return existing(context, "cache", params["id"])
+
+
+def list_run_caches(context: Context, params: Params) -> dict[str, Any]:
+    return page(context.store, "cache", params)
+
+
+def update_run_cache(context: Context, params: Params) -> dict[str, Any]:
+    existing(context, "cache", params["id"])
+    changes = given(params, "name", "description", "cacheBehavior")
+    context.store.update("cache", params["id"], changes)
+    return {}
+
+
+def delete_run_cache(context: Context, params: Params) -> dict[str, Any]:
+    existing(context, "cache", params["id"])
+    context.store.delete("cache", params["id"])
+    return {}
+
+
+HANDLERS: dict[str, Handler] = {
+    "CreateRunCache": create_run_cache,
+    "GetRunCache": get_run_cache,
+    "ListRunCaches": list_run_caches,
+    "UpdateRunCache": update_run_cache,
+    "DeleteRunCache": delete_run_cache,
+}

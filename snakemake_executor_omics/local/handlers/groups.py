@@ -1,0 +1,59 @@
+"""Run groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arn import arn
+from ..clock import now
+from ..errors import Conflict, QuotaExceeded
+from ..paging import page
+from ..states import LIVE
+from .context import Context, Handler, Params, existing, given
+
+_GROUPS = 1000
+_MEMBERS = ("name", "maxCpus", "maxGpus", "maxRuns", "maxDuration")
+
+
+def create_run_group(context: Context, params: Params) -> dict[str, Any]:
+    if context.store.count("group") >= _GROUPS:
+        raise QuotaExceeded(f"there are {_GROUPS} run groups already")
+    tags = dict(params.get("tags") or {})
+    document = context.store.add(
+        "group", {**given(params, *_MEMBERS), "creationTime": now(), "tags": tags}
+    )
+    id = document["id"]
+    return context.store.update("group", id, {"arn": arn(f"runGroup/{id}")})
+
+
+def get_run_group(context: Context, params: Params) -> dict[str, Any]:
+    return existing(context, "group", params["id"])
+
+
+def list_run_groups(context: Context, params: Params) -> dict[str, Any]:
+    return page(context.store, "group", params, name=params.get("name"))
+
+
+def update_run_group(context: Context, params: Params) -> dict[str, Any]:
+    existing(context, "group", params["id"])
+    context.store.update("group", params["id"], given(params, *_MEMBERS))
+    context.scheduler.wake()
+    return {}
+
+
+def delete_run_group(context: Context, params: Params) -> dict[str, Any]:
+    existing(context, "group", params["id"])
+    where = {"runGroupId": params["id"]}
+    if context.store.rows("run", statuses=["PENDING", *LIVE], where=where, limit=1):
+        raise Conflict(f"run group {params['id']} has runs that are not done")
+    context.store.delete("group", params["id"])
+    return {}
+
+
+HANDLERS: dict[str, Handler] = {
+    "CreateRunGroup": create_run_group,
+    "GetRunGroup": get_run_group,
+    "ListRunGroups": list_run_groups,
+    "UpdateRunGroup": update_run_group,
+    "DeleteRunGroup": delete_run_group,
+}

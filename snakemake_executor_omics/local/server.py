@@ -1,0 +1,125 @@
+"""The server process: one state folder, one port on the loopback, one WSGI application."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cheroot import wsgi
+
+from .app import App
+from .aws_peers import Peers
+from .definitions import Builder
+from .engine_process import default_command
+from .errors import AlreadyRunning
+from .handlers import Context
+from .pool import Pool
+from .scheduler import Scheduler
+from .store import Store
+
+HOST = "127.0.0.1"
+BACKENDS = ("process", "docker", "podman", "apptainer")
+_THREADS = 32
+
+
+class Server:
+    """Everything of one state folder; `serve` returns after `shut_down`."""
+
+    def __init__(
+        self, state: Path, *, port: int = 0, backend: str = "process",
+        engine: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
+        self.state = state.resolve()
+        self.state.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.state)
+        self._stop = threading.Event()
+        self._http = wsgi.Server((HOST, port), self._answer, numthreads=_THREADS)
+        # A proxy request (absolute URI) is a request like any other here.
+        self._http.proxy_mode = True
+        self._http.prepare()
+        self.url = f"http://{HOST}:{self._http.bind_addr[1]}"
+        self._store = Store(self.state / "omics.sqlite")
+        self._peers = Peers(self.state)
+        definitions = self.state / "definitions"
+        definitions.mkdir(exist_ok=True)
+        self._builder = Builder(self._store, definitions)
+        self._scheduler = Scheduler(
+            self._store, self._peers, self._builder, folder=self.state / "runs", backend=backend,
+            endpoint_url=self.url, engine=engine or default_command(), pool=Pool(),
+        )  # fmt: skip
+        context = Context(
+            store=self._store, peers=self._peers, builder=self._builder,
+            scheduler=self._scheduler, endpoint_url=lambda: self.url,
+        )  # fmt: skip
+        self._app = App(context, self.identity)
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+        return self._app(environ, start_response)
+
+    def identity(self) -> dict[str, Any]:
+        return {"pid": os.getpid(), "url": self.url, "state": str(self.state)}
+
+    def start(self) -> None:
+        """Begin to work; the port answers from here on."""
+        threading.Thread(target=self._http.serve, name="http", daemon=True).start()
+        self._builder.resume()
+        self._scheduler.start()
+        target = self.state / "server.json"
+        draft = target.with_suffix(".new")
+        draft.write_text(json.dumps(self.identity()))
+        draft.replace(target)
+
+    def wait(self) -> None:
+        self._stop.wait()
+
+    def ask_to_stop(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        (self.state / "server.json").unlink(missing_ok=True)
+        self._scheduler.close()
+        self._builder.close()
+        self._http.stop()
+        self._peers.close()
+        self._store.close()
+        os.close(self._lock)
+
+
+def _lock(state: Path) -> int:
+    """Held as long as the process lives, however it ends."""
+    descriptor = os.open(state / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise AlreadyRunning(state) from error
+    return descriptor
+
+
+def serve(
+    state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool
+) -> int:
+    """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
+    server = Server(state, port=port, backend=backend, engine=engine)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.ask_to_stop())
+    server.start()
+    print(json.dumps(server.identity()), flush=True)
+    if lifeline:
+        threading.Thread(target=_until_eof, args=(server,), daemon=True).start()
+    server.wait()
+    server.close()
+    return 0
+
+
+def _until_eof(server: Server) -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    server.ask_to_stop()

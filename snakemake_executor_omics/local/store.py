@@ -1,0 +1,172 @@
+"""What the service remembers, in SQLite: documents of a kind, in the order of their making.
+
+A document holds members named as the API names them (and some of our own, which the model keeps
+out of every answer). Ids are never used twice; pages are cut by position, so that what is added
+or deleted between two pages moves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_FIRST_ID = 1_000_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS item (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
+    parent TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, body TEXT NOT NULL,
+    UNIQUE (kind, id));
+CREATE INDEX IF NOT EXISTS item_listing ON item (kind, parent, seq);
+CREATE INDEX IF NOT EXISTS item_status ON item (kind, status, seq);
+CREATE TABLE IF NOT EXISTS token (
+    operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL,
+    PRIMARY KEY (operation, token));
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    seq: int
+    body: dict[str, Any]
+
+
+class Store:
+    """The documents of one state folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and nobody in between; may be nested."""
+        with self._lock:
+            if self._depth == 0:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._db.execute("COMMIT")
+
+    def add(
+        self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = ""
+    ) -> dict[str, Any]:
+        """Keep a new document; without `id` it gets a number of its own as `id`."""
+        with self.transaction():
+            cursor = self._db.execute(
+                "INSERT INTO item (kind, id, parent, name, status, body) VALUES (?,?,?,?,?,'{}')",
+                (kind, id or f"new-{threading.get_ident()}", parent, body.get("name") or "",
+                 body.get("status") or ""),
+            )  # fmt: skip
+            seq = cursor.lastrowid
+            assert seq is not None
+            document = dict(body)
+            if id is None:
+                id = str(_FIRST_ID + seq)
+                document["id"] = id
+            self._db.execute(
+                "UPDATE item SET id=?, body=? WHERE seq=?", (id, json.dumps(document), seq)
+            )
+        return document
+
+    def get(self, kind: str, id: str) -> dict[str, Any] | None:
+        with self._lock:
+            row = self._db.execute(
+                "SELECT body FROM item WHERE kind=? AND id=?", (kind, id)
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def update(self, kind: str, id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change members; KeyError if the document is gone."""
+        with self.transaction():
+            body = self.get(kind, id)
+            if body is None:
+                raise KeyError(f"{kind} {id}")
+            body.update(changes)
+            self._db.execute(
+                "UPDATE item SET body=?, name=?, status=? WHERE kind=? AND id=?",
+                (json.dumps(body), body.get("name") or "", body.get("status") or "", kind, id),
+            )
+        return body
+
+    def delete(self, kind: str, id: str) -> None:
+        with self.transaction():
+            self._db.execute("DELETE FROM item WHERE kind=? AND id=?", (kind, id))
+
+    def delete_children(self, kind: str, parent: str) -> None:
+        with self.transaction():
+            self._db.execute("DELETE FROM item WHERE kind=? AND parent=?", (kind, parent))
+
+    def rows(
+        self, kind: str, *, parent: str | None = None, name: str | None = None,
+        statuses: Sequence[str] = (), where: Mapping[str, str] | None = None,
+        after: int | None = None, limit: int = -1, newest_first: bool = False,
+    ) -> list[Row]:  # fmt: skip
+        """Documents in order, from the position `after` on; `where` compares members."""
+        clauses, values = ["kind=?"], [kind]
+        if parent is not None:
+            clauses.append("parent=?")
+            values.append(parent)
+        if name is not None:
+            clauses.append("name=?")
+            values.append(name)
+        if statuses:
+            clauses.append(f"status IN ({','.join('?' * len(statuses))})")
+            values.extend(statuses)
+        for member, wanted in (where or {}).items():
+            clauses.append("json_extract(body, ?)=?")
+            values.extend([f"$.{member}", wanted])
+        if after is not None:
+            clauses.append("seq<?" if newest_first else "seq>?")
+            values.append(after)  # type: ignore[arg-type]
+        order = "DESC" if newest_first else "ASC"
+        query = (
+            f"SELECT seq, body FROM item WHERE {' AND '.join(clauses)}"
+            f" ORDER BY seq {order} LIMIT {int(limit)}"
+        )
+        with self._lock:
+            found = self._db.execute(query, values).fetchall()
+        return [Row(seq, json.loads(body)) for seq, body in found]
+
+    def count(self, kind: str, parent: str | None = None) -> int:
+        query, values = "SELECT count(*) FROM item WHERE kind=?", [kind]
+        if parent is not None:
+            query, values = query + " AND parent=?", [kind, parent]
+        with self._lock:
+            return int(self._db.execute(query, values).fetchone()[0])
+
+    def answered(self, operation: str, token: str) -> tuple[str, dict[str, Any]] | None:
+        """Digest of the request and answer that a request token stands for."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT digest, answer FROM token WHERE operation=? AND token=?",
+                (operation, token),
+            ).fetchone()
+        return (row[0], json.loads(row[1])) if row else None
+
+    def remember(self, operation: str, token: str, digest: str, answer: Mapping[str, Any]) -> None:
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO token VALUES (?,?,?,?)", (operation, token, digest, json.dumps(answer))
+            )

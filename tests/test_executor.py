@@ -1,0 +1,197 @@
+"""`snakemake --executor omics` on the local HealthOmics, as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from snakemake_executor_omics.settings import ExecutorSettings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+QUICKSTART = REPOSITORY / "examples" / "quickstart"
+COHORT = REPOSITORY / "examples" / "cohort"
+
+SNAKEFILE = """
+container: "docker://python:3.11"
+configfile: "config.yaml"
+localrules: all, note
+rule all:
+    input: "all.txt", "note.txt"
+rule up:
+    input: "data/{s}.txt"
+    output: temp("up/{s}.txt")
+    log: "logs/{s}.log"
+    benchmark: "bench/{s}.tsv"
+    threads: 2
+    shell: "python scripts/up.py {input} > {output} 2> {log}; echo '~{{x}} >>> $HOME' >> {log}"
+rule join:
+    input: expand("up/{s}.txt", s=config["samples"])
+    output: "join.txt"
+    params: tail="end"
+    script: "scripts/join.py"
+rule finish:
+    input: "join.txt"
+    output: "all.txt", touch("done.flag")
+    shell: '''
+        cat {input} > {output[0]}
+        printf 'a\\tb "quoted"\\n' >> {output[0]}
+        '''
+rule note:
+    input: "all.txt"
+    output: "note.txt"
+    shell: "wc -l < {input} > {output}"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "data").mkdir(parents=True)
+    (folder / "scripts").mkdir()
+    for sample in "ab":
+        (folder / f"data/{sample}.txt").write_text(f"{sample}\n")
+    (folder / "config.yaml").write_text("samples: [a, b]\n")
+    (folder / "scripts/up.py").write_text("import sys\nprint(open(sys.argv[1]).read().upper())\n")
+    (folder / "scripts/join.py").write_text(
+        "with open(snakemake.output[0], 'w') as out:\n"
+        "    for path in snakemake.input:\n"
+        "        out.write(open(path).read())\n"
+        "    out.write(snakemake.params.tail + '\\n')\n"
+    )
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    return folder
+
+
+def _environment() -> dict[str, str]:
+    """That of an activated virtual environment."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def _snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=_environment(),
+    )
+
+
+def _omics(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return _snakemake(
+        folder, "--executor", "omics", "--omics-endpoint", "local", "--jobs", "50", *options
+    )
+
+
+def _files(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.relative_to(folder).as_posix().startswith(without)
+    }
+
+
+def _as_local(folder: Path, beside: Path) -> Path:
+    shutil.copytree(folder, beside)
+    done = _snakemake(beside, "--executor", "local", "--cores", "2")
+    assert done.returncode == 0, done.stderr
+    return beside
+
+
+def test_a_workflow_is_one_run_with_the_files_of_the_local_executor(
+    project: Path, tmp_path: Path
+) -> None:
+    expected = _as_local(project, tmp_path / "local")
+    done = _omics(project)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("omics: started run") == 1
+    skipped = (".snakemake", "bench")
+    assert _files(project, without=skipped) == _files(expected, without=skipped)
+    header = (expected / "bench/a.tsv").read_text().splitlines()[0]
+    assert (project / "bench/a.tsv").read_text().splitlines()[0] == header
+    again = _omics(project)
+    assert "Nothing to be done" in again.stderr, again.stderr
+
+
+def test_a_failing_job_is_told_with_its_log_and_finished_jobs_are_kept(project: Path) -> None:
+    (project / "scripts/join.py").write_text("raise SystemExit('the tail is missing')\n")
+    done = _omics(project, "--notemp")
+    assert done.returncode != 0
+    assert "Error in rule join" in done.stderr
+    assert "the tail is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (project / "up/a.txt").exists()
+    (project / "scripts/join.py").write_text("open(snakemake.output[0], 'w').write('mended\\n')\n")
+    again = _omics(project, "--notemp", "--rerun-triggers", "mtime")
+    assert again.returncode == 0, again.stderr
+    assert "rule up:" not in again.stderr
+    assert (project / "all.txt").read_text().startswith("mended\n")
+
+
+def test_results_that_were_lost_come_from_the_run_cache(project: Path) -> None:
+    first = _omics(project)
+    assert first.returncode == 0, first.stderr
+    for name in ("all.txt", "join.txt", "note.txt", "done.flag"):
+        (project / name).unlink()
+    again = _omics(project)
+    assert again.returncode == 0, again.stderr
+    assert "4 cached" in again.stderr, again.stderr
+
+
+def test_a_mistake_is_told_without_a_traceback(project: Path) -> None:
+    done = _omics(project, "--omics-priority", "-1")
+    assert done.returncode != 0
+    assert "--omics-priority" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_quickstart_gives_the_files_of_the_local_executor(tmp_path: Path) -> None:
+    folder = tmp_path / "quickstart"
+    ignore = shutil.ignore_patterns(".snakemake", "results", "logs", "benchmarks")
+    shutil.copytree(QUICKSTART, folder, ignore=ignore)
+    expected = _as_local(folder, tmp_path / "local")
+    done = _omics(folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("omics: started run") == 1
+    skipped = (".snakemake", "benchmarks", "results/benchmarks", "logs", "results/logs")
+    assert _files(folder, without=skipped) == _files(expected, without=skipped)
+
+
+def test_the_commands_of_the_ci_smoke_workflow_work(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    shutil.copytree(COHORT, folder, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    smoke = yaml.safe_load((folder / ".github/workflows/smoke.yml").read_text())
+    commands = [step["run"] for step in smoke["jobs"]["smoke"]["steps"] if "run" in step]
+    install, *rest = commands
+    assert install.startswith("pip install 'snakemake-executor-plugin-omics[local]'")
+    for command in rest:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env=_environment(),
+        )
+        assert done.returncode == 0, done.stderr
+    assert (folder / "results/cohort.tsv").read_text() == "first\t2\nsecond\t1\n"
+
+
+def test_the_aws_profile_names_options_that_exist() -> None:
+    text = (COHORT / "profiles/aws/config.yaml").read_text()
+    known = {f"omics-{field.name.replace('_', '-')}" for field in fields(ExecutorSettings)}
+    # Also the commented ones: people uncomment them.
+    named = set(re.findall(r"^(?:# )?(omics-[a-z-]+):", text, re.MULTILINE))
+    assert named
+    assert named <= known
