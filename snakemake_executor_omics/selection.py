@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ def select(
     jobs: dict[JobKey, Job] = {}
     deferred: dict[JobKey, str] = {}
     producers: dict[int, JobKey] = {}
+    produced = _produced(dag)
     for job in _topological(dag):
         key = job_key(job)
         waits_for = _waits_for(dag, job, producers, deferred)
@@ -80,7 +81,7 @@ def select(
             deferred[key] = waits_for
         else:
             made = _made_by(dag, job, producers)
-            task = _task(job, key, made, workdir, include)
+            task = _task(job, key, made, produced, workdir, include)
             if task is None:
                 deferred[key] = f"rule {job.rule.name} has a value that only files will tell"
             else:
@@ -121,6 +122,15 @@ def _waits_for(
     return None
 
 
+def _produced(dag: Any) -> frozenset[str]:
+    """What the workflow's jobs write: never a source, also when an earlier run left it here."""
+    return frozenset(
+        os.path.normpath(path)
+        for job in dag.jobs
+        for path in (*job.output, *job.log, *((job.benchmark,) if job.benchmark else ()))
+    )
+
+
 def _made_by(dag: Any, job: Job, producers: Mapping[int, JobKey]) -> dict[str, JobKey]:
     """Which task of the wave makes each input of `job`."""
     return {
@@ -135,6 +145,7 @@ def _task(
     job: Job,
     key: JobKey,
     made: Mapping[str, JobKey],
+    produced: Collection[str],
     workdir: Path,
     include: Sequence[str],
 ) -> Task | None:
@@ -155,15 +166,16 @@ def _task(
         return None
     command, language, scripts = text
     inputs = [project_path(path, workdir, job.rule.name) for path in job.input]
-    known = {*inputs, *(project_path(path, workdir, job.rule.name) for path in job.output)}
-    undeclared = {*scripts, *include, *(() if scripts else named_files(command, workdir))}
+    undeclared = {*scripts, *include}
+    if not scripts:
+        undeclared.update(path for path in named_files(command, workdir) if path not in produced)
     made_by = {project_path(path, workdir, job.rule.name): key for path, key in made.items()}
     return Task(
         key=key,
         command=command,
         language=language,
         inputs=tuple(FileRef(path, made_by.get(path)) for path in dict.fromkeys(inputs)),
-        sources=tuple(sorted(undeclared - known)),
+        sources=tuple(sorted(undeclared - set(inputs))),
         outputs=tuple(
             OutputFile(project_path(path, workdir, job.rule.name), is_flagged(path, "touch"))
             for path in job.output

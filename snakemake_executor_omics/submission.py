@@ -60,7 +60,7 @@ def submit(
         return run
     check_bucket(services, options.output_uri, services.region)
     sent = upload_many(services, list({item.uri: item for item in uploads.values()}.values()))
-    say(f"omics: {sent} of {len(uploads)} input files sent, the others were there")
+    say(f"omics: {sent} of {len(uploads)} input files sent; what S3 has already is not sent again")
     tags = dict(options.tags)
     version = ensure_workflow_version(
         services,
