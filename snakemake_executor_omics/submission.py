@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .aws.caches import ensure_run_cache
 from .aws.groups import ensure_run_group
-from .aws.records import Run
+from .aws.records import Run, RunStatus
 from .aws.registry_map import read_registry_map
 from .aws.runs import RunRequest, find_runs, get_run, start_run
 from .aws.transfer import Upload, check_bucket, sha256_of, upload_many
@@ -25,6 +25,7 @@ from .journal import Entry
 from .model import Definition
 from .options import Options
 
+_LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
 
 
@@ -50,14 +51,15 @@ def submit(
     plan = plan_hash(definition, parameters, options)
     services, entry = backend.services, backend.journal.open(plan, options.request_id)
     run = _in_flight(backend, entry, options)
-    if run is None and entry.run_id is not None:
-        # Deleted on the service since, results and all: the plan starts anew.
-        backend.journal.ended(entry.run_id)
-        entry = backend.journal.open(plan, options.request_id)
-    if run is not None:
+    if run is not None and run.status not in _LOST:
         backend.journal.started(entry, run.id)
         say(f"omics: attached to run {run.id}, which was started for the same plan before")
         return run
+    if entry.run_id is not None:
+        # It failed unseen or was deleted since: the plan starts anew, and the run cache has what
+        # was done.
+        backend.journal.ended(entry.run_id)
+        entry = backend.journal.open(plan, options.request_id)
     check_bucket(services, options.output_uri, services.region)
     sent = upload_many(services, list({item.uri: item for item in uploads.values()}.values()))
     say(f"omics: {sent} of {len(uploads)} input files sent; what S3 has already is not sent again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -195,3 +196,74 @@ def test_the_aws_profile_names_options_that_exist() -> None:
     named = set(re.findall(r"^(?:# )?(omics-[a-z-]+):", text, re.MULTILINE))
     assert named
     assert named <= known
+
+
+def test_a_head_that_died_finds_its_run_again(project: Path) -> None:
+    local = [sys.executable, "-m", "snakemake_executor_omics.cli", "local"]
+    subprocess.run([*local, "up"], cwd=project, check=True, timeout=60, capture_output=True)
+    try:
+        command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
+        with subprocess.Popen(
+            [*command, "--omics-endpoint", "local"],
+            cwd=project,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        ) as head:
+            assert head.stderr is not None
+            run = next(
+                line.split()[3] for line in head.stderr if line.startswith("omics: started run")
+            )
+            head.kill()
+        _snakemake(project, "--unlock")
+        again = _omics(project)
+        assert again.returncode == 0, again.stderr
+        assert f"omics: attached to run {run}" in again.stderr
+        assert "omics: started run" not in again.stderr
+        assert (project / "all.txt").exists()
+    finally:
+        subprocess.run([*local, "down"], cwd=project, check=True, timeout=120)
+
+
+def test_ctrl_c_cancels_the_run(project: Path) -> None:
+    (project / "scripts/up.py").write_text("import time\ntime.sleep(600)\n")
+    command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
+    with subprocess.Popen(
+        [*command, "--omics-endpoint", "local"],
+        cwd=project,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+    ) as head:
+        assert head.stderr is not None
+        for line in head.stderr:
+            if line.startswith("omics: running"):
+                head.send_signal(signal.SIGINT)
+                break
+        rest = head.stderr.read()
+        assert head.wait(timeout=120) != 0
+    assert "omics: cancelling run" in rest
+
+
+def test_retries_run_again_what_is_left(project: Path) -> None:
+    snakefile = (project / "Snakefile").read_text()
+    (project / "Snakefile").write_text(
+        snakefile.replace(
+            "    threads: 2\n",
+            "    threads: 2\n    retries: 1\n    resources: tries=lambda w, attempt: attempt\n",
+        ).replace("python scripts/up.py", "test {resources.tries} = 2 && python scripts/up.py")
+    )
+    done = _omics(project)
+    assert done.returncode == 0, done.stderr
+    assert "Trying to restart job" in done.stderr
+    assert (project / "all.txt").exists()
+
+
+def test_keep_going_finishes_what_does_not_depend_on_the_failure(project: Path) -> None:
+    (project / "scripts/up.py").write_text(
+        "import sys\nif 'b' in sys.argv[1]:\n    raise SystemExit('b is broken')\nprint('ok')\n"
+    )
+    done = _omics(project, "--keep-going", "--notemp")
+    assert done.returncode != 0
+    assert "b is broken" in (project / "logs/b.log").read_text()
+    assert (project / "up/a.txt").read_text() == "ok\n"

@@ -34,6 +34,9 @@ class App:
         self._protocol = Protocol()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "CONNECT":
+            start_response("405 Method Not Allowed", [("Content-Length", "0")])
+            return []
         raw_path = _raw_path(environ)
         environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
         if raw_path == HEALTH:

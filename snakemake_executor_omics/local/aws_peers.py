@@ -7,11 +7,9 @@ goes past moto, which would read it into memory.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from . import logs_durable, s3_durable
 from .arn import ACCOUNT, BUCKET, LOG_GROUP, REGION
@@ -33,7 +31,6 @@ class Peers:
         self._s3: Any = s3_backends[ACCOUNT]["aws"]
         self._objects.load(self._s3)
         self.logs = logs_durable.install(state, ACCOUNT, REGION)
-        self._lock = threading.Lock()
         if BUCKET not in self._s3.buckets:
             self._s3.create_bucket(BUCKET, REGION)
         self._objects.flush(self._s3)
@@ -124,7 +121,3 @@ def _blocks(opened: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         while left > 0 and (block := opened.read(min(_BLOCK, left))):
             left -= len(block)
             yield block
-
-
-def path_style(endpoint: str, bucket: str, key: str) -> str:
-    return f"{endpoint}/{bucket}/{quote(key)}"

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,6 @@ class EngineProcess:
 
     def stderr_tail(self) -> str:
         return self._stderr.read_text(errors="replace")[-_STDERR_TAIL:].strip()
-
-
-Kill = Callable[[int], None]
 
 
 def kill_group(pgid: int) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from moto.logs import models
+import moto.logs.models
+
+models: Any = moto.logs.models  # typed as nothing, as its classes are replaced
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stream (
@@ -94,7 +96,7 @@ class LogBook:
 _book: LogBook | None = None
 
 
-class DurableStream(models.LogStream):  # type: ignore[misc]
+class DurableStream(models.LogStream):
     def __init__(self, log_group: Any, name: str) -> None:
         super().__init__(log_group, name)
         if _book is not None:

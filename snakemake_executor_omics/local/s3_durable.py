@@ -23,10 +23,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from moto.s3 import models
+import moto.s3.models
 from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 from moto.s3.utils import _VersionedKeyStore
 from moto.utilities.utils import LowercaseDict
+
+# Typed as nothing: assigning to a library's classes is what types are there to forbid.
+models: Any = moto.s3.models
 
 _BLOCK = 4 * 1024 * 1024
 # What moto's key carries beside its value; simple types only.
@@ -159,10 +162,14 @@ def _store() -> Objects:
     return _objects
 
 
-class DurableKey(models.FakeKey):  # type: ignore[misc]
+class DurableKey(models.FakeKey):
     """A key whose value is a file; parts of an upload are such keys too, without a bucket."""
 
     file: Path
+    # moto's own, which it leaves untyped
+    _etag: str | None
+    bucket_name: str | None
+    disposed: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -217,7 +224,7 @@ class DurableKey(models.FakeKey):  # type: ignore[misc]
         return
 
 
-class DurableMultipart(models.FakeMultipart):  # type: ignore[misc]
+class DurableMultipart(models.FakeMultipart):
     """A multipart upload that is put together on disk."""
 
     def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, None]:
@@ -243,7 +250,7 @@ class DurableMultipart(models.FakeMultipart):  # type: ignore[misc]
         return FileValue(target), f"{digests.hexdigest()}-{len(wanted)}", None
 
 
-class DurableKeys(_VersionedKeyStore):  # type: ignore[misc]
+class DurableKeys(_VersionedKeyStore):
     """The keys of a bucket; what leaves the bucket is marked as well as what comes."""
 
     def _mark(self, key: str, versions: list[Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cheroot import server as cheroot_server
 from cheroot import wsgi
 
 from .app import App
@@ -29,6 +30,17 @@ BACKENDS = ("process", "docker", "podman", "apptainer")
 _THREADS = 32
 
 
+class _Request(cheroot_server.HTTPRequest):
+    """A request that may name an absolute URI, as clients behind HTTP_PROXY send it."""
+
+    def __init__(self, server: Any, conn: Any) -> None:
+        super().__init__(server, conn, proxy_mode=True)
+
+
+class _Connection(cheroot_server.HTTPConnection):
+    RequestHandlerClass = _Request
+
+
 class Server:
     """Everything of one state folder; `serve` returns after `shut_down`."""
 
@@ -40,9 +52,8 @@ class Server:
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.state)
         self._stop = threading.Event()
-        self._http = wsgi.Server((HOST, port), self._answer, numthreads=_THREADS)
-        # A proxy request (absolute URI) is a request like any other here.
-        self._http.proxy_mode = True
+        self._http: Any = wsgi.Server((HOST, port), self._answer, numthreads=_THREADS)
+        self._http.ConnectionClass = _Connection
         self._http.prepare()
         self.url = f"http://{HOST}:{self._http.bind_addr[1]}"
         self._store = Store(self.state / "omics.sqlite")
@@ -112,6 +123,7 @@ def serve(
         signal.signal(number, lambda *_: server.ask_to_stop())
     server.start()
     print(json.dumps(server.identity()), flush=True)
+    os.dup2(2, 1)  # nobody reads the pipe after the ready line; libraries that print go to the log
     if lifeline:
         threading.Thread(target=_until_eof, args=(server,), daemon=True).start()
     server.wait()

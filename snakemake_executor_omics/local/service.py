@@ -14,6 +14,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -22,11 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .arn import ACCOUNT, OUTPUT_URI, REGION, ROLE_ARN
-from .errors import LocalError, StartFailed
+from .errors import StartFailed
 
 _HEALTH = "/_local/health"
 _ANSWER_SECONDS = 5
 _STOP_SECONDS = 60
+_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def start(
     state = state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     with _only_one(state):
-        running = status(state)
+        running = _settled(state)
         return running if running is not None else _spawn(state, port, backend, keep, engine)
 
 
@@ -114,6 +116,22 @@ def _only_one(state: Path) -> Iterator[None]:
     with (state / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _settled(state: Path) -> LocalService | None:
+    """The running server, or None once no server (one that is stopping, say) holds the folder."""
+    pause = threading.Event()
+    for _ in range(int(_STOP_SECONDS / _PAUSE)):
+        running = status(state)
+        if running is not None:
+            return running
+        with (state / "server.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return None
+            except BlockingIOError:
+                pause.wait(_PAUSE)
+    raise StartFailed(f"a local HealthOmics holds {state} and does not answer")
 
 
 def _spawn(
@@ -153,6 +171,3 @@ def _environment() -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[2])
     others = [p for p in kept.get("PYTHONPATH", "").split(os.pathsep) if p and p != root]
     return {**kept, "PYTHONPATH": os.pathsep.join([root, *others])}
-
-
-__all__ = ["LocalError", "LocalService", "start", "status", "stop"]

@@ -89,9 +89,7 @@ def start_run(context: Context, params: Params) -> dict[str, Any]:
     return {**document, "then": ["run", id]}
 
 
-def _definition(
-    context: Context, wanted: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _definition(context: Context, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if wanted.get("workflowType") == "READY2RUN":
         raise NotFound("Ready2Run workflow", wanted["workflowId"])
     workflow = existing(context, "workflow", wanted["workflowId"])

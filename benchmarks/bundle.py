@@ -1,0 +1,53 @@
+"""How large a definition is per job, and how long it takes to compile, at 10 to 10,000 jobs.
+
+python benchmarks/bundle.py
+"""
+
+import time
+
+from snakemake_executor_omics.compile import compile_wave
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Task, Wave
+
+
+def wave(jobs: int) -> Wave:
+    """`jobs` jobs of a chain of two rules per sample, with commands of a usual length."""
+    tasks = []
+    for number in range(jobs // 2):
+        sample = f"sample{number:05d}"
+        align = JobKey("align", (("sample", sample),), (f"results/{sample}.bam",))
+        sort = JobKey("sort", (("sample", sample),), (f"results/{sample}.sorted.bam",))
+        tasks += [
+            Task(
+                key=align,
+                command=f"set -euo pipefail; bwa mem -t 4 -R '@RG\\tID:{sample}' data/genome.fa "
+                f"data/{sample}.fastq.gz | samtools view -b - > results/{sample}.bam",
+                inputs=(FileRef("data/genome.fa"),),
+                outputs=(OutputFile(f"results/{sample}.bam"),),
+                logs=(f"logs/align/{sample}.log",),
+                container="quay.io/biocontainers/bwa:0.7.18",
+                resources=Resources(cpus=4, memory_mb=8000),
+            ),
+            Task(
+                key=sort,
+                command=f"set -euo pipefail; samtools sort -o results/{sample}.sorted.bam "
+                f"results/{sample}.bam",
+                inputs=(FileRef(f"results/{sample}.bam", align),),
+                outputs=(OutputFile(f"results/{sample}.sorted.bam"),),
+                container="quay.io/biocontainers/samtools:1.20",
+                resources=Resources(cpus=2, memory_mb=4000),
+            ),
+        ]
+    return Wave(tuple(tasks))
+
+
+def main() -> None:
+    print("jobs\tzip bytes\tbytes/job\tseconds")
+    for jobs in (10, 100, 1_000, 10_000):
+        tasks = wave(jobs)
+        began = time.perf_counter()
+        size = len(compile_wave(tasks).zip)
+        print(f"{jobs}\t{size}\t{size / jobs:.0f}\t{time.perf_counter() - began:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""A running local HealthOmics with boto3 clients, and a fake engine for what needs no WDL."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.validate import validate_parameters
+
+from snakemake_executor_omics import local
+
+WDL = """version 1.0
+workflow w {
+    input { File a Int n = 1 }
+    call t { input: a = a }
+    output { File o = t.o }
+}
+task t {
+    input { File a }
+    command <<<
+        echo "from the task"
+        cat ~{a} > out.txt
+    >>>
+    output { File o = "out.txt" }
+    runtime { container: "x/y:1" cpu: 1 memory: "1 GiB" }
+}
+"""
+
+FAKE = """
+import json, sys
+request = json.load(open(sys.argv[1] + "/request.json"))
+at = "2026-01-01T00:00:00.000Z"
+def say(event, **more):
+    print(json.dumps({"event": event, "at": at, **more}), flush=True)
+how = request["parameters"].get("how", "ok")
+say("run", status="RUNNING")
+if how == "die":
+    print("engine broke", file=sys.stderr)
+    sys.exit(4)
+say("task", key=1, name="one", status="PENDING", cpus=15, memory_gib=33, gpus=0)
+say("acquire", key=1, cpus=1, memory_gib=1, gpus=0)
+for line in sys.stdin:
+    message = json.loads(line)
+    if "grant" in message:
+        say("task", key=1, name="one", status="RUNNING")
+        say("log", stream="task", key=1, lines=[[1767225600000, "said by one"]])
+        if how == "wait":
+            continue
+        if how == "fail":
+            say("task", key=1, name="one", status="FAILED", failure_reason="RUN_TASK_FAILED",
+                status_message="exit status 3", exit_code=3)
+            say("end", status="FAILED", failure_reason="WORKFLOW_RUN_FAILED",
+                status_message="task one failed")
+        else:
+            say("task", key=1, name="one", status="COMPLETED")
+            say("end", status="COMPLETED", resource_digests={}, outputs={})
+        sys.exit(0)
+    say("task", key=1, name="one", status="CANCELLED")
+    say("end", status="CANCELLED")
+    sys.exit(0)
+sys.exit(0)
+"""
+
+TEMPLATE = {"how": {"optional": True}}
+
+
+def zipped(**files: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/") + ".wdl", text)
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Clients:
+    service: local.LocalService
+    omics: Any
+    s3: Any
+    logs: Any
+
+    def until(self, run: str, *statuses: str) -> dict[str, Any]:
+        """Poll a run, bounded, until it is in one of the states."""
+        tick = threading.Event()
+        for _ in range(1200):
+            found: dict[str, Any] = self.omics.get_run(id=run)
+            if found["status"] in statuses:
+                return found
+            tick.wait(0.05)
+        raise AssertionError(f"run {run} is {found['status']}: {found.get('statusMessage')}")
+
+    def active_workflow(self, **options: Any) -> str:
+        made = self.omics.create_workflow(**{"definitionZip": zipped(main=WDL), **options})
+        self.omics.get_waiter("workflow_active").wait(
+            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+        )
+        return str(made["id"])
+
+    def start(self, workflow: str, how: str = "ok", **options: Any) -> str:
+        started = self.omics.start_run(
+            workflowId=workflow, roleArn=self.service.role_arn,
+            outputUri=self.service.default_output_uri, parameters={"how": how}, **options,
+        )  # fmt: skip
+        return str(started["id"])
+
+
+def _checked(client: Any) -> Any:
+    """Every answer of this client is validated against botocore's model."""
+
+    def check(parsed: dict[str, Any], model: Any, http_response: Any, **_: Any) -> None:
+        if model.output_shape is not None and http_response.status_code < 300:
+            answer = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+            validate_parameters(answer, model.output_shape)
+
+    client.meta.events.register("after-call.omics", check)
+    return client
+
+
+def connect(service: local.LocalService) -> Clients:
+    options: dict[str, Any] = {
+        "endpoint_url": service.endpoint_url, "region_name": service.region,
+        "aws_access_key_id": "local", "aws_secret_access_key": "local",
+    }  # fmt: skip
+    config = Config(inject_host_prefix=False, retries={"max_attempts": 1})
+    omics = _checked(boto3.client("omics", config=config, **options))
+    return Clients(service, omics, boto3.client("s3", **options), boto3.client("logs", **options))
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    """The server with its real engine."""
+    service = local.start(tmp_path_factory.mktemp("real"))
+    yield connect(service)
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def fake_engine(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    path = tmp_path_factory.mktemp("engine") / "fake.py"
+    path.write_text(FAKE)
+    return [sys.executable, str(path)]
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
+    """The server with an engine that does as it is told."""
+    service = local.start(tmp_path_factory.mktemp("fake"), engine=fake_engine)
+    yield connect(service)
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def workflow(fake: Clients) -> str:
+    return fake.active_workflow(parameterTemplate=TEMPLATE)
+
+
+@pytest.fixture
+def starter(tmp_path: Path, fake_engine: list[str]) -> Iterator[Callable[[], Clients]]:
+    """Start (again) a server on one state folder."""
+    services: list[local.LocalService] = []
+
+    def begin() -> Clients:
+        services.append(local.start(tmp_path / "state", engine=fake_engine))
+        return connect(services[-1])
+
+    yield begin
+    for service in services:
+        service.stop()

@@ -1,0 +1,154 @@
+"""What survives a restart, and who may hold a state folder."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+
+from snakemake_executor_omics import local
+from snakemake_executor_omics.local.definitions import BadDefinition, unpack
+from snakemake_executor_omics.local.instances import instance_type
+from snakemake_executor_omics.local.pool import Ask, Limits, Pool
+
+from .conftest import TEMPLATE, Clients
+
+LARGE = bytes(range(256)) * 80_000  # 20 MB: several parts, and beyond what moto reads
+
+
+def test_everything_survives_a_kill(starter: Callable[[], Clients]) -> None:
+    first = starter()
+    first.s3.create_bucket(Bucket="mine")
+    first.s3.put_object(
+        Bucket="mine", Key="a b/ü.txt", Body=b"old", Metadata={"k": "v"}, ContentType="text/plain"
+    )
+    first.s3.put_object(Bucket="mine", Key="a b/ü.txt", Body=b"new", Metadata={"k": "w"})
+    first.s3.put_object(Bucket="mine", Key="gone", Body=b"x")
+    first.s3.delete_object(Bucket="mine", Key="gone")
+    first.s3.upload_fileobj(
+        io.BytesIO(LARGE), "mine", "large", Config=TransferConfig(multipart_chunksize=6_000_000)
+    )
+    first.s3.copy_object(Bucket="mine", Key="copy", CopySource={"Bucket": "mine", "Key": "large"})
+    tag = first.s3.head_object(Bucket="mine", Key="large")["ETag"]
+    workflow = first.active_workflow(name="kept", parameterTemplate=TEMPLATE)
+    done = first.start(workflow)
+    first.until(done, "COMPLETED")
+    [task] = first.omics.list_run_tasks(id=done)["items"]
+    group = first.omics.create_run_group(maxRuns=1)["id"]
+    running = first.start(workflow, "wait", runGroupId=group)
+    first.until(running, "RUNNING")
+    waiting = first.start(workflow, runGroupId=group)
+
+    os.kill(first.service.pid, signal.SIGKILL)
+    first.service._process.wait()  # type: ignore[union-attr]
+    second = starter()
+    assert second.service.pid != first.service.pid
+
+    read = second.s3.get_object(Bucket="mine", Key="a b/ü.txt")
+    assert (read["Body"].read(), read["Metadata"]) == (b"new", {"k": "w"})
+    keys = [item["Key"] for item in second.s3.list_objects_v2(Bucket="mine")["Contents"]]
+    assert keys == ["a b/ü.txt", "copy", "large"]
+    assert second.s3.head_object(Bucket="mine", Key="large")["ETag"] == tag
+    assert tag.endswith('-4"')
+    for key in ("large", "copy"):
+        assert second.s3.get_object(Bucket="mine", Key=key)["Body"].read() == LARGE
+    part = second.s3.get_object(Bucket="mine", Key="large", Range="bytes=1000-1999")
+    assert part["Body"].read() == LARGE[1000:2000]
+
+    assert second.omics.get_workflow(id=workflow)["status"] == "ACTIVE"
+    assert second.omics.get_run(id=done)["status"] == "COMPLETED"
+    lost = second.omics.get_run(id=running)
+    assert (lost["status"], lost["failureReason"]) == ("FAILED", "SERVICE_ERROR")
+    assert "in flight" in lost["statusMessage"]
+    second.until(waiting, "COMPLETED")
+    found = second.logs.get_log_events(
+        logGroupName="/aws/omics/WorkflowLog",
+        logStreamName=f"run/{done}/task/{task['taskId']}", startFromHead=True,
+    )  # fmt: skip
+    assert [event["message"] for event in found["events"]] == ["said by one"]
+
+
+def test_a_second_start_finds_the_first_server(starter: Callable[[], Clients]) -> None:
+    first, second = starter(), starter()
+    assert first.service.pid == second.service.pid
+    second.service.stop()  # not its own
+    assert local.status(first.service.state) is not None
+
+
+def test_a_second_server_is_refused(starter: Callable[[], Clients]) -> None:
+    state = starter().service.state
+    command = [sys.executable, "-m", "snakemake_executor_omics.local", "--state", str(state)]
+    root = str(Path(local.__file__).parents[2])
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": root}
+    )
+    assert done.returncode == 3
+    assert "another local HealthOmics is running" in done.stderr
+
+
+def test_a_kept_server_is_stopped_by_its_folder(tmp_path: Path) -> None:
+    service = local.start(tmp_path, keep=True)
+    assert local.status(tmp_path) == service
+    assert local.stop(tmp_path)
+    assert local.status(tmp_path) is None
+    assert not local.stop(tmp_path)
+    service.stop()  # reaps the process
+
+
+def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from snakemake_executor_omics import local\n"
+        "local.start(Path(sys.argv[1])); os._exit(9)"
+    )
+    root = str(Path(local.__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=env, timeout=60, check=False)
+    with (tmp_path / "server.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # granted when the server has ended
+    assert local.status(tmp_path) is None
+
+
+def test_an_archive_that_is_none_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"no zip")
+    with pytest.raises(BadDefinition, match="Invalid zip file"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "gpus", "wanted"),
+    [(1, 1, 0, "omics.c.large"), (8, 64, 0, "omics.r.2xlarge"), (15, 33, 0, "omics.m.4xlarge"),
+     (1, 1, 1, "omics.g5.xlarge"), (193, 1, 0, None)],
+)  # fmt: skip
+def test_the_smallest_instance_that_fits(
+    cpus: int, memory: int, gpus: int, wanted: str | None
+) -> None:
+    assert instance_type(cpus, memory, gpus) == wanted
+
+
+def test_the_pool_grants_in_order_within_limits() -> None:
+    pool, granted = Pool(cpus=4, memory_gib=8), list[str]()
+
+    def ask(run: str, key: int, cpus: int, group: str | None = None) -> None:
+        pool.ask(Ask(
+            run=run, key=key, cpus=cpus, memory_gib=1, gpus=0, group=group,
+            limits=Limits(cpus=2 if group else None), grant=lambda: granted.append(f"{run}{key}"),
+        ))  # fmt: skip
+
+    ask("a", 1, 99)  # more than there is: everything
+    ask("a", 2, 1)
+    ask("b", 1, 1, "g")
+    assert granted == ["a1"]
+    pool.release("a", 1)
+    assert granted == ["a1", "a2", "b1"]
+    ask("c", 1, 2, "g")
+    assert granted == ["a1", "a2", "b1"]  # the group is full
+    pool.forget("b")
+    assert granted[-1] == "c1"
