@@ -21,7 +21,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from .backend import Backend, open_backend
-from .compile import compile_wave, task_name
+from .compile import task_name
 from .errors import OmicsError, ServiceError
 from .flight import Flight
 from .model import JobKey, JobState, Wave
@@ -115,9 +115,8 @@ class Executor(RemoteExecutor):
 
     def _start(self, wave: Wave) -> None:
         assert self._backend is not None
-        definition = compile_wave(wave)
-        run = submit(
-            self._backend, self._options, definition, self._workdir, self._state, self.logger.info
+        run, definition = submit(
+            self._backend, self._options, wave, self._workdir, self._state, self.logger.info
         )
         flight = Flight(run, wave, definition)
         self._polling[run.id] = flight
@@ -188,7 +187,7 @@ class Executor(RemoteExecutor):
         line = f"omics: run {flight.run.id} {flight.run.status}: {summary(flight.states)}"
         if self._told.get(flight.run.id) != line:
             self._told[flight.run.id] = line
-            self.logger.info(line)
+            self.logger.info(f"{line}, {flight.elapsed} elapsed")
         if flight.landed:
             self._polling.pop(flight.run.id, None)
             self._backend.journal.ended(flight.run.id)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from . import results
@@ -29,6 +30,14 @@ class Flight:
     failures: dict[JobKey, Failure] = field(default_factory=dict)
     had_failures: bool = False
     landed: bool = False
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Time since the run was made, by the service's clock where it has ended."""
+        begin = self.run.created or datetime.now(UTC)
+        return timedelta(
+            seconds=int(((self.run.stopped or datetime.now(UTC)) - begin).total_seconds())
+        )
 
     def poll(self, services: Services, workdir: Path) -> None:
         """Read the run and its tasks once, and fetch everything when it has ended.

@@ -1,4 +1,4 @@
-"""Bring a compiled wave to the service: inputs to S3, workflow version, run group, cache, run.
+"""Bring a wave to the service: inputs to S3, workflow version, run group, cache, run.
 
 The order keeps mistakes cheap: everything that can be refused is checked before `StartRun`, and
 the journal knows the run before the service does.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from .aws.runs import RunRequest, find_runs, get_run, start_run
 from .aws.transfer import Upload, check_bucket, sha256_of, upload_many
 from .aws.workflows import VersionSpec, ensure_workflow_version
 from .backend import Backend
+from .compile import compile_wave, spill
 from .errors import NotFound
 from .journal import Entry
-from .model import Definition
+from .model import Definition, Wave
 from .options import Options
 
 _LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
@@ -32,21 +33,23 @@ _FOLDER_DIGITS = 16  # of the definition's SHA-256
 def submit(
     backend: Backend,
     options: Options,
-    definition: Definition,
+    wave: Wave,
     workdir: Path,
     state: Path,
     say: Callable[[str], None],
-) -> Run:
-    """Start a run of `definition`, or attach to the one in flight for the same plan.
+) -> tuple[Run, Definition]:
+    """Compile `wave` and start a run of it, or attach to the one in flight for the same plan.
 
     Raises:
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
+    uploads = stage(wave.raw_inputs, workdir, options.output_uri)
+    literals = spill({path: upload.uri for path, upload in uploads.items()})
+    definition = compile_wave(wave, literals)
+    parameters = {name: uploads[path].uri for name, path in sorted(definition.parameters.items())}
     folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
     write_definition(definition, folder)
-    uploads = stage(definition, workdir, options.output_uri)
-    parameters = {name: upload.uri for name, upload in sorted(uploads.items())}
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
     plan = plan_hash(definition, parameters, options)
     services, entry = backend.services, backend.journal.open(plan, options.request_id)
@@ -54,7 +57,7 @@ def submit(
     if run is not None and run.status not in _LOST:
         backend.journal.started(entry, run.id)
         say(f"omics: attached to run {run.id}, which was started for the same plan before")
-        return run
+        return run, definition
     if entry.run_id is not None:
         # It failed unseen or was deleted since: the plan starts anew, and the run cache has what
         # was done.
@@ -118,7 +121,7 @@ def submit(
         f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
         f"version {version.name}; definition in {folder}"
     )
-    return run
+    return run, definition
 
 
 def _in_flight(backend: Backend, entry: Entry, options: Options) -> Run | None:
@@ -149,17 +152,17 @@ def write_definition(definition: Definition, folder: Path) -> list[Path]:
     return written
 
 
-def stage(definition: Definition, workdir: Path, output_uri: str) -> dict[str, Upload]:
+def stage(paths: Iterable[str], workdir: Path, output_uri: str) -> dict[str, Upload]:
     """Where each raw input goes: a place named from its content, so that it is sent once.
 
     Raises:
         StagingError: an input cannot be read.
     """
     uploads = {}
-    for name, path in definition.parameters.items():
+    for path in paths:
         digest = sha256_of(workdir / path)
         uri = f"{output_uri}/inputs/{digest[:32]}/{Path(path).name}"
-        uploads[name] = Upload(workdir / path, uri, digest)
+        uploads[path] = Upload(workdir / path, uri, digest)
     return uploads
 
 

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from snakemake_executor_omics.compile import (
     compile_wave,
     script_source,
+    spill,
     task_name,
 )
 from snakemake_executor_omics.compile.names import parameter_name
 from snakemake_executor_omics.compile.quoting import heredoc_delimiter, wdl_command, wdl_string
 from snakemake_executor_omics.compile.render import render_task
-from snakemake_executor_omics.errors import CompileError
+from snakemake_executor_omics.errors import LimitExceeded
 from snakemake_executor_omics.model import (
     FileRef,
     JobKey,
@@ -96,11 +97,30 @@ def test_the_template_describes_each_raw_input_by_its_path() -> None:
     assert definition.parameters == {parameter_name("data/A.fq"): "data/A.fq"}
 
 
-def test_a_wave_of_too_many_inputs_is_refused_with_the_limit() -> None:
+def test_inputs_beyond_the_parameter_limits_stand_in_the_definition() -> None:
+    uris = {f"data/{number}.fq": f"s3://bucket/{'x' * 60}/{number}.fq" for number in range(1200)}
+    literals = spill(uris)
+    task = dataclasses.replace(TRIM, inputs=tuple(map(FileRef, uris)))
+    definition = compile_wave(Wave((task,)), literals)
+    parameters = {name: uris[path] for name, path in definition.parameters.items()}
+    assert len(json.dumps(parameters)) <= 50_000
+    assert len(definition.template) == len(parameters) < 1200
+    assert set(definition.parameters.values()).isdisjoint(literals)
+    document = WDL.parse_document(definition.files["main.wdl"])
+    document.typecheck()
+    required = {binding.name for binding in document.workflow.required_inputs}
+    assert required == set(parameters)
+
+
+def test_few_inputs_all_become_parameters() -> None:
+    assert spill({"data/A.fq": "s3://bucket/A.fq"}) == {}
+
+
+def test_a_package_of_too_many_inputs_is_refused_with_the_limit() -> None:
     task = dataclasses.replace(
         TRIM, inputs=tuple(FileRef(f"data/{number}.fq") for number in range(1001))
     )
-    with pytest.raises(CompileError, match=r"1,001 input files.*1,000 parameters"):
+    with pytest.raises(LimitExceeded, match=r"1,001 is above the limit of 1,000"):
         compile_wave(Wave((task,)))
 
 

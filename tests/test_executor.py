@@ -267,3 +267,20 @@ def test_keep_going_finishes_what_does_not_depend_on_the_failure(project: Path) 
     assert done.returncode != 0
     assert "b is broken" in (project / "logs/b.log").read_text()
     assert (project / "up/a.txt").read_text() == "ok\n"
+
+
+def test_more_inputs_than_parameters_can_hold_still_go_into_one_run(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(400):
+        (tmp_path / f"data/{number:03}.txt").write_text(f"{number}\n")
+    (tmp_path / "Snakefile").write_text(
+        'container: "docker://debian:12"\n'
+        "rule all:\n"
+        "    input: [f'data/{n:03}.txt' for n in range(400)]\n"
+        "    output: 'all.txt'\n"
+        "    shell: 'cat {input} > {output}'\n"
+    )
+    done = _omics(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("omics: started run") == 1
+    assert (tmp_path / "all.txt").read_text().split() == [str(number) for number in range(400)]

@@ -1,7 +1,7 @@
 """From a wave of tasks to a workflow definition, without a service and without Snakemake."""
 
-from .bundle import WORKFLOW, compile_wave
+from .bundle import WORKFLOW, compile_wave, spill
 from .names import parameter_name, task_name
 from .render import script_source
 
-__all__ = ["WORKFLOW", "compile_wave", "parameter_name", "script_source", "task_name"]
+__all__ = ["WORKFLOW", "compile_wave", "parameter_name", "script_source", "spill", "task_name"]

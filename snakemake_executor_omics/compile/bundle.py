@@ -10,20 +10,22 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from types import MappingProxyType
 
-from ..errors import CompileError
+from ..errors import CompileError, LimitExceeded
 from ..model import Definition, Wave
 from .names import parameter_name, task_name
 from .render import render_readme, render_workflow
 
 WORKFLOW = "snakemake"
 MAX_TEMPLATE_ENTRIES = 1_000  # quotas page; the API's map allows 1,000 to 2,000
+MAX_PARAMETER_BYTES = 50_000  # quotas page, "run parameters"
 _DESCRIPTION = 256  # characters, WorkflowParameter.description
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 
-def compile_wave(wave: Wave) -> Definition:
-    """Compile `wave`.
+def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({})) -> Definition:
+    """Compile `wave`; `literals` are raw inputs whose S3 URI stands in the definition itself.
 
     Raises:
         CompileError: two jobs share a name, or the raw inputs exceed the template's limit.
@@ -31,12 +33,13 @@ def compile_wave(wave: Wave) -> Definition:
     names = {task_name(task.key): task.key for task in wave.tasks}
     if len(names) != len(wave.tasks):
         raise CompileError("two jobs of the workflow have the same rule, wildcards and outputs")
-    parameters = {parameter_name(path): path for path in wave.raw_inputs}
+    parameters = {parameter_name(path): path for path in wave.raw_inputs if path not in literals}
     if len(parameters) > MAX_TEMPLATE_ENTRIES:
-        raise CompileError(
-            f"the workflow reads {len(parameters):,} input files, and HealthOmics takes "
-            f"{MAX_TEMPLATE_ENTRIES:,} parameters per workflow",
-            hint="lower --omics-max-tasks-per-run, so that a run has fewer input files",
+        raise LimitExceeded(
+            "input files that are workflow parameters",
+            len(parameters),
+            MAX_TEMPLATE_ENTRIES,
+            hint="run the workflow instead: inputs beyond the limit then stand in the definition",
         )
     template: dict[str, Mapping[str, object]] = {
         name: {"description": describe(path), "optional": False}
@@ -44,7 +47,7 @@ def compile_wave(wave: Wave) -> Definition:
     }
     files = {
         "README.md": render_readme(wave, WORKFLOW),
-        "main.wdl": render_workflow(wave, WORKFLOW),
+        "main.wdl": render_workflow(wave, WORKFLOW, literals),
         "parameter-template.json": json.dumps(template, indent=2, ensure_ascii=False) + "\n",
     }
     packed = pack(files)
@@ -75,3 +78,19 @@ def pack(files: Mapping[str, str]) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, text.encode("utf-8", "surrogateescape"))
     return buffer.getvalue()
+
+
+def spill(uris: Mapping[str, str]) -> dict[str, str]:
+    """Which raw inputs (path: URI) do not fit into the run's parameters, in the order of names.
+
+    Parameters first: a definition without data is reused when the data changes.
+    """
+    literals: dict[str, str] = {}
+    entries, size = 0, len("{}")
+    for path in sorted(uris, key=parameter_name):
+        size += len(json.dumps({parameter_name(path): uris[path]}))
+        if entries < MAX_TEMPLATE_ENTRIES and size <= MAX_PARAMETER_BYTES:
+            entries += 1
+        else:
+            literals[path] = uris[path]
+    return literals

@@ -77,14 +77,20 @@ def render_task(task: Task) -> str:
     )
 
 
-def render_workflow(wave: Wave, workflow: str) -> str:
-    """`main.wdl`: one call per task, raw inputs as workflow inputs, every result an output."""
+def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> str:
+    """`main.wdl`: one call per task, raw inputs as workflow inputs, every result an output.
+
+    The inputs named in `literals` have their URI as default.
+    """
     positions = {
         task.key: {path: index for index, path in enumerate(task.files)} for task in wave.tasks
     }
     return _env.get_template("main.wdl.j2").render(
         workflow=workflow,
-        parameters=[{"name": parameter_name(path)} for path in wave.raw_inputs],
+        parameters=[
+            {"name": parameter_name(path), "default": literals.get(path)}
+            for path in wave.raw_inputs
+        ],
         tasks=[
             {
                 "name": task_name(task.key),

@@ -1,0 +1,200 @@
+"""The examples without HealthOmics: the quickstart by plain Snakemake, and the shipped profiles."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pysam
+import pytest
+import yaml
+
+from snakemake_executor_omics.aws.registry_map import read_registry_map
+from snakemake_executor_omics.options import resolve
+from snakemake_executor_omics.settings import ExecutorSettings
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+QUICKSTART = EXAMPLES / "quickstart"
+COHORT = EXAMPLES / "cohort"
+SAMPLES = ("ash", "birch", "cedar", "elm")
+LARGEST_EXAMPLE = 1_000_000
+
+
+def _copy(source: Path, destination: Path) -> Path:
+    """The example as it is in git, without what a run in place left behind."""
+    left_behind = shutil.ignore_patterns(".snakemake", "results", "logs", "benchmarks")
+    shutil.copytree(source, destination, ignore=left_behind)
+    return destination
+
+
+def _snakemake(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--executor", "local", "--cores", "2"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        # That of an activated virtual environment: jobs call `cutadapt` and `python`.
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quickstart, run once."""
+    folder = _copy(QUICKSTART, tmp_path_factory.mktemp("local") / "quickstart")
+    done = _snakemake(folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_quickstart_leaves_its_results_and_nothing_temporary(finished: Path) -> None:
+    expected = {
+        "SHA256SUMS",
+        "report.html",
+        "variants.tsv",
+        "plots/coverage.svg",
+        "plots/variants.svg",
+        "reference/genome.fa",
+        "reference/genome.fa.fai",
+    }
+    for sample in SAMPLES:
+        expected |= {f"aligned/{sample}.bam", f"aligned/{sample}.bam.bai"}
+        expected |= {f"calls/{sample}.vcf.gz", f"calls/{sample}.vcf.gz.tbi"}
+        expected.add(f"coverage/{sample}.tsv")
+    results = finished / "results"
+    found = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
+    assert found == expected
+
+
+def test_the_logs_and_benchmarks_are_written(finished: Path) -> None:
+    for sample in SAMPLES:
+        for rule in ("trim", "align", "sort", "call", "coverage"):
+            assert (finished / f"logs/{rule}/{sample}.log").stat().st_size > 0
+        for rule in ("trim", "align", "call"):
+            benchmark = (finished / f"benchmarks/{rule}/{sample}.tsv").read_text()
+            assert benchmark.startswith("s\th:m:s\t")
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_alignments_are_sorted_indexed_and_nearly_complete(finished: Path, sample: str) -> None:
+    with pysam.AlignmentFile(str(finished / f"results/aligned/{sample}.bam")) as bam:
+        assert bam.has_index()
+        header = bam.header.to_dict()
+        assert header["HD"]["SO"] == "coordinate"
+        assert header["RG"][0]["SM"] == sample
+        # A @PG line would hold a command line, and two machines would differ.
+        assert "PG" not in header
+        assert bam.mapped > 50 * bam.unmapped
+        reads = list(bam.fetch("chr1", 5_000, 5_100))
+    assert reads
+    assert sum(read.is_proper_pair for read in reads) > 0.9 * len(reads)
+
+
+def test_the_calls_are_the_variants_of_the_simulated_genomes(finished: Path) -> None:
+    header, *rows = [
+        line.split("\t") for line in (finished / "data/truth.tsv").read_text().splitlines()
+    ]
+    for sample in SAMPLES:
+        column = header.index(sample)
+        truth = {
+            (row[0], int(row[1]), row[2], row[3]): row[column]
+            for row in rows
+            if row[column] != "./."
+        }
+        with pysam.VariantFile(str(finished / f"results/calls/{sample}.vcf.gz")) as vcf:
+            called = {
+                (record.chrom, record.pos, record.ref, (record.alts or ("",))[0]): "/".join(
+                    map(str, record.samples[sample]["GT"])
+                )
+                for record in vcf.fetch("chr1")
+            }
+        assert called == truth
+    merged = (finished / "results/variants.tsv").read_text()
+    assert merged == (finished / "data/truth.tsv").read_text()
+
+
+def test_the_report_holds_the_plots_and_every_site(finished: Path) -> None:
+    page = (finished / "results/report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") == 2
+    for line in (finished / "results/variants.tsv").read_text().splitlines()[1:]:
+        assert f"<td>{line.split()[1]}</td>" in page
+
+
+def test_a_second_call_has_nothing_to_do(finished: Path) -> None:
+    again = _snakemake(finished)
+    assert again.returncode == 0, again.stderr
+    assert "Nothing to be done" in again.stderr
+
+
+def test_another_folder_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    folder = _copy(QUICKSTART, tmp_path / "a folder of another name")
+    done = _snakemake(folder)
+    assert done.returncode == 0, done.stderr
+    sums = [path / "results/SHA256SUMS" for path in (finished, folder)]
+    assert sums[0].read_text() == sums[1].read_text()
+
+
+def test_the_data_is_what_its_generator_makes(tmp_path: Path) -> None:
+    shutil.copy(QUICKSTART / "make_data.py", tmp_path)
+    subprocess.run([sys.executable, "make_data.py"], cwd=tmp_path, check=True, timeout=60)
+    made, kept = (
+        {path.name: path for path in (folder / "data").iterdir()}
+        for folder in (tmp_path, QUICKSTART)
+    )
+    assert made.keys() == kept.keys()
+    for name, path in kept.items():
+        # Unpacked: another zlib packs the same text into other bytes.
+        unpack = gzip.decompress if name.endswith(".gz") else bytes
+        assert unpack(made[name].read_bytes()) == unpack(path.read_bytes()), name
+
+
+def test_the_examples_stay_small(tmp_path: Path) -> None:
+    copy = _copy(EXAMPLES, tmp_path / "examples")
+    sizes = {path: path.stat().st_size for path in copy.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) <= LARGEST_EXAMPLE
+
+
+OPTION = re.compile(r"^# (?=omics-[a-z-]+: )", re.MULTILINE)
+
+
+def _settings(profile: str, *, uncommented: bool) -> ExecutorSettings:
+    text = (COHORT / "profiles" / profile / "config.yaml").read_text()
+    values: dict[str, Any] = yaml.safe_load(OPTION.sub("", text) if uncommented else text)
+    assert values.pop("executor") == "omics"
+    assert values.pop("jobs") > 0
+    given = {name.removeprefix("omics-").replace("-", "_"): v for name, v in values.items()}
+    return ExecutorSettings(**given)
+
+
+@pytest.mark.parametrize("profile", ["aws", "local"])
+@pytest.mark.parametrize("uncommented", [False, True])
+def test_the_profiles_are_accepted(profile: str, uncommented: bool) -> None:
+    options = resolve(_settings(profile, uncommented=uncommented), project="cohort")
+    assert options.local == (profile == "local")
+    if options.container_registry_map is not None:
+        read_registry_map(COHORT / options.container_registry_map)
+
+
+def test_the_profiles_name_every_option_once() -> None:
+    named = [
+        name
+        for profile in ("aws", "local")
+        for name in re.findall(
+            r"^(?:# )?omics-([a-z-]+): ",
+            (COHORT / "profiles" / profile / "config.yaml").read_text(),
+            re.MULTILINE,
+        )
+    ]
+    # A token in a profile would make every later run the first one again.
+    known = {field.name.replace("_", "-") for field in fields(ExecutorSettings)} - {"request-id"}
+    assert set(named) == known
+    assert sorted(named) == sorted([*known, "endpoint"])
