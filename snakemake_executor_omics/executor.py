@@ -99,7 +99,8 @@ class Executor(RemoteExecutor):
         selection = select(
             self.dag,
             [job for job in ready if job.is_group() or job_key(job) not in self._seats],
-            exclude=self._seats.__contains__,
+            in_flight=self._seats.__contains__,
+            landed=self._has_landed,
             workdir=self._workdir,
             include=_included(self._workdir, self._options.include),
         )
@@ -112,6 +113,10 @@ class Executor(RemoteExecutor):
         self._tell_selection(selection, parts)
         for keys in parts.runs:
             self._start(selection.wave.only(keys))
+
+    def _has_landed(self, key: JobKey) -> bool:
+        flight = self._seats.get(key)
+        return flight is not None and flight.landed and flight.states[key].is_success
 
     def _start(self, wave: Wave) -> None:
         assert self._backend is not None

@@ -50,7 +50,7 @@ def package(
         except Exception as error:
             api.print_exception(error)
             raise CompileError(f"Snakemake cannot build the graph of {snakefile}") from error
-        selection = select(workflow.dag, (), exclude=lambda _: False, workdir=workdir)
+        selection = select(workflow.dag, (), workdir=workdir)
     if not selection.jobs:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(

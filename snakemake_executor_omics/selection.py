@@ -51,13 +51,15 @@ def select(
     dag: Any,
     ready: Iterable[Job],
     *,
-    exclude: Callable[[JobKey], bool],
+    in_flight: Callable[[JobKey], bool] = lambda _: False,
+    landed: Callable[[JobKey], bool] = lambda _: False,
     workdir: Path,
     include: Sequence[str] = (),
 ) -> Selection:
     """The largest wave that can be decided now.
 
-    `ready` are the jobs that Snakemake hands in, `exclude` tells jobs that are in flight already,
+    `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
+    already, `landed` jobs whose results are here though Snakemake has not asked for them yet;
     `include` lists project files that every task gets.
 
     Raises:
@@ -75,13 +77,24 @@ def select(
         if job.is_local:
             # Also a done local job is no reason to wait: `_topological` lists only needed ones.
             deferred[key] = f"local rule {job.rule.name} runs here"
-        elif exclude(key):
+        elif landed(key):
+            continue
+        elif in_flight(key):
             deferred[key] = f"{key} is in flight in another run"
         elif waits_for is not None and id(job) not in handed_in:
             deferred[key] = waits_for
         else:
             made = _made_by(dag, job, producers)
+            if not made:
+                # Its inputs are here, so what Snakemake could not evaluate before it now can.
+                job.reset_params_and_resources()
             task = _task(job, key, made, produced, workdir, include)
+            if task is None and id(job) in handed_in:
+                raise UnsupportedRule(
+                    job.rule.name,
+                    "has a param or resource that Snakemake cannot tell although its inputs exist",
+                    hint="give the rule's params and resources values that do not need its outputs",
+                )
             if task is None:
                 deferred[key] = f"rule {job.rule.name} has a value that only files will tell"
             else:
@@ -233,6 +246,9 @@ Text = tuple[str, Language, tuple[str, ...]]
 
 
 def _shell(job: Job) -> Text | None:
+    if isinstance(job.resources.get("tmpdir"), TBDString):
+        # Snakemake leaves it to the place where the job runs, and so does the command.
+        job.resources.tmpdir = "${TMPDIR:-/tmp}"
     command = job.shellcmd
     if _TBD in command:
         return None
@@ -262,7 +278,7 @@ def _script(job: Job, workdir: Path) -> Text | None:
         "config": job.rule.workflow.globals["config"],
         "rule": job.rule.name,
     }
-    if _has_tbd(description["params"]):
+    if _has_tbd(description["params"]) or _reads_unknown_resource(job, path):
         return None
     try:
         text = json.dumps(description, sort_keys=True)
@@ -273,6 +289,19 @@ def _script(job: Job, workdir: Path) -> Text | None:
             hint="use strings, numbers, booleans, lists and mappings",
         ) from error
     return script_source(text, script), Language.PYTHON, (script,)
+
+
+def _reads_unknown_resource(job: Job, script: Path) -> bool:
+    """Whether the script may read a resource that only the sizes of its inputs will tell."""
+    unknown = [
+        name
+        for name, value in job.resources.items()
+        if isinstance(value, TBDString) and name != "tmpdir"
+    ]
+    if not unknown:
+        return False
+    text = script.read_text(encoding="utf-8", errors="replace")
+    return any(f"resources.{name}" in text or "resources[" in text for name in unknown)
 
 
 def _named(values: Any) -> tuple[list[Any], dict[str, tuple[int, int | None]]]:

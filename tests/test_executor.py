@@ -284,3 +284,18 @@ def test_more_inputs_than_parameters_can_hold_still_go_into_one_run(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("omics: started run") == 1
     assert (tmp_path / "all.txt").read_text().split() == [str(number) for number in range(400)]
+
+
+def test_the_temporary_folder_is_that_of_the_task(project: Path) -> None:
+    (project / "scripts/join.py").write_text(
+        "import os\n"
+        "assert os.path.isdir(snakemake.resources.tmpdir)\n"
+        "open(snakemake.output[0], 'w').write('joined\\n')\n"
+    )
+    snakefile = (project / "Snakefile").read_text()
+    (project / "Snakefile").write_text(
+        snakefile.replace("cat {input} > {output[0]}", "ls -d {resources.tmpdir} > {output[0]}")
+    )
+    done = _omics(project)
+    assert done.returncode == 0, done.stderr
+    assert (project / "all.txt").read_text().startswith("/")

@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import sys
+import tempfile
 import types
 
 
@@ -70,6 +71,8 @@ def run(job_json, script):
         bench_iteration=None,
         scriptdir=os.path.abspath(os.path.dirname(script)),
     )
+    if not hasattr(snakemake.resources, "tmpdir"):
+        snakemake.resources.tmpdir = tempfile.gettempdir()
     snakemake.log_fmt_shell = log_fmt_shell(snakemake.log)
     sys.path.insert(0, snakemake.scriptdir)
     if importlib.util.find_spec("snakemake") is None:

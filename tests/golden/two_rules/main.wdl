@@ -44,10 +44,11 @@ mkdir -p .omics
 cat > .omics/job <<'OMICS_JOB'
 set -euo pipefail; cutadapt -o results/A.fq data/A.fq 2> logs/A.log
 OMICS_JOB
-started=$(date +%s%N)
+now() { local time=${EPOCHREALTIME:-$(date +%s).000000}; printf '%s' "${time/[.,]/}"; }
+started=$(now)
 status=0
 bash .omics/job || status=$?
-elapsed=$(( ($(date +%s%N) - started) / 100000 ))
+elapsed=$(( ($(now) - started) / 100 ))
 seconds=$(( elapsed / 10000 ))
 {
   printf 's\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n'
