@@ -217,8 +217,6 @@ def _refuse_unsupported(job: Job) -> None:
             hint=f"make it a local rule (`localrules: {job.rule.name}`), or use `shell:`",
         )
 
-    if job.is_group():
-        refuse("a job group")
     for directive, used in {
         "run:": job.is_run and not job.is_script and not job.is_shell,
         "notebook:": job.is_notebook,
@@ -240,6 +238,8 @@ def _refuse_unsupported(job: Job) -> None:
                 refuse(what)
     if any(Path(path).is_dir() for path in job.input):
         refuse("a directory as input")
+    if job.group is not None:
+        refuse("a job group")
 
 
 Text = tuple[str, Language, tuple[str, ...]]

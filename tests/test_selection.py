@@ -77,9 +77,13 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
     [
         (SNAKEFILE.replace("container:", "#"), "rule up: has no container"),
         (SNAKEFILE.replace('"up/{s}.txt"\n    log', 'pipe("up/{s}.txt")\n    log'), "rule up"),
+        (
+            SNAKEFILE.replace('    log: "logs', '    group: "g"\n    log: "logs'),
+            "rule up: uses a job group",
+        ),
         (SNAKEFILE.replace("all.txt", "../all.txt"), "lies outside the project folder"),
     ],
-    ids=["no container", "pipe", "outside"],
+    ids=["no container", "pipe", "group", "outside"],
 )
 def test_what_cannot_run_is_refused_for_people(
     tmp_path: Path, snakefile: str, message: str
