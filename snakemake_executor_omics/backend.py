@@ -45,13 +45,7 @@ def open_backend(options: Options, state: Path, say: Callable[[str], None]) -> B
     journal = Journal(state / "journal.sqlite")
     if not options.local:
         return Backend(connect(options.region, options.aws_profile, options.endpoint_url), journal)
-    try:
-        from . import local
-    except ImportError as error:
-        raise LocalServiceError(
-            f"--omics-endpoint local needs the extra `local` ({error.name} is not installed)",
-            hint="pip install 'snakemake-executor-plugin-omics[local]'",
-        ) from error
+    local = local_healthomics()
     service = local.start(state / "local", backend=options.local_backend.value)
     say(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":
@@ -59,3 +53,19 @@ def open_backend(options: Options, state: Path, say: Callable[[str], None]) -> B
     services = connect(service.region, None, service.endpoint_url, environment=service.environment)
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)
     return Backend(services, journal, service)
+
+
+def local_healthomics() -> Any:
+    """The package of the local HealthOmics, which only the extra `local` can import.
+
+    Raises:
+        LocalServiceError: the extra is not installed.
+    """
+    try:
+        from . import local
+    except ImportError as error:
+        raise LocalServiceError(
+            f"the local HealthOmics needs the extra `local` ({error.name} is not installed)",
+            hint="pip install 'snakemake-executor-plugin-omics[local]'",
+        ) from error
+    return local

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import LocalServiceError, OmicsError
+from .backend import local_healthomics
+from .errors import OmicsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,19 +74,8 @@ def _package(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _service() -> object:
-    try:
-        from . import local
-    except ImportError as error:
-        raise LocalServiceError(
-            f"the local HealthOmics needs the extra `local` ({error.name} is not installed)",
-            hint="pip install 'snakemake-executor-plugin-omics[local]'",
-        ) from error
-    return local
-
-
 def _up(arguments: argparse.Namespace) -> int:
-    service = _service().start(  # type: ignore[attr-defined]
+    service = local_healthomics().start(
         arguments.state, port=arguments.port, backend=arguments.backend, keep=True
     )
     print(service.endpoint_url)
@@ -93,13 +83,13 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    service = _service().status(arguments.state)  # type: ignore[attr-defined]
+    service = local_healthomics().status(arguments.state)
     print(service.endpoint_url if service is not None else "not running")
     return 0 if service is not None else 1
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    stopped = _service().stop(arguments.state)  # type: ignore[attr-defined]
+    stopped = local_healthomics().stop(arguments.state)
     print("stopped" if stopped else "not running")
     return 0 if stopped else 1
 

@@ -116,7 +116,7 @@ class Executor(RemoteExecutor):
 
     def _has_landed(self, key: JobKey) -> bool:
         flight = self._seats.get(key)
-        return flight is not None and flight.landed and flight.states[key].is_success
+        return flight is not None and flight.has(key)
 
     def _start(self, wave: Wave) -> None:
         assert self._backend is not None
@@ -142,7 +142,7 @@ class Executor(RemoteExecutor):
         info = SubmittedJobInfo(
             job=job, external_jobid=f"{flight.run.id}/{name}", aux={"seat": _Seat(flight, key)}
         )
-        if flight.landed and flight.states[key].is_success:
+        if flight.has(key):
             # The results are here: report at once, so that the cascade down the graph costs no
             # poll interval per level.
             RealExecutor.report_job_submission(self, info)

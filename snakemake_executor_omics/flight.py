@@ -14,6 +14,7 @@ from .aws.records import Run, RunStatus, RunTask
 from .aws.runs import get_run, list_tasks
 from .aws.session import Services
 from .aws.transfer import Download, download_many
+from .compile import task_name
 from .model import Definition, JobKey, JobState, Wave
 from .results import Failure
 from .states import job_states, newest_tasks
@@ -30,6 +31,10 @@ class Flight:
     failures: dict[JobKey, Failure] = field(default_factory=dict)
     had_failures: bool = False
     landed: bool = False
+
+    def has(self, key: JobKey) -> bool:
+        """Whether the results of a job of this run are in the project's folder."""
+        return self.landed and self.states[key].is_success
 
     @property
     def elapsed(self) -> timedelta:
@@ -58,7 +63,6 @@ class Flight:
         tasks: Mapping[str, RunTask],
         states: dict[JobKey, JobState],
     ) -> None:
-        by_key = {key: name for name, key in self.definition.names.items()}
         downloads: list[Download] = []
         if self.run.status is RunStatus.COMPLETED:
             downloads = results.exported(services, self.run, self.wave.tasks)
@@ -67,7 +71,7 @@ class Flight:
             )
         else:
             for task in self.wave.tasks:
-                run_task = tasks.get(by_key[task.key])
+                run_task = tasks.get(task_name(task.key))
                 if states[task.key].is_success and run_task is not None:
                     kept = results.cached(services, task, run_task)
                     if kept is None:

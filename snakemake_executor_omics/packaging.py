@@ -51,7 +51,7 @@ def package(
             api.print_exception(error)
             raise CompileError(f"Snakemake cannot build the graph of {snakefile}") from error
         selection = select(workflow.dag, (), workdir=workdir)
-    if not selection.jobs:
+    if not selection.wave.tasks:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(
             f"{snakefile}: no job can go to HealthOmics"

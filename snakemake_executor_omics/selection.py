@@ -31,10 +31,9 @@ _TBD = str(TBDString())
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A wave, Snakemake's job object of each of its tasks, and why the other jobs wait."""
+    """A wave, and why the other jobs wait."""
 
     wave: Wave
-    jobs: Mapping[JobKey, Job]
     deferred: Mapping[JobKey, str]
 
 
@@ -67,7 +66,6 @@ def select(
     """
     handed_in = {id(job) for job in ready}
     tasks: dict[JobKey, Task] = {}
-    jobs: dict[JobKey, Job] = {}
     deferred: dict[JobKey, str] = {}
     producers: dict[int, JobKey] = {}
     produced = _produced(dag)
@@ -98,9 +96,9 @@ def select(
             if task is None:
                 deferred[key] = f"rule {job.rule.name} has a value that only files will tell"
             else:
-                tasks[key], jobs[key] = task, job
+                tasks[key] = task
                 producers[id(job)] = key
-    return Selection(wave=Wave(tuple(tasks.values())), jobs=jobs, deferred=deferred)
+    return Selection(wave=Wave(tuple(tasks.values())), deferred=deferred)
 
 
 def _topological(dag: Any) -> list[Job]:

@@ -94,6 +94,18 @@ def _omics(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _head(folder: Path) -> subprocess.Popen[str]:
+    """`_omics`, still going."""
+    command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
+    return subprocess.Popen(
+        [*command, "--omics-endpoint", "local"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+    )
+
+
 def _files(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -202,14 +214,7 @@ def test_a_head_that_died_finds_its_run_again(project: Path) -> None:
     local = [sys.executable, "-m", "snakemake_executor_omics.cli", "local"]
     subprocess.run([*local, "up"], cwd=project, check=True, timeout=60, capture_output=True)
     try:
-        command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
-        with subprocess.Popen(
-            [*command, "--omics-endpoint", "local"],
-            cwd=project,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=_environment(),
-        ) as head:
+        with _head(project) as head:
             assert head.stderr is not None
             run = next(
                 line.split()[3] for line in head.stderr if line.startswith("omics: started run")
@@ -227,14 +232,7 @@ def test_a_head_that_died_finds_its_run_again(project: Path) -> None:
 
 def test_ctrl_c_cancels_the_run(project: Path) -> None:
     (project / "scripts/up.py").write_text("import time\ntime.sleep(600)\n")
-    command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
-    with subprocess.Popen(
-        [*command, "--omics-endpoint", "local"],
-        cwd=project,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=_environment(),
-    ) as head:
+    with _head(project) as head:
         assert head.stderr is not None
         for line in head.stderr:
             if line.startswith("omics: running"):
