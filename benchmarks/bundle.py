@@ -6,7 +6,7 @@ python benchmarks/bundle.py
 import time
 
 from snakemake_executor_omics.compile import compile_wave
-from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Task, Wave
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Step, Task, Wave
 
 
 def wave(jobs: int) -> Wave:
@@ -19,20 +19,37 @@ def wave(jobs: int) -> Wave:
         tasks += [
             Task(
                 key=align,
-                command=f"set -euo pipefail; bwa mem -t 4 -R '@RG\\tID:{sample}' data/genome.fa "
-                f"data/{sample}.fastq.gz | samtools view -b - > results/{sample}.bam",
+                layers=(
+                    (
+                        Step(
+                            key=align,
+                            command=f"set -euo pipefail; bwa mem -t 4 -R '@RG\\tID:{sample}' "
+                            f"data/genome.fa data/{sample}.fastq.gz | samtools view -b - "
+                            f"> results/{sample}.bam",
+                            threads=4,
+                            outputs=(OutputFile(f"results/{sample}.bam"),),
+                            logs=(f"logs/align/{sample}.log",),
+                        ),
+                    ),
+                ),
                 inputs=(FileRef("data/genome.fa"),),
-                outputs=(OutputFile(f"results/{sample}.bam"),),
-                logs=(f"logs/align/{sample}.log",),
                 container="quay.io/biocontainers/bwa:0.7.18",
                 resources=Resources(cpus=4, memory_mb=8000),
             ),
             Task(
                 key=sort,
-                command=f"set -euo pipefail; samtools sort -o results/{sample}.sorted.bam "
-                f"results/{sample}.bam",
+                layers=(
+                    (
+                        Step(
+                            key=sort,
+                            command="set -euo pipefail; samtools sort "
+                            f"-o results/{sample}.sorted.bam results/{sample}.bam",
+                            threads=2,
+                            outputs=(OutputFile(f"results/{sample}.sorted.bam"),),
+                        ),
+                    ),
+                ),
                 inputs=(FileRef(f"results/{sample}.bam", align),),
-                outputs=(OutputFile(f"results/{sample}.sorted.bam"),),
                 container="quay.io/biocontainers/samtools:1.20",
                 resources=Resources(cpus=2, memory_mb=4000),
             ),

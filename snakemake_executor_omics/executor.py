@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -24,10 +24,12 @@ from .backend import Backend, open_backend
 from .compile import task_name
 from .errors import OmicsError, ServiceError
 from .flight import Flight
+from .jobs import Project, job_key, members
 from .model import JobKey, JobState, Wave
 from .options import resolve
 from .partition import Partition, partition
-from .selection import Selection, job_key, select
+from .selection import Selection, select
+from .sources import write_sources
 from .states import summary
 from .submission import submit
 
@@ -45,19 +47,42 @@ common_settings = CommonSettings(
 
 @contextmanager
 def _for_people() -> Iterator[None]:
-    """A user's mistake is told by Snakemake as one, without a traceback."""
+    """A user's mistake is told by Snakemake in a sentence; a `WorkflowError` shows our lines."""
     try:
         yield
     except OmicsError as error:
-        raise WorkflowError(str(error)) from error
+        raise ApiError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Seat:
-    """Where a job that Snakemake handed in sits."""
+    """Where a job that Snakemake handed in sits: in one task, or as a group in several."""
 
-    flight: Flight
-    key: JobKey
+    places: tuple[tuple[Flight, JobKey], ...]
+
+    @property
+    def flights(self) -> list[Flight]:
+        return [flight for flight, _ in self.places]
+
+    @property
+    def states(self) -> list[JobState]:
+        return [flight.states[key] for flight, key in self.places]
+
+    @property
+    def has_landed(self) -> bool:
+        return all(flight.landed for flight in self.flights)
+
+    @property
+    def is_success(self) -> bool:
+        return self.has_landed and all(state.is_success for state in self.states)
+
+    @property
+    def is_stranded(self) -> bool:
+        """Stopped by the service because other jobs failed."""
+        return JobState.FAILED not in self.states and any(
+            flight.states[key] is JobState.CANCELLED and flight.had_failures
+            for flight, key in self.places
+        )
 
 
 class Executor(RemoteExecutor):
@@ -83,11 +108,19 @@ class Executor(RemoteExecutor):
 
     def run_jobs(self, jobs: list[Any]) -> None:
         with _for_people():
-            if any(job.is_group() or job_key(job) not in self._seats for job in jobs):
-                self._launch(jobs)
+            unseated = [job for job in jobs if not self._places(job)]
+            if unseated:
+                self._launch(unseated)
         for job in jobs:
             self.run_job_pre(job)
             self._attach(job)
+
+    def _places(self, job: Any) -> tuple[tuple[Flight, JobKey], ...]:
+        """Where a job sits, or where each job of a group does; nothing while one of them waits."""
+        for keys in ([job_key(job)], list(map(job_key, members(job)))):
+            if all(key in self._seats for key in keys):
+                return tuple((self._seats[key], key) for key in keys)
+        return ()
 
     def _launch(self, ready: list[Any]) -> None:
         if self.workflow.remote_execution_settings.immediate_submit:
@@ -96,13 +129,17 @@ class Executor(RemoteExecutor):
             )
         if self._backend is None:
             self._backend = open_backend(self._options, self._state, self.logger.info)
+            write_sources(self.workflow, self._workdir)
         selection = select(
             self.dag,
-            [job for job in ready if job.is_group() or job_key(job) not in self._seats],
+            ready,
+            Project(
+                self._workdir,
+                include=_included(self._workdir, self._options.include),
+                default_container=self.workflow.remote_execution_settings.container_image,
+            ),
             in_flight=self._seats.__contains__,
             landed=self._has_landed,
-            workdir=self._workdir,
-            include=_included(self._workdir, self._options.include),
         )
         parts = partition(
             [task.key for task in selection.wave.tasks],
@@ -136,13 +173,12 @@ class Executor(RemoteExecutor):
             self.logger.info(f"omics:   {count} wait: {reason}")
 
     def _attach(self, job: Any) -> None:
-        key = job_key(job)
-        flight = self._seats[key]
-        name = task_name(key)
+        seat = _Seat(self._places(job))
+        name = ",".join(task_name(key) for _, key in seat.places)
         info = SubmittedJobInfo(
-            job=job, external_jobid=f"{flight.run.id}/{name}", aux={"seat": _Seat(flight, key)}
+            job=job, external_jobid=f"{seat.flights[0].run.id}/{name}", aux={"seat": seat}
         )
-        if flight.has(key):
+        if seat.is_success:
             # The results are here: report at once, so that the cascade down the graph costs no
             # poll interval per level.
             RealExecutor.report_job_submission(self, info)
@@ -155,20 +191,20 @@ class Executor(RemoteExecutor):
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
-        for flight in {id(f): f for f in (_seat(info).flight for info in active_jobs)}.values():
+        flying = {id(flight): flight for info in active_jobs for flight in _seat(info).flights}
+        for flight in flying.values():
             if not flight.landed:
                 await asyncio.to_thread(self._poll, flight)
         stranded = []
         for info in active_jobs:
-            flight, key = _seat(info).flight, _seat(info).key
-            if not flight.landed:
+            if not _seat(info).has_landed:
                 yield info
-            elif flight.states[key] is JobState.CANCELLED and flight.had_failures:
+            elif _seat(info).is_stranded:
                 stranded.append(info)
             else:
                 self._report(info)
         for info in stranded:
-            if not self._may_hand_back(stranded, _seat(info).flight):
+            if not self._may_hand_back(stranded, _seat(info).flights):
                 yield info
             else:
                 self._hand_back(info)
@@ -181,11 +217,11 @@ class Executor(RemoteExecutor):
         except ServiceError as error:
             # Throttling and lost connections are no reason to fail a job; a denied right is.
             if not error.transient:
-                raise WorkflowError(str(error)) from error
+                raise ApiError(str(error)) from error
             self.logger.warning(f"omics: {error}; trying again")
             return
         except OmicsError as error:
-            raise WorkflowError(str(error)) from error
+            raise ApiError(str(error)) from error
         for key, state in flight.states.items():
             if state is not before.get(key) and state is not JobState.WAITING:
                 self.logger.info(f"omics: {state:9} {key}")
@@ -198,37 +234,42 @@ class Executor(RemoteExecutor):
             self._backend.journal.ended(flight.run.id)
 
     def _report(self, info: SubmittedJobInfo) -> None:
-        flight, key = _seat(info).flight, _seat(info).key
-        if flight.states[key].is_success:
+        seat = _seat(info)
+        if seat.is_success:
+            for job in members(info.job):
+                self.dag.handle_protected(job)
             self.report_job_success(info)
             return
-        self._seats.pop(key, None)
-        failure = flight.failures.pop(key, None)
-        run = flight.run
-        message = (
-            str(failure)
-            if failure is not None
-            else f"run {run.id} ended {run.status}: "
-            f"{run.failure_reason or ''} {run.status_message or ''}\n"
-        )
-        self.report_job_error(info, msg=message)
+        messages = []
+        for flight, key in seat.places:
+            self._seats.pop(key, None)
+            failure = flight.failures.pop(key, None)
+            if failure is not None:
+                messages.append(str(failure))
+        run = next(flight.run for flight, key in seat.places if not flight.states[key].is_success)
+        why = f"{run.failure_reason or ''} {run.status_message or ''}"
+        told = "".join(messages) or f"run {run.id} ended {run.status}: {why}\n"
+        if info.job.is_group():
+            self.logger.error(f"omics: {told}")  # Snakemake has no place for it
+        self.report_job_error(info, msg=told)
 
-    def _may_hand_back(self, stranded: list[SubmittedJobInfo], flight: Flight) -> bool:
-        """Whether the failed jobs of the run were reported, or never will be.
+    def _may_hand_back(self, stranded: list[SubmittedJobInfo], flights: list[Flight]) -> bool:
+        """Whether the failed jobs of the runs were reported, or never will be.
 
         Jobs that the service stopped because another one failed are no failures. Snakemake gets
         them back as ready; it runs them again with `--keep-going` or when the failed job is
         retried, and leaves them where it stops.
         """
         waiting = {id(info.job) for info in stranded}
-        return not flight.failures or all(
+        return not any(flight.failures for flight in flights) or all(
             id(job) in waiting for job in list(self.workflow.scheduler.running)
         )
 
     def _hand_back(self, info: SubmittedJobInfo) -> None:
         scheduler = self.workflow.scheduler
-        self._seats.pop(_seat(info).key, None)
-        self.logger.info(f"omics: {_seat(info).key} was stopped with its run")
+        for _, key in _seat(info).places:
+            self._seats.pop(key, None)
+            self.logger.info(f"omics: {key} was stopped with its run")
         with scheduler._lock:
             scheduler.running.remove(info.job)
             scheduler._free_resources(info.job)

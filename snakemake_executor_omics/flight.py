@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from . import results
+from .archive import TIMESTAMP, unpack_directory
 from .aws.records import Run, RunStatus, RunTask
 from .aws.runs import get_run, list_tasks
 from .aws.session import Services
 from .aws.transfer import Download, download_many
 from .compile import task_name
-from .model import Definition, JobKey, JobState, Wave
+from .model import Definition, JobKey, JobState, OutputKind, Task, Wave
 from .results import Failure
 from .states import job_states, newest_tasks
 
@@ -82,6 +83,9 @@ class Flight:
                 elif states[task.key] is JobState.FAILED:
                     self.failures[task.key] = results.failure(services, self.run, task, run_task)
         download_many(services, [Download(item.uri, workdir / item.path) for item in downloads])
+        for task in self.wave.tasks:
+            if states[task.key].is_success:
+                _unpack(task, workdir)
         self._date(workdir)
         for failed in self.failures.values():
             for log, text in failed.logs.items():
@@ -95,6 +99,19 @@ class Flight:
         """Give results the order of the graph: Snakemake reruns what is older than its inputs."""
         for task in self.wave.tasks:
             now = time.time_ns()
-            for path in task.files:
-                if (workdir / path).exists():
-                    os.utime(workdir / path, ns=(now, now))
+            for output in task.files:
+                path = workdir / output.path
+                if path.is_dir():
+                    # What Snakemake goes by for a directory.
+                    (path / TIMESTAMP).touch()
+                    path /= TIMESTAMP
+                if path.exists():
+                    os.utime(path, ns=(now, now))
+
+
+def _unpack(task: Task, workdir: Path) -> None:
+    for output in task.files:
+        archive = workdir / results.archive_beside(output.path)
+        if output.kind is OutputKind.DIRECTORY:
+            unpack_directory(archive, workdir / output.path)
+            archive.unlink()

@@ -1,6 +1,7 @@
 """The nouns of the plugin: small frozen values that flow from selection to compilation to states.
 
-Paths are the project's own, relative to the working directory, with `/` as separator.
+Paths are the project's own, relative to the working directory (`../` leads out of it), with `/` as
+separator; absolute where the user declared a file elsewhere by its absolute path.
 Nothing here knows Snakemake, AWS or WDL.
 """
 
@@ -9,13 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-
-class Language(StrEnum):
-    """What interprets a task's source text."""
-
-    BASH = "bash"
-    PYTHON = "python"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,22 +31,52 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True)
 class FileRef:
-    """A file that a task reads.
+    """A file or directory that a task reads; a directory travels as a tar archive of its content.
 
-    `producer` is the job of the same wave that makes it, or None for a raw input, which becomes a
+    `producer` is the task of the same wave that makes it, or None for a raw input, which becomes a
     workflow parameter.
     """
 
     path: str
     producer: JobKey | None = None
+    directory: bool = False
+
+
+class OutputKind(StrEnum):
+    """What stands at an output's path."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    PIPE = "pipe"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """A file that a task leaves; `touch` ones are made empty once the job has succeeded."""
+    """What a job leaves.
+
+    A `touch` file is made empty once the job has succeeded; `non_empty` and `sha256` (hex digits)
+    are what `ensure()` wants of it. `kept` is False where nobody outside the task needs it.
+    """
 
     path: str
+    kind: OutputKind = OutputKind.FILE
     touch: bool = False
+    non_empty: bool = False
+    sha256: str | None = None
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A file of run times, a line for each of `repeats` runs of the job; JSON lines or TSV."""
+
+    path: str
+    repeats: int = 1
+
+    @property
+    def is_json(self) -> bool:
+        return self.path.endswith(".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +96,71 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One Snakemake job, ready to be written as one WDL task.
+class Step:
+    """One Snakemake job inside its task.
 
-    `inputs` keep the order of the job's inputs; `sources` are files of the project that the job
-    uses without declaring them (its script). `command` is the text that `language` interprets,
-    byte for byte what Snakemake would run.
+    `command` is the text that `interpreter` (shell words) is given in a file, byte for byte what
+    Snakemake would run, except that `PROJECT` stands for the project folder's absolute path.
+    `conda` is the address of an environment inside the container.
     """
 
     key: JobKey
     command: str
-    language: Language = Language.BASH
-    inputs: tuple[FileRef, ...] = ()
-    sources: tuple[str, ...] = ()
+    interpreter: str = "bash"
+    conda: str | None = None
+    threads: int = 1
     outputs: tuple[OutputFile, ...] = ()
     logs: tuple[str, ...] = ()
-    benchmark: str | None = None
+    benchmark: Benchmark | None = None
+    tmpdir: str | None = None
+
+    @property
+    def is_service(self) -> bool:
+        """Whether others use the job while it runs; it is ended when they are done."""
+        return any(output.kind is OutputKind.SERVICE for output in self.outputs)
+
+
+PROJECT = "__omics_project__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What becomes one WDL task: a Snakemake job, or the jobs of a group.
+
+    The steps of a layer run at the same time, layers one after the other. `inputs` keep the order
+    of the job's inputs; `sources` are files of the project that the job uses without declaring
+    them (its script). With `copies` the inputs may be written to.
+    """
+
+    key: JobKey
+    layers: tuple[tuple[Step, ...], ...]
+    inputs: tuple[FileRef, ...] = ()
+    sources: tuple[str, ...] = ()
+    copies: bool = False
     container: str
     resources: Resources = field(default_factory=Resources)
 
     @property
-    def files(self) -> tuple[str, ...]:
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for layer in self.layers for step in layer)
+
+    @property
+    def files(self) -> tuple[OutputFile, ...]:
         """What the task must leave, in the order of its WDL output `files`."""
-        benchmark = () if self.benchmark is None else (self.benchmark,)
-        return tuple(output.path for output in self.outputs) + benchmark
+        found: list[OutputFile] = []
+        for step in self.steps:
+            found += [
+                output
+                for output in step.outputs
+                if output.kept and output.kind in (OutputKind.FILE, OutputKind.DIRECTORY)
+            ]
+            if step.benchmark is not None:
+                found.append(OutputFile(step.benchmark.path))
+        return tuple(found)
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(log for step in self.steps for log in step.logs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,22 @@ from pathlib import Path
 
 from snakemake.api import SnakemakeApi
 from snakemake.resources import Resources
-from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    ExecutionSettings,
+    GroupSettings,
+    OutputSettings,
+    RemoteExecutionSettings,
+    ResourceSettings,
+)
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from .compile import compile_wave
 from .errors import CompileError, SelectionError
+from .jobs import Project
 from .selection import select
+from .sources import write_sources
 from .submission import write_definition
 
 
@@ -46,11 +56,16 @@ def package(
             workflow = workflow_api._workflow
             workflow._executor_plugin = ExecutorPluginRegistry().get_plugin("omics")
             workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
+            workflow.remote_execution_settings = RemoteExecutionSettings()
+            workflow.execution_settings = ExecutionSettings()
+            workflow.group_settings = GroupSettings()
             workflow._build_dag()
+            workflow.async_run(workflow.dag.postprocess(update_needrun=False))
         except Exception as error:
             api.print_exception(error)
             raise CompileError(f"Snakemake cannot build the graph of {snakefile}") from error
-        selection = select(workflow.dag, (), workdir=workdir)
+        write_sources(workflow, workdir)
+        selection = select(workflow.dag, (), Project(workdir))
     if not selection.wave.tasks:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(

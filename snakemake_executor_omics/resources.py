@@ -45,7 +45,7 @@ def job_resources(job: Any) -> Resources | None:
 def _seconds(job: Any, runtime: object) -> int:
     if not isinstance(runtime, int):
         raise UnsupportedRule(
-            job.rule.name,
+            job.name,
             f"asks for runtime={runtime!r}, which is no number of minutes",
             hint="give runtime in minutes",
         )
@@ -72,7 +72,7 @@ def _traced(job: Any, name: str) -> str | None:
             inputs=inputs,
             attempt=job.attempt,
             threads=job.threads,
-            rulename=job.rule.name,
+            rulename=job.name,
         )
     except NotTraceable:
         return None

@@ -18,7 +18,7 @@ from .aws.session import Services
 from .aws.transfer import Download, list_prefix, read_json
 from .compile import WORKFLOW, task_name
 from .errors import StagingError
-from .model import Task
+from .model import OutputFile, OutputKind, Task
 
 _LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
 TAIL = 30  # lines of a failed task's log that are shown
@@ -50,7 +50,7 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> list[Downlo
     summary = read_json(services, f"{run.output_uri.rstrip('/')}/logs/outputs.json")
     downloads = []
     for task in tasks:
-        for output, paths in (("files", task.files), ("logs", task.logs)):
+        for output, paths in (("files", _places(task.files)), ("logs", task.logs)):
             if not paths:
                 continue
             name = f"{WORKFLOW}.{task_name(task.key)}_{output}"
@@ -79,7 +79,7 @@ def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] 
         if len(parts) == 3 and parts[1].isdigit():
             found[parts[0], int(parts[1])] = item.uri
     downloads = []
-    for index, path in enumerate(task.files):
+    for index, path in enumerate(_places(task.files)):
         if ("files", index) not in found:
             return None
         downloads.append(Download(found["files", index], Path(path)))
@@ -87,6 +87,19 @@ def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] 
         if ("logs", index) in found:
             downloads.append(Download(found["logs", index], Path(path)))
     return downloads
+
+
+def _places(files: Sequence[OutputFile]) -> list[str]:
+    """Where the downloads of a task go; the archive of a directory beside where it is unpacked."""
+    return [
+        archive_beside(output.path) if output.kind is OutputKind.DIRECTORY else output.path
+        for output in files
+    ]
+
+
+def archive_beside(path: str) -> str:
+    """The archive that a directory of results comes in, before it is unpacked."""
+    return f"{path}.omics.tar"
 
 
 def failure(services: Services, run: Run, task: Task, run_task: RunTask | None) -> Failure:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from .archive import archive_directory
 from .aws.caches import ensure_run_cache
 from .aws.groups import ensure_run_group
 from .aws.records import Run, RunStatus
@@ -44,7 +45,7 @@ def submit(
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
-    uploads = stage(wave.raw_inputs, workdir, options.output_uri)
+    uploads = stage(wave.raw_inputs, workdir, options.output_uri, state / "archives")
     literals = spill({path: upload.uri for path, upload in uploads.items()})
     definition = compile_wave(wave, literals)
     parameters = {name: uploads[path].uri for name, path in sorted(definition.parameters.items())}
@@ -152,17 +153,27 @@ def write_definition(definition: Definition, folder: Path) -> list[Path]:
     return written
 
 
-def stage(paths: Iterable[str], workdir: Path, output_uri: str) -> dict[str, Upload]:
+def stage(
+    paths: Iterable[str], workdir: Path, output_uri: str, archives: Path
+) -> dict[str, Upload]:
     """Where each raw input goes: a place named from its content, so that it is sent once.
+
+    Directories are packed into `archives` first.
 
     Raises:
         StagingError: an input cannot be read.
     """
     uploads = {}
     for path in paths:
-        digest = sha256_of(workdir / path)
-        uri = f"{output_uri}/inputs/{digest[:32]}/{Path(path).name}"
-        uploads[path] = Upload(workdir / path, uri, digest)
+        file = workdir / path
+        if file.is_dir():
+            archives.mkdir(parents=True, exist_ok=True)
+            archive = archives / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}.tar"
+            archive_directory(archive, file)
+            file = archive
+        digest = sha256_of(file)
+        name = f"{Path(path).name}.tar" if file != workdir / path else Path(path).name
+        uploads[path] = Upload(file, f"{output_uri}/inputs/{digest[:32]}/{name}", digest)
     return uploads
 
 

@@ -26,32 +26,42 @@ from snakemake_executor_omics.compile.quoting import heredoc_delimiter, wdl_comm
 from snakemake_executor_omics.compile.render import render_task
 from snakemake_executor_omics.errors import LimitExceeded
 from snakemake_executor_omics.model import (
+    Benchmark,
     FileRef,
     JobKey,
-    Language,
     OutputFile,
     Resources,
+    Step,
     Task,
     Wave,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
 
-TRIM = Task(
+TRIM_STEP = Step(
     key=JobKey("trim", (("sample", "A"),), ("results/A.fq",)),
     command="set -euo pipefail; cutadapt -o results/A.fq data/A.fq 2> logs/A.log",
-    inputs=(FileRef("data/A.fq"),),
+    threads=2,
     outputs=(OutputFile("results/A.fq"),),
     logs=("logs/A.log",),
-    benchmark="benchmarks/A.tsv",
+    benchmark=Benchmark("benchmarks/A.tsv"),
+)
+TRIM = Task(
+    key=TRIM_STEP.key,
+    layers=((TRIM_STEP,),),
+    inputs=(FileRef("data/A.fq"),),
     container="quay.io/biocontainers/cutadapt:4.9",
     resources=Resources(cpus=2, memory_mb=2000, timeout=600),
 )
-COUNT = Task(
+COUNT_STEP = Step(
     key=JobKey("count", (), ("counts.txt", "done")),
     command="set -euo pipefail; wc -l results/A.fq > counts.txt",
-    inputs=(FileRef("results/A.fq", TRIM.key),),
     outputs=(OutputFile("counts.txt"), OutputFile("done", touch=True)),
+)
+COUNT = Task(
+    key=COUNT_STEP.key,
+    layers=((COUNT_STEP,),),
+    inputs=(FileRef("results/A.fq", TRIM.key),),
     container="debian:12",
     resources=Resources(memory_mb='ceil(2.0 * size(inputs, "MB"))'),
 )
@@ -82,7 +92,8 @@ def test_the_zip_holds_the_same_bytes_every_time() -> None:
 
 
 def test_changing_one_rule_leaves_every_other_task_as_it_was() -> None:
-    changed = dataclasses.replace(TRIM, command=TRIM.command + " # changed")
+    step = dataclasses.replace(TRIM_STEP, command=TRIM_STEP.command + " # changed")
+    changed = dataclasses.replace(TRIM, layers=((step,),))
     before, after = compile_wave(WAVE), compile_wave(Wave((changed, COUNT)))
     assert render_task(COUNT) in before.files["main.wdl"]
     assert render_task(COUNT) in after.files["main.wdl"]
@@ -183,7 +194,7 @@ def test_a_script_sees_the_documented_snakemake_object(tmp_path: Path) -> None:
         "config": {"a": 1},
         "rule": "show",
     }
-    source = script_source(json.dumps(job), "scripts/show.py")
+    source = script_source(job, "scripts/show.py")
     done = subprocess.run(
         [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -191,5 +202,6 @@ def test_a_script_sees_the_documented_snakemake_object(tmp_path: Path) -> None:
 
 
 def test_python_tasks_are_run_by_python() -> None:
-    task = dataclasses.replace(TRIM, language=Language.PYTHON)
+    step = dataclasses.replace(TRIM_STEP, interpreter="python")
+    task = dataclasses.replace(TRIM, layers=((step,),))
     assert "\npython .omics/job ||" in render_task(task)

@@ -76,14 +76,32 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
     ("snakefile", "message"),
     [
         (SNAKEFILE.replace("container:", "#"), "rule up: has no container"),
-        (SNAKEFILE.replace('"up/{s}.txt"\n    log', 'pipe("up/{s}.txt")\n    log'), "rule up"),
         (
-            SNAKEFILE.replace('    log: "logs', '    group: "g"\n    log: "logs'),
-            "rule up: uses a job group",
+            SNAKEFILE.replace(
+                "    log:", "    envmodules: 'bio/samtools'\n    container: None\n    log:"
+            ),
+            "rule up: uses env_modules:",
         ),
-        (SNAKEFILE.replace("all.txt", "../all.txt"), "lies outside the project folder"),
+        (
+            SNAKEFILE.replace('    shell: "cat {input} > {output}"', '    cwl: "tool.cwl"'),
+            "rule join: uses cwl:",
+        ),
+        (
+            SNAKEFILE.replace('output: "all.txt"', 'output: update("all.txt")'),
+            "rule join: uses update()",
+        ),
+        (
+            'envvars: "HOME"\n' + SNAKEFILE.replace("cat {input}", "echo $HOME; cat {input}"),
+            "rule join: uses the environment variable HOME",
+        ),
+        (
+            SNAKEFILE.replace("    log:", "    container: 'debian:11'\n    log:").replace(
+                '"up/{s}.txt"\n    container', 'pipe("up/{s}.txt")\n    container'
+            ),
+            "is joined by pipe() or service() to rules of other containers",
+        ),
     ],
-    ids=["no container", "pipe", "group", "outside"],
+    ids=["no container", "env_modules", "cwl", "update", "envvars", "joined"],
 )
 def test_what_cannot_run_is_refused_for_people(
     tmp_path: Path, snakefile: str, message: str
@@ -92,3 +110,28 @@ def test_what_cannot_run_is_refused_for_people(
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_jobs_of_a_group_share_a_task(tmp_path: Path) -> None:
+    grouped = SNAKEFILE.replace("    output:", '    group: "g"\n    output:')
+    folder = _project(tmp_path, grouped)
+    done = _package(folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out/main.wdl").read_text().count("\ntask ") == 1
+
+
+def test_jobs_of_a_group_with_several_containers_are_tasks_each(tmp_path: Path) -> None:
+    grouped = SNAKEFILE.replace("    output:", '    group: "g"\n    output:').replace(
+        "    log:", "    container: 'debian:11'\n    log:"
+    )
+    folder = _project(tmp_path, grouped)
+    done = _package(folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out/main.wdl").read_text().count("\ntask ") == 3
+
+
+def test_a_path_of_this_machine_is_not_in_the_definition(tmp_path: Path) -> None:
+    folder = _project(tmp_path, SNAKEFILE.replace('"all.txt"', 'os.path.abspath("all.txt")'))
+    done = _package(folder)
+    assert done.returncode == 0, done.stderr
+    assert str(folder) not in (folder / "out/main.wdl").read_text()

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import jinja2
 
-from ..model import FileRef, JobKey, Language, Task, Wave
+from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Step, Task, Wave
+from .literal import python_literal
 from .names import parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
+from .sandbox import archive, left_by_task, project_folder, seen_by_job
 
 # In a checkout the templates stand beside the package, in a wheel inside it.
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -41,40 +43,126 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-_INTERPRETER = {Language.BASH: "bash", Language.PYTHON: "python"}
+# What `snakemake.deployment.conda.Conda.shellcmd` does, for whatever the interpreter is.
+_ACTIVATE = 'source activate "$1" && shift && exec "$@"'
 
 
 def render_task(task: Task) -> str:
-    """The WDL task of one job."""
+    """The WDL task of one job, or of the jobs of a group."""
     title = " ".join(str(task.key).split())
+    folder = project_folder(_paths(task))
     files_in = {
-        "inputs": [ref.path for ref in task.inputs],
-        "sources": list(task.sources),
+        "inputs": [_line(ref) for ref in task.inputs],
+        "sources": [seen_by_job(path) for path in task.sources],
     }
-    made = [*task.files, *task.logs]
+    numbers = {step.key: number for number, step in enumerate(task.steps, 1)}
+    layers = [
+        {
+            "services": [_step(step, numbers) for step in layer if step.is_service],
+            "steps": [_step(step, numbers) for step in layer if not step.is_service],
+        }
+        for layer in task.layers
+    ]
+    pipes = [
+        seen_by_job(output.path)
+        for step in task.steps
+        for output in step.outputs
+        if output.kind is OutputKind.PIPE
+    ]
+    directories = [output for output in task.files if output.kind is OutputKind.DIRECTORY]
     script = _env.get_template("task.sh.j2").render(
-        title=f"rule {title}",
+        title=f"rule {title}" if len(task.steps) == 1 else title,
+        folder=folder,
         files_in=files_in,
-        folders=sorted({str(PurePosixPath(path).parent) for path in made} - {"."}),
+        directories_in={
+            kind: any(path.endswith("/") for path in paths) for kind, paths in files_in.items()
+        },
+        copies=task.copies,
+        delimiter=heredoc_delimiter("\n".join(files_in["inputs"]), "OMICS_JOB"),
+        single=_step(task.steps[0], numbers) if len(task.steps) == 1 else None,
+        layers=layers,
+        together=any(len(layer) > 1 for layer in task.layers),
+        pipes=pipes,
+        pipe_folders=_folders(pipes) or ["."],
+        project=PROJECT,
         thread_variables=THREAD_VARIABLES,
-        threads=task.resources.cpus,
-        command=task.command,
-        delimiter=heredoc_delimiter(task.command, "OMICS_JOB"),
-        interpreter=_INTERPRETER[task.language],
-        benchmark=task.benchmark,
-        logs=task.logs,
-        touch=[output.path for output in task.outputs if output.touch],
-        files=task.files,
+        archives=[
+            (seen_by_job(output.path), archive(output), str(PurePosixPath(archive(output)).parent))
+            for output in directories
+        ],
     )
     return _env.get_template("task.wdl.j2").render(
         name=task_name(task.key),
         **files_in,
         script=script.rstrip("\n"),
-        files=task.files,
-        logs=task.logs,
+        files=[left_by_task(output, folder) for output in task.files],
+        logs=[left_by_task(OutputFile(log), folder) for log in task.logs],
         container=task.container,
         resources=task.resources,
     )
+
+
+def _paths(task: Task) -> list[str]:
+    """Every path that the task names."""
+    return [
+        *(ref.path for ref in task.inputs),
+        *task.sources,
+        *(output.path for step in task.steps for output in step.outputs),
+        *(output.path for output in task.files),
+        *task.logs,
+    ]
+
+
+def _line(ref: FileRef) -> str:
+    """An input in the list of paths; a closing slash marks an archive to unpack."""
+    return seen_by_job(ref.path) + ("/" if ref.directory else "")
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    return sorted({str(PurePosixPath(path).parent) for path in paths} - {"."})
+
+
+def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
+    """What the template prints of one job."""
+    number = numbers[step.key]
+    file = ".omics/job" if len(numbers) == 1 else f".omics/job_{number}"
+    outputs = {kind: [o for o in step.outputs if o.kind is kind] for kind in OutputKind}
+    plain = outputs[OutputKind.FILE]
+    wanted = [*plain, *([OutputFile(step.benchmark.path)] if step.benchmark else [])]
+    seen = [seen_by_job(output.path) for output in (*step.outputs, *wanted)]
+    activate = f"bash -c {shlex.quote(_ACTIVATE)} conda {shlex.quote(step.conda or '')} "
+    checks = [
+        ("-e", wanted, "The job ended without its output file"),
+        ("-d", outputs[OutputKind.DIRECTORY], "The job ended without its output directory"),
+        ("-s", [o for o in plain if o.non_empty], "The job left the output empty:"),
+    ]
+    return {
+        "title": f"rule {' '.join(str(step.key).split())}",
+        "name": f"step_{number}",
+        "file": file,
+        "folders": _folders([*seen, *map(seen_by_job, step.logs)]),
+        "threads": step.threads,
+        "tmpdir": step.tmpdir,
+        "command": step.command,
+        "delimiter": heredoc_delimiter(step.command, "OMICS_JOB"),
+        "names_project": PROJECT in step.command,
+        "interpreter": (activate if step.conda else "") + step.interpreter,
+        "benchmark": step.benchmark
+        and {
+            "seen": seen_by_job(step.benchmark.path),
+            "is_json": step.benchmark.is_json,
+            "repeats": step.benchmark.repeats,
+        },
+        "logs": [{"path": log, "seen": seen_by_job(log)} for log in step.logs],
+        "touch": [seen_by_job(output.path) for output in plain if output.touch],
+        "checks": [
+            (test, [seen_by_job(output.path) for output in chosen], complaint)
+            for test, chosen, complaint in checks
+            if chosen
+        ],
+        "sums": [(seen_by_job(o.path), o.sha256) for o in plain if o.sha256],
+        "services": [seen_by_job(o.path) for o in outputs[OutputKind.SERVICE]],
+    }
 
 
 def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> str:
@@ -83,7 +171,8 @@ def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> s
     The inputs named in `literals` have their URI as default.
     """
     positions = {
-        task.key: {path: index for index, path in enumerate(task.files)} for task in wave.tasks
+        task.key: {output.path: index for index, output in enumerate(task.files)}
+        for task in wave.tasks
     }
     return _env.get_template("main.wdl.j2").render(
         workflow=workflow,
@@ -137,7 +226,11 @@ def render_readme(wave: Wave, workflow: str) -> str:
     )
 
 
-def script_source(job: str, script: str) -> str:
-    """The text that runs a Python `script:`, given the job as JSON."""
+def script_source(job: Mapping[str, object], script: str) -> str:
+    """The text that runs the Python file `script` with the job's values.
+
+    Raises:
+        TypeError: a value has no form outside this process.
+    """
     runner = (Path(__file__).parent / "script_runner.py").read_text(encoding="utf-8")
-    return f"{runner}\n\nrun({job!r}, {script!r})"
+    return f"{runner}\n\nrun({python_literal(dict(job))}, {script!r})"

@@ -2,12 +2,12 @@
 
 This file is not imported: its text goes into the task, followed by a call of `run`. It gives the
 script the `snakemake` object that Snakemake documents (input, output, params, wildcards, threads,
-log, resources, config, rule, scriptdir), from plain JSON. Python 3.7 and later.
+log, resources, config, rule, scriptdir), from plain values. Python 3.7 and later.
 """
 
 import importlib.util
-import json
 import os
+import pathlib  # noqa: F401 - values of the job name it
 import runpy
 import sys
 import tempfile
@@ -57,9 +57,8 @@ def log_fmt_shell(log):
     return redirect
 
 
-def run(job_json, script):
-    """Run the file `script` with the `snakemake` object that `job_json` describes."""
-    job = json.loads(job_json)
+def run(job, script):
+    """Run the file `script` with the `snakemake` object that `job` describes."""
     snakemake = types.SimpleNamespace(
         **{
             name: NamedList(*job[name])
@@ -68,7 +67,7 @@ def run(job_json, script):
         threads=job["threads"],
         config=job["config"],
         rule=job["rule"],
-        bench_iteration=None,
+        bench_iteration=int(os.environ["OMICS_REPEAT"]) if "OMICS_REPEAT" in os.environ else None,
         scriptdir=os.path.abspath(os.path.dirname(script)),
     )
     if not hasattr(snakemake.resources, "tmpdir"):

@@ -1,0 +1,72 @@
+"""Directories as tar archives and back: the same content gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import StagingError
+
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in every directory() output
+
+
+def write_archive(target: Path, root: Path, members: Iterable[str]) -> None:
+    """Archive `members` (paths under `root`, links followed) without times and owners."""
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT, dereference=True) as archive:
+        for member in members:
+            archive.add(root / member, member, recursive=False, filter=_plain)
+
+
+def archive_directory(target: Path, directory: Path) -> None:
+    """Archive the content of `directory`, empty folders included.
+
+    Raises:
+        StagingError: it holds a link that leads nowhere or in a circle, or cannot be read.
+    """
+    try:
+        write_archive(target, directory, _content(directory))
+    except OSError as error:
+        raise StagingError(f"cannot read the directory {directory}: {error}") from error
+
+
+def _content(directory: Path) -> list[str]:
+    found = []
+    for folder, folders, files in os.walk(directory, followlinks=True):
+        if len(Path(folder).parts) > len(directory.parts) + 200:
+            raise StagingError(f"the directory {directory} links back into itself")
+        folders.sort()
+        found += [os.path.join(folder, name) for name in (*folders, *files) if name != TIMESTAMP]
+    return sorted(os.path.relpath(path, directory) for path in found)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.mtime = 0
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member
+
+
+def unpack_directory(source: Path, directory: Path) -> None:
+    """Make `directory` what the archive holds, in one step and never outside of it.
+
+    Raises:
+        StagingError: the archive is damaged, or a member leads out of the directory.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        with tarfile.open(source) as archive:
+            archive.extractall(fresh, filter="data")
+        fresh.chmod(0o755)
+        if directory.is_dir():
+            shutil.rmtree(directory)
+        fresh.rename(directory)
+    except (tarfile.TarError, OSError) as error:
+        raise StagingError(f"cannot unpack the directory {directory}: {error}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

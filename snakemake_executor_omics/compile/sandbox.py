@@ -1,0 +1,44 @@
+"""Where the project's paths lie inside a task's folder.
+
+The job runs in a folder whose relative paths are the project's. Where it reaches out of the
+project with `../`, that folder lies as deep as the path climbs; what it names by an absolute path
+lies under `OUTSIDE`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+
+from ..model import OutputFile, OutputKind
+
+OUTSIDE = ".omics/root"
+_ARCHIVES = ".omics/directories"
+
+
+def project_folder(paths: Iterable[str]) -> str:
+    """The folder of the task that stands for the project's, `""` for the task's own folder."""
+    depth = max((_climbs(path) for path in paths), default=0)
+    return "/".join(["parent"] * (depth - 1) + ["project"]) if depth else ""
+
+
+def _climbs(path: str) -> int:
+    parts = path.split("/")
+    return next((index for index, part in enumerate(parts) if part != ".."), len(parts))
+
+
+def seen_by_job(path: str) -> str:
+    """`path` as it is reached from the project's folder inside the task."""
+    return OUTSIDE + path if path.startswith("/") else path
+
+
+def left_by_task(output: OutputFile, folder: str) -> str:
+    """The file that stands for an output, relative to the task's own folder."""
+    path = archive(output) if output.kind is OutputKind.DIRECTORY else seen_by_job(output.path)
+    return posixpath.normpath(posixpath.join(folder, path))
+
+
+def archive(output: OutputFile) -> str:
+    """Where the archive of a directory lies, seen from the project's folder."""
+    inside = [part for part in output.path.split("/") if part not in ("", "..")]
+    return posixpath.join(_ARCHIVES, *inside) + ".tar"
