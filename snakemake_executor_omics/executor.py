@@ -24,6 +24,7 @@ from .backend import Backend, open_backend
 from .compile import task_name
 from .errors import OmicsError, ServiceError
 from .flight import Flight
+from .giving_back import give_back
 from .jobs import Project, job_key, members
 from .model import JobKey, JobState, Wave
 from .options import resolve
@@ -99,6 +100,7 @@ class Executor(RemoteExecutor):
         self._seats: dict[JobKey, Flight] = {}
         self._polling: dict[str, Flight] = {}
         self._told: dict[str, str] = {}
+        self._nonces: dict[JobKey, str] = {}
         self.next_seconds_between_status_checks = self._options.poll_seconds
 
     # --- jobs in -------------------------------------------------------------------------
@@ -137,9 +139,16 @@ class Executor(RemoteExecutor):
                 self._workdir,
                 include=_included(self._workdir, self._options.include),
                 default_container=self.workflow.remote_execution_settings.container_image,
+                keep_going=self.workflow.execution_settings.keep_going,
+                nonces=self._nonces,
             ),
             in_flight=self._seats.__contains__,
             landed=self._has_landed,
+            failed=frozenset(
+                key
+                for unit in self.workflow.scheduler.failed
+                for key in (job_key(unit), *map(job_key, members(unit)))
+            ),
         )
         parts = partition(
             [task.key for task in selection.wave.tasks],
@@ -182,7 +191,7 @@ class Executor(RemoteExecutor):
             # The results are here: report at once, so that the cascade down the graph costs no
             # poll interval per level.
             RealExecutor.report_job_submission(self, info)
-            self._report(info)
+            self._report_success(info)
         else:
             self.report_job_submission(info)
 
@@ -195,19 +204,34 @@ class Executor(RemoteExecutor):
         for flight in flying.values():
             if not flight.landed:
                 await asyncio.to_thread(self._poll, flight)
-        stranded = []
+        done, failed, stranded = [], [], []
         for info in active_jobs:
             if not _seat(info).has_landed:
                 yield info
+            elif _seat(info).is_success:
+                done.append(info)
             elif _seat(info).is_stranded:
                 stranded.append(info)
             else:
-                self._report(info)
+                failed.append(info)
+        for info in failed:
+            self._tell_failure(info)
+        for flight in flying.values():
+            self._leave_if_over(flight)
+        # Jobs that stopped because another one failed are no failures: Snakemake gets them back as
+        # ready, once the failures were told or never will be. It runs them again if it goes on.
+        idle = {id(info.job) for info in stranded} >= set(map(id, self.workflow.scheduler.running))
+        stopped = []
         for info in stranded:
-            if not self._may_hand_back(stranded, _seat(info).flights):
-                yield info
+            if idle or not any(flight.failures for flight in _seat(info).flights):
+                stopped.append(info)
             else:
-                self._hand_back(info)
+                yield info
+        if failed or stopped:
+            self._tell_stopped(stopped)
+            give_back(self.workflow, _jobs(failed), _jobs(stopped))
+        for info in done:
+            self._report_success(info)
 
     def _poll(self, flight: Flight) -> None:
         assert self._backend is not None
@@ -232,17 +256,32 @@ class Executor(RemoteExecutor):
         if flight.landed:
             self._polling.pop(flight.run.id, None)
             self._backend.journal.ended(flight.run.id)
+            self._nonces.update(dict.fromkeys(flight.stale, flight.run.id))
 
-    def _report(self, info: SubmittedJobInfo) -> None:
+    def _leave_if_over(self, flight: Flight) -> None:
+        """Let jobs that an ended run left out go into another one, once its failures are told.
+
+        Before that Snakemake may stop altogether, and no new run must start.
+        """
+        if flight.landed and not flight.failures:
+            for key, state in flight.states.items():
+                if not state.is_success:
+                    self._leave(flight, key)
+
+    def _leave(self, flight: Flight, key: JobKey) -> None:
+        if self._seats.get(key) is flight:
+            del self._seats[key]
+
+    def _report_success(self, info: SubmittedJobInfo) -> None:
+        for job in members(info.job):
+            self.dag.handle_protected(job)
+        self.report_job_success(info)
+
+    def _tell_failure(self, info: SubmittedJobInfo) -> None:
         seat = _seat(info)
-        if seat.is_success:
-            for job in members(info.job):
-                self.dag.handle_protected(job)
-            self.report_job_success(info)
-            return
         messages = []
         for flight, key in seat.places:
-            self._seats.pop(key, None)
+            self._leave(flight, key)
             failure = flight.failures.pop(key, None)
             if failure is not None:
                 messages.append(str(failure))
@@ -251,30 +290,13 @@ class Executor(RemoteExecutor):
         told = "".join(messages) or f"run {run.id} ended {run.status}: {why}\n"
         if info.job.is_group():
             self.logger.error(f"omics: {told}")  # Snakemake has no place for it
-        self.report_job_error(info, msg=told)
+        self.print_job_error(info, msg=told)
 
-    def _may_hand_back(self, stranded: list[SubmittedJobInfo], flights: list[Flight]) -> bool:
-        """Whether the failed jobs of the runs were reported, or never will be.
-
-        Jobs that the service stopped because another one failed are no failures. Snakemake gets
-        them back as ready; it runs them again with `--keep-going` or when the failed job is
-        retried, and leaves them where it stops.
-        """
-        waiting = {id(info.job) for info in stranded}
-        return not any(flight.failures for flight in flights) or all(
-            id(job) in waiting for job in list(self.workflow.scheduler.running)
-        )
-
-    def _hand_back(self, info: SubmittedJobInfo) -> None:
-        scheduler = self.workflow.scheduler
-        for _, key in _seat(info).places:
-            self._seats.pop(key, None)
-            self.logger.info(f"omics: {key} was stopped with its run")
-        with scheduler._lock:
-            scheduler.running.remove(info.job)
-            scheduler._free_resources(info.job)
-            self.dag._ready_jobs.add(info.job)
-        scheduler._open_jobs.release()
+    def _tell_stopped(self, stopped: list[SubmittedJobInfo]) -> None:
+        for info in stopped:
+            for flight, key in _seat(info).places:
+                why = "the run cache had its failure" if key in flight.stale else "its run stopped"
+                self.logger.info(f"omics: {key} runs again: {why}")
 
     # --- end -----------------------------------------------------------------------------
 
@@ -298,6 +320,10 @@ class Executor(RemoteExecutor):
 def _seat(info: SubmittedJobInfo) -> _Seat:
     seat: _Seat = info.aux["seat"]
     return seat
+
+
+def _jobs(infos: list[SubmittedJobInfo]) -> list[Any]:
+    return [info.job for info in infos]
 
 
 def _included(workdir: Path, globs: tuple[str, ...]) -> list[str]:

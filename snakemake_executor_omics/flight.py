@@ -23,13 +23,17 @@ from .states import job_states, newest_tasks
 
 @dataclass(slots=True)
 class Flight:
-    """A run and its jobs; `poll` moves it on until it has `landed` with its files in place."""
+    """A run and its jobs; `poll` moves it on until it has `landed` with its files in place.
+
+    `stale` are jobs that did not run, because the run cache had their failure of an earlier run.
+    """
 
     run: Run
     wave: Wave
     definition: Definition
     states: Mapping[JobKey, JobState] = field(default_factory=dict)
     failures: dict[JobKey, Failure] = field(default_factory=dict)
+    stale: set[JobKey] = field(default_factory=set)
     had_failures: bool = False
     landed: bool = False
 
@@ -52,7 +56,12 @@ class Flight:
         """
         self.run = get_run(services, self.run.id)
         tasks = newest_tasks(list_tasks(services, self.run.id))
-        states = job_states(self.definition.names, tasks, self.run.status)
+        states = job_states(
+            self.definition.names,
+            tasks,
+            self.run.status,
+            forgiving={task.key for task in self.wave.tasks if task.forgiving},
+        )
         if self.run.status.is_final:
             self._land(services, workdir, tasks, states)
         self.states = states
@@ -66,10 +75,23 @@ class Flight:
     ) -> None:
         downloads: list[Download] = []
         if self.run.status is RunStatus.COMPLETED:
-            downloads = results.exported(services, self.run, self.wave.tasks)
-            states.update(
-                {key: JobState.DONE for key, state in states.items() if not state.is_success}
-            )
+            export = results.exported(services, self.run, self.wave.tasks)
+            downloads = export.downloads
+            for task in self.wave.tasks:
+                run_task = tasks.get(task_name(task.key))
+                if task.key not in export.codes:
+                    if not states[task.key].is_success:
+                        states[task.key] = JobState.DONE
+                elif (code := export.codes[task.key]) is None:
+                    states[task.key] = JobState.CANCELLED
+                elif run_task is not None and run_task.cache_hit:
+                    states[task.key] = JobState.CANCELLED
+                    self.stale.add(task.key)
+                else:
+                    states[task.key] = JobState.FAILED
+                    self.failures[task.key] = results.failure(
+                        services, self.run, task, run_task, code
+                    )
         else:
             for task in self.wave.tasks:
                 run_task = tasks.get(task_name(task.key))
@@ -92,7 +114,7 @@ class Flight:
                 path = workdir / log
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-        self.had_failures = bool(self.failures)
+        self.had_failures = bool(self.failures or self.stale)
         self.landed = True
 
     def _date(self, workdir: Path) -> None:

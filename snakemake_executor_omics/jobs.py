@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,17 @@ Unit = Any  # a job, or a group of jobs that go into one task
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a job's task depends on beside the job: the folder, and what other jobs write there."""
+    """What a job's task depends on beside the job: the folder, and what other jobs write there.
+
+    `nonces` are for jobs whose failure is in the run cache.
+    """
 
     workdir: Path
     produced: Collection[str] = frozenset()
     include: Sequence[str] = ()
     default_container: str | None = None
+    keep_going: bool = False
+    nonces: Mapping[JobKey, str] = field(default_factory=dict)
 
 
 def members(unit: Unit) -> list[Job]:
@@ -109,6 +114,8 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
             sorted(sources - {ref.path for ref in inputs} - produced_here - set(project.produced))
         ),
         copies=any(job.rule.shadow_depth == "copy-minimal" for job in jobs),
+        forgiving=project.keep_going or unit.restart_times >= unit.attempt,
+        nonce=project.nonces.get(job_key(unit)),
         container=containers[0],
         resources=resources,
     )

@@ -130,6 +130,9 @@ class Task:
     The steps of a layer run at the same time, layers one after the other. `inputs` keep the order
     of the job's inputs; `sources` are files of the project that the job uses without declaring
     them (its script). With `copies` the inputs may be written to.
+    Where a `forgiving` task fails the run goes on with all that does not need its files; without
+    files none can be, since their absence tells the failure. `nonce` sets a task apart from one of
+    the same text whose failure the run cache would serve.
     """
 
     key: JobKey
@@ -137,8 +140,13 @@ class Task:
     inputs: tuple[FileRef, ...] = ()
     sources: tuple[str, ...] = ()
     copies: bool = False
+    forgiving: bool = False
+    nonce: str | None = None
     container: str
     resources: Resources = field(default_factory=Resources)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forgiving", self.forgiving and bool(self.files))
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -157,6 +165,11 @@ class Task:
             if step.benchmark is not None:
                 found.append(OutputFile(step.benchmark.path))
         return tuple(found)
+
+    @property
+    def parents(self) -> tuple[JobKey, ...]:
+        """The jobs of the wave that the task reads from."""
+        return tuple(dict.fromkeys(ref.producer for ref in self.inputs if ref.producer is not None))
 
     @property
     def logs(self) -> tuple[str, ...]:
@@ -182,12 +195,16 @@ class Wave:
     @property
     def parents(self) -> dict[JobKey, tuple[JobKey, ...]]:
         """The jobs of the wave that each job reads from."""
-        return {
-            task.key: tuple(
-                dict.fromkeys(ref.producer for ref in task.inputs if ref.producer is not None)
-            )
-            for task in self.tasks
-        }
+        return {task.key: task.parents for task in self.tasks}
+
+    @property
+    def uncertain(self) -> frozenset[JobKey]:
+        """Jobs that may be left out of a run that completes: they, or one above, may fail."""
+        found: set[JobKey] = set()
+        for task in self.tasks:  # parents first
+            if task.forgiving or any(ref.producer in found for ref in task.inputs):
+                found.add(task.key)
+        return frozenset(found)
 
     def only(self, keys: Iterable[JobKey]) -> Wave:
         """The part of the wave that `keys` name, which must be closed under dependencies."""
@@ -212,11 +229,12 @@ class Definition:
 
 
 class JobState(StrEnum):
-    """Where a job stands in its run."""
+    """Where a job stands in its run; of one that has ENDED it is not known yet how."""
 
     WAITING = "waiting"
     QUEUED = "queued"
     RUNNING = "running"
+    ENDED = "ended"
     DONE = "done"
     CACHED = "cached"
     FAILED = "failed"

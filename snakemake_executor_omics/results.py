@@ -18,7 +18,7 @@ from .aws.session import Services
 from .aws.transfer import Download, list_prefix, read_json
 from .compile import WORKFLOW, task_name
 from .errors import StagingError
-from .model import OutputFile, OutputKind, Task
+from .model import JobKey, OutputFile, OutputKind, Task, Wave
 
 _LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
 TAIL = 30  # lines of a failed task's log that are shown
@@ -39,8 +39,19 @@ class Failure:
         return f"{head}\n{tail}\n" if tail else f"{head}\n"
 
 
-def exported(services: Services, run: Run, tasks: Sequence[Task]) -> list[Download]:
-    """The downloads of a completed run: every file of every task.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What a completed run left, and the exit codes of jobs that left nothing.
+
+    The code of a job that was left out, because one that it needs failed, is None.
+    """
+
+    downloads: list[Download]
+    codes: Mapping[JobKey, int | None]
+
+
+def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
+    """The files of a completed run: every file of every task that succeeded, and all logs.
 
     Raises:
         StagingError: the run's summary lacks a task.
@@ -49,12 +60,16 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> list[Downlo
         raise StagingError(f"run {run.id} reports no output URI")
     summary = read_json(services, f"{run.output_uri.rstrip('/')}/logs/outputs.json")
     downloads = []
+    codes: dict[JobKey, int | None] = {}
+    uncertain = Wave(tuple(tasks)).uncertain
     for task in tasks:
+        name = f"{WORKFLOW}.{task_name(task.key)}"
+        if task.key in uncertain and summary.get(f"{name}_files") is None:
+            codes[task.key] = summary.get(f"{name}_code")
         for output, paths in (("files", _places(task.files)), ("logs", task.logs)):
-            if not paths:
+            uris = summary.get(f"{name}_{output}")
+            if not paths or (uris is None and task.key in codes):
                 continue
-            name = f"{WORKFLOW}.{task_name(task.key)}_{output}"
-            uris = summary.get(name)
             if uris is None or len(uris) != len(paths):
                 raise StagingError(
                     f"the outputs.json of run {run.id} does not tell the files of job {task.key}",
@@ -65,7 +80,7 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> list[Downlo
                 for uri, path in zip(uris, paths, strict=True)
                 if uri is not None
             ]
-    return downloads
+    return Export(downloads, codes)
 
 
 def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] | None:
@@ -102,16 +117,22 @@ def archive_beside(path: str) -> str:
     return f"{path}.omics.tar"
 
 
-def failure(services: Services, run: Run, task: Task, run_task: RunTask | None) -> Failure:
-    """Why a job failed, with its log files where the task could print them."""
+def failure(
+    services: Services, run: Run, task: Task, run_task: RunTask | None, code: int | None = None
+) -> Failure:
+    """Why a job failed, with its log files where the task could print them.
+
+    `code` is what a task that completed all the same told of its job.
+    """
     if run_task is None:
         return Failure(run.failure_reason or "", run.status_message or "", (), {})
     detail = get_task(services, run.id, run_task.id)
     lines = task_log(services, detail.log_stream) if detail.log_stream else []
     logs, rest = split_logs(lines, task.logs)
+    told = None if code is None else f"the job ended with exit code {code}"
     return Failure(
         detail.failure_reason or run.failure_reason or "",
-        detail.status_message or run.status_message or "",
+        told or detail.status_message or run.status_message or "",
         tuple(rest),
         logs,
     )

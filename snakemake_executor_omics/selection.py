@@ -6,7 +6,7 @@ with work to do, or when its command holds a value that Snakemake cannot know be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,11 +31,13 @@ def select(
     *,
     in_flight: Callable[[JobKey], bool] = lambda _: False,
     landed: Callable[[JobKey], bool] = lambda _: False,
+    failed: Collection[JobKey] = frozenset(),
 ) -> Selection:
     """The largest wave that can be decided now.
 
     `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
-    already, `landed` jobs whose results are here though Snakemake has not asked for them yet.
+    already, `landed` jobs whose results are here though Snakemake has not asked for them yet,
+    `failed` jobs that it has given up.
 
     Raises:
         UnsupportedRule: a job cannot be a task, with the reason.
@@ -55,6 +57,8 @@ def select(
             deferred[key] = f"local rule {jobs[0].rule.name} runs here"
         elif landed(key):
             continue
+        elif key in failed:
+            deferred[key] = f"{key} has failed"
         elif in_flight(key):
             deferred[key] = f"{key} is in flight in another run"
         elif (reason := _waits_for(graph, unit, tasks, deferred)) is not None and not asked:

@@ -7,7 +7,7 @@ task. A job without a task has not started: the engine makes tasks when their in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from .aws.records import RunStatus, RunTask, TaskStatus
 from .model import JobKey, JobState
@@ -38,11 +38,15 @@ def _age(task: RunTask) -> tuple[float, int]:
 
 
 def job_states(
-    names: Mapping[str, JobKey], tasks: Mapping[str, RunTask], run: RunStatus
+    names: Mapping[str, JobKey],
+    tasks: Mapping[str, RunTask],
+    run: RunStatus,
+    forgiving: Collection[JobKey] = (),
 ) -> dict[JobKey, JobState]:
     """The state of every job of a run.
 
-    A FAILED task is final only when the run is: the service may try it again until then.
+    A FAILED task is final only when the run is: the service may try it again until then. Nor is a
+    `forgiving` job that completed: whether it failed is told when the run has ended.
     """
     states = {}
     for name, key in names.items():
@@ -51,7 +55,9 @@ def job_states(
             states[key] = JobState.CANCELLED if run.is_final else JobState.WAITING
             continue
         state = _STATES[task.status]
-        if state is JobState.DONE and task.cache_hit:
+        if state is JobState.DONE and key in forgiving and not run.is_final:
+            state = JobState.ENDED
+        elif state is JobState.DONE and task.cache_hit:
             state = JobState.CACHED
         elif state is JobState.FAILED and not run.is_final:
             state = JobState.RUNNING
@@ -68,7 +74,13 @@ def summary(states: Mapping[JobKey, JobState]) -> str:
     cached = f" ({counts[JobState.CACHED]} cached)" if counts[JobState.CACHED] else ""
     rest = [
         f"{counts[state]} {state}"
-        for state in (JobState.RUNNING, JobState.QUEUED, JobState.FAILED, JobState.CANCELLED)
+        for state in (
+            JobState.ENDED,
+            JobState.RUNNING,
+            JobState.QUEUED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        )
         if counts[state]
     ]
     return ", ".join([f"{done} of {len(states)} done{cached}", *rest])

@@ -254,17 +254,54 @@ def test_retries_run_again_what_is_left(project: Path) -> None:
     done = _omics(project)
     assert done.returncode == 0, done.stderr
     assert "Trying to restart job" in done.stderr
+    assert done.stderr.count("omics: started run") == 2
     assert (project / "all.txt").exists()
 
 
-def test_keep_going_finishes_what_does_not_depend_on_the_failure(project: Path) -> None:
+def test_keep_going_finishes_what_does_not_depend_on_the_failure_in_one_run(project: Path) -> None:
     (project / "scripts/up.py").write_text(
         "import sys\nif 'b' in sys.argv[1]:\n    raise SystemExit('b is broken')\nprint('ok')\n"
     )
-    done = _omics(project, "--keep-going", "--notemp")
+    for _ in range(2):  # the second time the cache has the failure, which must not be served
+        done = _omics(project, "--keep-going", "--notemp")
+        assert done.returncode != 0
+        assert "b is broken" in (project / "logs/b.log").read_text()
+        assert "the job ended with exit code 1" in done.stderr
+        assert (project / "up/a.txt").read_text() == "ok\n"
+        runs = done.stderr.count("omics: started run")
+    assert runs == 2
+    assert "omics: up (s=b) runs again: the run cache had its failure" in done.stderr
+    (project / "scripts/up.py").write_text("print('mended')\n")
+    done = _omics(project, "--keep-going", "--notemp", "--rerun-triggers", "mtime")
+    assert done.returncode == 0, done.stderr
+    assert (project / "up/b.txt").read_text() == "mended\n"
+
+
+def test_what_failed_for_good_is_not_run_again_with_the_retries_of_others(project: Path) -> None:
+    snakefile = (project / "Snakefile").read_text()
+    (project / "Snakefile").write_text(
+        snakefile
+        + """
+rule lost:
+    output: "lost.txt"
+    shell: "echo it is lost; exit 3"
+rule below:
+    input: "lost.txt"
+    output: "below.txt"
+    shell: "cp {input} {output}"
+rule shaky:
+    output: "shaky.txt"
+    retries: 1
+    resources: tries=lambda w, attempt: attempt
+    shell: "test {resources.tries} = 2; echo steady > {output}"
+"""
+    )
+    done = _omics(project, "--keep-going", "below.txt", "shaky.txt")
     assert done.returncode != 0
-    assert "b is broken" in (project / "logs/b.log").read_text()
-    assert (project / "up/a.txt").read_text() == "ok\n"
+    assert done.stderr.count("Error in rule lost") == 1
+    assert done.stderr.count("the job ended with exit code 3") == 1
+    assert done.stderr.count("omics: started run") == 2
+    assert (project / "shaky.txt").read_text() == "steady\n"
 
 
 def test_more_inputs_than_parameters_can_hold_still_go_into_one_run(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import jinja2
@@ -43,6 +43,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# Where a forgiving task leaves its exit code.
+_CODE_FILE = ".omics_code"
 # What `snakemake.deployment.conda.Conda.shellcmd` does, for whatever the interpreter is.
 _ACTIVATE = 'source activate "$1" && shift && exec "$@"'
 
@@ -72,6 +74,8 @@ def render_task(task: Task) -> str:
     directories = [output for output in task.files if output.kind is OutputKind.DIRECTORY]
     script = _env.get_template("task.sh.j2").render(
         title=f"rule {title}" if len(task.steps) == 1 else title,
+        nonce=task.nonce,
+        code_file=_CODE_FILE if task.forgiving else None,
         folder=folder,
         files_in=files_in,
         directories_in={
@@ -97,6 +101,8 @@ def render_task(task: Task) -> str:
         script=script.rstrip("\n"),
         files=[left_by_task(output, folder) for output in task.files],
         logs=[left_by_task(OutputFile(log), folder) for log in task.logs],
+        forgiving=task.forgiving,
+        code_file=_CODE_FILE,
         container=task.container,
         resources=task.resources,
     )
@@ -174,6 +180,7 @@ def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> s
         task.key: {output.path: index for index, output in enumerate(task.files)}
         for task in wave.tasks
     }
+    uncertain = wave.uncertain
     return _env.get_template("main.wdl.j2").render(
         workflow=workflow,
         parameters=[
@@ -183,7 +190,12 @@ def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> s
         tasks=[
             {
                 "name": task_name(task.key),
-                "arguments": _arguments(task, positions),
+                "arguments": _arguments(task, positions, uncertain),
+                "needs": [
+                    f"{task_name(parent)}.files" for parent in task.parents if parent in uncertain
+                ],
+                "uncertain": task.key in uncertain,
+                "forgiving": task.forgiving,
                 "logs": task.logs,
                 "text": render_task(task),
             }
@@ -192,8 +204,12 @@ def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> s
     )
 
 
-def _arguments(task: Task, positions: Mapping[JobKey, Mapping[str, int]]) -> list[str]:
-    inputs = [_expression(ref, positions) for ref in task.inputs]
+def _arguments(
+    task: Task,
+    positions: Mapping[JobKey, Mapping[str, int]],
+    uncertain: Collection[JobKey],
+) -> list[str]:
+    inputs = [_expression(ref, positions, uncertain) for ref in task.inputs]
     sources = [parameter_name(path) for path in task.sources]
     return [
         f"{name} = [{', '.join(values)}]"
@@ -202,10 +218,17 @@ def _arguments(task: Task, positions: Mapping[JobKey, Mapping[str, int]]) -> lis
     ]
 
 
-def _expression(ref: FileRef, positions: Mapping[JobKey, Mapping[str, int]]) -> str:
+def _expression(
+    ref: FileRef,
+    positions: Mapping[JobKey, Mapping[str, int]],
+    uncertain: Collection[JobKey],
+) -> str:
     if ref.producer is None:
         return parameter_name(ref.path)
-    return f"{task_name(ref.producer)}.files[{positions[ref.producer][ref.path]}]"
+    files = f"{task_name(ref.producer)}.files"
+    if ref.producer in uncertain:
+        files = f"select_first([{files}])"
+    return f"{files}[{positions[ref.producer][ref.path]}]"
 
 
 def render_readme(wave: Wave, workflow: str) -> str:
