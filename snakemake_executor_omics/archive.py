@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
+def _now(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Safe to unpack, and made now: jobs below may read single files of the directory."""
+    plain = tarfile.data_filter(member, folder)
+    return plain.replace(mtime=time.time(), deep=False)
+
+
 def unpack_directory(source: Path, directory: Path) -> None:
     """Make `directory` what the archive holds, in one step and never outside of it.
 
@@ -61,10 +68,12 @@ def unpack_directory(source: Path, directory: Path) -> None:
     fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         with tarfile.open(source) as archive:
-            archive.extractall(fresh, filter="data")
+            archive.extractall(fresh, filter=_now)
         fresh.chmod(0o755)
-        if directory.is_dir():
+        if directory.is_dir() and not directory.is_symlink():
             shutil.rmtree(directory)
+        else:
+            directory.unlink(missing_ok=True)
         fresh.rename(directory)
     except (tarfile.TarError, OSError) as error:
         raise StagingError(f"cannot unpack the directory {directory}: {error}") from error

@@ -8,11 +8,13 @@ or with values that only Python can hold) calls Snakemake inside it.
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from snakemake import script as snakemake_script
@@ -21,6 +23,7 @@ from snakemake.common.tbdstring import TBDString
 from snakemake.iocontainers import Namedlist
 from snakemake.shell import shell
 from snakemake.sourcecache import infer_source_file
+from snakemake.utils import format as snakemake_format
 
 from .compile import script_source
 from .compile.sandbox import seen_by_job
@@ -65,7 +68,7 @@ def _shell(job: Job, workdir: Path) -> Command:
     if isinstance(job.resources.get("tmpdir"), TBDString):
         # Snakemake leaves it to the place where the job runs, and so does the command.
         job.resources.tmpdir = "${TMPDIR:-/tmp}"
-    command = job.shellcmd
+    command = _formatted(job)
     if _TBD in command:
         raise Unknown
     executable = job.resources.get("shell_exec") or shell.get_executable() or "bash"
@@ -74,6 +77,54 @@ def _shell(job: Job, workdir: Path) -> Command:
     # By name: the container has its shells at places of its own.
     interpreter = shlex.quote(os.path.basename(executable))
     return Command(text, interpreter, tuple(named_files(command, workdir)))
+
+
+def _formatted(job: Job) -> str:
+    """The command as the rule's own function makes it.
+
+    `job.shellcmd` looks names up in the main Snakefile, also for a rule of a module, whose `config`
+    is another one, and has the text of an f-string as it was when the Snakefile was read.
+
+    Raises:
+        UnsupportedRule: the command names what does not exist.
+    """
+    commands: list[str] = []
+
+    def shell(command: str, *arguments: Any, **values: Any) -> None:
+        values.pop("bench_record", None)  # as `snakemake.shell.shell`
+        commands.append(snakemake_format(command, *arguments, stepout=2, **values))
+
+    function = job.rule.run_func
+    rebound = FunctionType(
+        function.__code__,
+        {**function.__globals__, "shell": shell},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    known = {
+        "input": job.input._plainstrings(),
+        "output": job.output._plainstrings(),
+        "params": job.params,
+        "wildcards": job.wildcards,
+        "threads": job.threads,
+        "resources": job.resources,
+        "log": job.log._plainstrings(),
+        "rule": job.rule.name,
+        "benchmark": job.benchmark,
+    }
+    names = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty
+    ]
+    try:
+        rebound(**{name: known.get(name) for name in names})
+    except (NameError, AttributeError, LookupError, ValueError, TypeError) as error:
+        raise UnsupportedRule(
+            job.rule.name, f"has a command that cannot be made: {error}"
+        ) from error
+    return commands[0]
 
 
 # --- scripts ---------------------------------------------------------------------------------
@@ -120,6 +171,11 @@ def _refuse_unknown(job: Job, source: str) -> None:
         raise Unknown
 
 
+def _config(job: Job) -> Any:
+    """The configuration that the rule sees: that of its module."""
+    return job.rule.run_func.__globals__["config"]
+
+
 def _known_resources(job: Job) -> Any:
     known = {
         name: value
@@ -138,10 +194,16 @@ def _python(job: Job, workdir: Path, location: str, source: str) -> Command | No
         "log": _named(job.log),
         "resources": _named(_known_resources(job)),
         "threads": job.threads,
-        "config": job.rule.workflow.globals["config"],
+        "config": {},
         "rule": job.rule.name,
     }
     siblings = _imported(source, Path(location).parent, workdir)
+    texts = [source, *((workdir / path).read_text(errors="replace") for path in siblings)]
+    if any("report_href" in text for text in texts):
+        return None  # an object that only Snakemake can make
+    if any("config" in text for text in texts):
+        # Only then: a change of the configuration is a change of the task.
+        described["config"] = _config(job)
     try:
         text = script_source(described, seen_by_job(location))
     except TypeError:
@@ -168,7 +230,7 @@ def _with_preamble(
         "threads": job.threads,
         "resources": _known_resources(job),
         "log": job.log,
-        "config": job.rule.workflow.globals["config"],
+        "config": _config(job),
         "rulename": job.rule.name,
     }
     if language == "bash":

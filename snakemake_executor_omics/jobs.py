@@ -16,7 +16,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from .commands import Command, Unknown, command_of
 from .errors import UnsupportedRule
-from .model import Benchmark, FileRef, JobKey, OutputFile, OutputKind, Step, Task
+from .model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .paths import Rewriting, project_path
 from .resources import job_resources
 
@@ -219,9 +219,16 @@ def _output(unit: Unit, job: Job, path: Any, paths: _Paths) -> OutputFile:
         kind,
         touch=bool(is_flagged(path, "touch")),
         non_empty=bool(ensure and ensure.get("non_empty")),
-        sha256=(ensure.get("sha256") or None) if ensure else None,
+        checksum=_checksum(job, ensure) if ensure else None,
         kept=_is_needed(unit, job, path),
     )
+
+
+def _checksum(job: Job, ensure: Mapping[str, Any]) -> Checksum | None:
+    algorithm, digits = ensure.get("checksum_algorithm"), ensure.get("checksum")
+    if not algorithm or not digits:
+        return None
+    return Checksum(algorithm, digits(job.wildcards) if callable(digits) else str(digits))
 
 
 def _is_needed(unit: Unit, job: Job, path: Any) -> bool:

@@ -52,18 +52,26 @@ class OutputKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Checksum:
+    """Hex digits by `algorithm`, which has a program in coreutils: md5, sha1 or sha256."""
+
+    algorithm: str
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutputFile:
     """What a job leaves.
 
-    A `touch` file is made empty once the job has succeeded; `non_empty` and `sha256` (hex digits)
-    are what `ensure()` wants of it. `kept` is False where nobody outside the task needs it.
+    A `touch` file is made empty once the job has succeeded; `non_empty` and `checksum` are what
+    `ensure()` wants of it. `kept` is False where nobody outside the task needs it.
     """
 
     path: str
     kind: OutputKind = OutputKind.FILE
     touch: bool = False
     non_empty: bool = False
-    sha256: str | None = None
+    checksum: Checksum | None = None
     kept: bool = True
 
 

@@ -166,7 +166,7 @@ def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
             for test, chosen, complaint in checks
             if chosen
         ],
-        "sums": [(seen_by_job(o.path), o.sha256) for o in plain if o.sha256],
+        "sums": [(seen_by_job(o.path), o.checksum) for o in plain if o.checksum],
         "services": [seen_by_job(o.path) for o in outputs[OutputKind.SERVICE]],
     }
 

@@ -82,4 +82,5 @@ def run(job, script):
         sys.modules.update({"snakemake": package, "snakemake.script": module})
     else:
         importlib.import_module("snakemake.script").snakemake = snakemake
-    runpy.run_path(script, init_globals={"snakemake": snakemake}, run_name="__main__")
+    names = {"snakemake": snakemake, "__real_file__": os.path.abspath(script)}
+    runpy.run_path(script, init_globals=names, run_name="__main__")
