@@ -7,7 +7,6 @@ or with values that only Python can hold) calls Snakemake inside it.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
 import re
@@ -28,6 +27,7 @@ from snakemake.utils import format as snakemake_format
 from .compile import script_source
 from .compile.sandbox import seen_by_job
 from .errors import UnsupportedRule
+from .imports import imported, run_by
 from .paths import named_files, project_path
 from .sources import SOURCES, snakefile
 
@@ -76,7 +76,8 @@ def _shell(job: Job, workdir: Path) -> Command:
     text = " ".join((shell._get_process_prefix(executable), command, shell._process_suffix)).strip()
     # By name: the container has its shells at places of its own.
     interpreter = shlex.quote(os.path.basename(executable))
-    return Command(text, interpreter, tuple(named_files(command, workdir)))
+    named = named_files(command, workdir)
+    return Command(text, interpreter, (*named, *run_by(command, named, workdir)))
 
 
 def _formatted(job: Job) -> str:
@@ -197,7 +198,7 @@ def _python(job: Job, workdir: Path, location: str, source: str) -> Command | No
         "config": {},
         "rule": job.rule.name,
     }
-    siblings = _imported(source, Path(location).parent, workdir)
+    siblings = imported(source, (workdir / location).parent, workdir)
     texts = [source, *((workdir / path).read_text(errors="replace") for path in siblings)]
     if any("report_href" in text for text in texts):
         return None  # an object that only Snakemake can make
@@ -244,36 +245,6 @@ def _with_preamble(
         "Rscript --vanilla" if language == "r" else "bash",
         tuple(named_files(source, workdir)),
     )
-
-
-def _imported(source: str, folder: Path, workdir: Path) -> list[str]:
-    """Modules beside a Python script that it imports, and those that they import."""
-    found: dict[str, None] = {}
-    pending = [source]
-    while pending:
-        try:
-            tree = ast.parse(pending.pop())
-        except SyntaxError:  # the job itself will tell
-            continue
-        for name in _modules(tree):
-            path = folder / name.replace(".", "/")
-            package = [path / "__init__.py", *sorted((workdir / path).rglob("*.py"))]
-            for file in [path.with_suffix(".py"), *package]:
-                known = os.path.relpath(workdir / file, workdir)
-                if known not in found and (workdir / file).is_file():
-                    found[known] = None
-                    pending.append((workdir / file).read_text(encoding="utf-8", errors="replace"))
-    return list(found)
-
-
-def _modules(tree: ast.AST) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name.split(".")[0] for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.append(node.module.split(".")[0])
-    return names
 
 
 def _named(values: Any) -> tuple[list[Any], dict[str, tuple[int, int | None]]]:

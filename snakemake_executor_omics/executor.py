@@ -57,9 +57,13 @@ def _for_people() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Seat:
-    """Where a job that Snakemake handed in sits: in one task, or as a group in several."""
+    """Where a job that Snakemake handed in sits: in one task, or as a group in several.
+
+    A group that is not `whole` has jobs that wait for others of it.
+    """
 
     places: tuple[tuple[Flight, JobKey], ...]
+    whole: bool
 
     @property
     def flights(self) -> list[Flight]:
@@ -75,11 +79,13 @@ class _Seat:
 
     @property
     def is_success(self) -> bool:
-        return self.has_landed and all(state.is_success for state in self.states)
+        return self.whole and self.has_landed and all(state.is_success for state in self.states)
 
     @property
     def is_stranded(self) -> bool:
-        """Stopped by the service because other jobs failed."""
+        """Stopped by the service because other jobs failed, or done but for what waited for it."""
+        if not self.whole and all(state.is_success for state in self.states):
+            return self.has_landed
         return JobState.FAILED not in self.states and any(
             flight.states[key] is JobState.CANCELLED and flight.had_failures
             for flight, key in self.places
@@ -110,19 +116,20 @@ class Executor(RemoteExecutor):
 
     def run_jobs(self, jobs: list[Any]) -> None:
         with _for_people():
-            unseated = [job for job in jobs if not self._places(job)]
+            unseated = [job for job in jobs if not self._seat_of(job).whole]
             if unseated:
                 self._launch(unseated)
         for job in jobs:
             self.run_job_pre(job)
             self._attach(job)
 
-    def _places(self, job: Any) -> tuple[tuple[Flight, JobKey], ...]:
-        """Where a job sits, or where each job of a group does; nothing while one of them waits."""
-        for keys in ([job_key(job)], list(map(job_key, members(job)))):
-            if all(key in self._seats for key in keys):
-                return tuple((self._seats[key], key) for key in keys)
-        return ()
+    def _seat_of(self, job: Any) -> _Seat:
+        """Where a job sits, or where each job of a group does."""
+        keys = [job_key(job)]
+        if keys[0] not in self._seats:
+            keys = list(map(job_key, members(job)))
+        places = tuple((self._seats[key], key) for key in keys if key in self._seats)
+        return _Seat(places, whole=len(places) == len(keys))
 
     def _launch(self, ready: list[Any]) -> None:
         if self.workflow.remote_execution_settings.immediate_submit:
@@ -182,7 +189,7 @@ class Executor(RemoteExecutor):
             self.logger.info(f"omics:   {count} wait: {reason}")
 
     def _attach(self, job: Any) -> None:
-        seat = _Seat(self._places(job))
+        seat = self._seat_of(job)
         name = ",".join(task_name(key) for _, key in seat.places)
         info = SubmittedJobInfo(
             job=job, external_jobid=f"{seat.flights[0].run.id}/{name}", aux={"seat": seat}
@@ -204,6 +211,8 @@ class Executor(RemoteExecutor):
         for flight in flying.values():
             if not flight.landed:
                 await asyncio.to_thread(self._poll, flight)
+        if not active_jobs:
+            return  # Snakemake may not even have a scheduler yet
         done, failed, stranded = [], [], []
         for info in active_jobs:
             if not _seat(info).has_landed:
@@ -220,7 +229,9 @@ class Executor(RemoteExecutor):
             self._leave_if_over(flight)
         # Jobs that stopped because another one failed are no failures: Snakemake gets them back as
         # ready, once the failures were told or never will be. It runs them again if it goes on.
-        idle = {id(info.job) for info in stranded} >= set(map(id, self.workflow.scheduler.running))
+        idle = {id(info.job) for info in stranded} >= set(
+            map(id, list(self.workflow.scheduler.running))
+        )
         stopped = []
         for info in stranded:
             if idle or not any(flight.failures for flight in _seat(info).flights):
@@ -295,8 +306,10 @@ class Executor(RemoteExecutor):
     def _tell_stopped(self, stopped: list[SubmittedJobInfo]) -> None:
         for info in stopped:
             for flight, key in _seat(info).places:
-                why = "the run cache had its failure" if key in flight.stale else "its run stopped"
-                self.logger.info(f"omics: {key} runs again: {why}")
+                if key in flight.stale:
+                    self.logger.info(f"omics: {key} runs again: the run cache had its failure")
+                elif not flight.states[key].is_success:
+                    self.logger.info(f"omics: {key} runs again: its run stopped")
 
     # --- end -----------------------------------------------------------------------------
 

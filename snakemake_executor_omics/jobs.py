@@ -188,6 +188,8 @@ def _layers(unit: Unit) -> list[list[Job]]:
 def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
     outputs = tuple(_output(unit, job, item, path) for item in job.output)
     benchmark = job.benchmark and Benchmark(path(job.benchmark, job), job.benchmark_repeats or 1)
+    read = {path for files in job.dag.depending[job].values() for path in files}
+    outputs += tuple(OutputFile(path(log, job), touch=True) for log in job.log if log in read)
     if benchmark and command.by_snakemake:
         outputs, benchmark = (*outputs, OutputFile(benchmark.path)), None
     text = path.rewritten(command.text)

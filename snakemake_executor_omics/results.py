@@ -66,7 +66,8 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
         name = f"{WORKFLOW}.{task_name(task.key)}"
         if task.key in uncertain and summary.get(f"{name}_files") is None:
             codes[task.key] = summary.get(f"{name}_code")
-        for output, paths in (("files", _places(task.files)), ("logs", task.logs)):
+        files = _places(task.files)
+        for output, paths in (("files", files), ("logs", task.logs)):
             uris = summary.get(f"{name}_{output}")
             if not paths or (uris is None and task.key in codes):
                 continue
@@ -78,7 +79,7 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
             downloads += [
                 Download(uri, Path(path))
                 for uri, path in zip(uris, paths, strict=True)
-                if uri is not None
+                if uri is not None and not (output == "logs" and path in files)
             ]
     return Export(downloads, codes)
 

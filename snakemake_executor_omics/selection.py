@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .commands import Unknown
+from snakemake.exceptions import InputFunctionException
+
+from .commands import Unknown, command_of
 from .errors import UnsupportedRule
 from .jobs import Job, Project, Unit, container_of, job_key, members, task_of, written_by
 from .model import FileRef, JobKey, OutputKind, Task, Wave
@@ -51,7 +53,8 @@ def select(
     deferred: dict[JobKey, str] = {}
     for unit in graph.topological():
         key, jobs = job_key(unit), members(unit)
-        asked = any(id(job) in handed_in for job in jobs)
+        # A job of a group that is not one task may wait for another one of it.
+        asked = any(id(job) in handed_in for job in jobs) and not graph.parents(unit)
         if unit.is_local:
             # Also a done local job is no reason to wait: only needed ones are listed.
             deferred[key] = f"local rule {jobs[0].rule.name} runs here"
@@ -69,6 +72,11 @@ def select(
                 unit.reset_params_and_resources()
             try:
                 task = tasks[key] = task_of(unit, project, made)
+            except InputFunctionException:
+                if asked:
+                    raise
+                rule = jobs[0].rule.name
+                deferred[key] = f"rule {rule} has a function that needs its inputs"
             except Unknown:
                 rule = jobs[0].rule.name
                 if asked:
@@ -115,7 +123,7 @@ class _Graph:
                 continue
             group = dag.get_job_group(job)
             if group is not None and id(group) not in whole:
-                whole[id(group)] = group.is_local or _fits_one_task(group, project)
+                whole[id(group)] = group.is_local or _fits_one_task(dag, group, project)
             self._units[job] = group if group is not None and whole[id(group)] else job
 
     def parents(self, unit: Unit) -> list[Unit]:
@@ -152,8 +160,23 @@ class _Graph:
         return order
 
 
-def _fits_one_task(group: Unit, project: Project) -> bool:
-    """Whether a group can be one task, which has one container; else its jobs are tasks each."""
+def _fits_one_task(dag: Any, group: Unit, project: Project) -> bool:
+    """Whether a group can be one task; else its jobs are tasks each.
+
+    A task has one container, and a text that is known before its first job has run.
+    """
     if any(job.pipe_group for job in group.jobs):
         return True  # or it cannot be at all, which `task_of` says
-    return len({container_of(job, project) for job in group.jobs}) == 1
+    return len({container_of(job, project) for job in group.jobs}) == 1 and all(
+        _is_known(job, project)
+        for job in group.jobs
+        if any(needed in group.jobs for needed in dag.dependencies[job])
+    )
+
+
+def _is_known(job: Job, project: Project) -> bool:
+    try:
+        command_of(job, project.workdir)
+    except (Unknown, InputFunctionException):
+        return False
+    return True

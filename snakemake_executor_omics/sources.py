@@ -13,8 +13,11 @@ from snakemake.sourcecache import LocalSourceFile, SourceFile
 
 from .archive import write_archive
 from .errors import SelectionError
+from .imports import imported
+from .paths import named_files
 
 SOURCES = ".snakemake/omics/sources.tar"
+_SMALL = 10 * 1024 * 1024  # bytes; a sample sheet is smaller, data larger
 
 
 def snakefile(workflow: Any) -> str:
@@ -54,9 +57,27 @@ def _files(workflow: Any, workdir: Path) -> Iterator[Path]:
             if path and rule.basedir:
                 located = Path(rule.basedir.join(str(path)).get_path_or_uri(secret_free=True))
                 yield from _beside(located.absolute().parent, workdir)
+    yield from _read_by_snakefiles(workflow, workdir)
     main = Path(workflow.main_snakefile).absolute().parent
     if main != workdir:  # the usual `workflow/` folder: Snakefile, rules, scripts, schemas
         yield from _beside(main, workdir)
+
+
+def _read_by_snakefiles(workflow: Any, workdir: Path) -> Iterator[Path]:
+    """What the Snakefiles import, and small files that they or the configuration name."""
+    produced = {str(path) for job in workflow.dag.jobs for path in job.output}
+    for path in (*workflow.included, *workflow.configfiles):
+        file = Path(
+            path.get_path_or_uri(secret_free=True) if isinstance(path, SourceFile) else path
+        )
+        if not file.is_file():  # one of a remote module
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        for name in named_files(text, workdir):
+            if name not in produced and (workdir / name).stat().st_size <= _SMALL:
+                yield workdir / name
+        for name in imported(text, file.absolute().parent, workdir):
+            yield workdir / name
 
 
 def _beside(folder: Path, workdir: Path) -> Iterator[Path]:
