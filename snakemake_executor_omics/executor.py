@@ -219,6 +219,8 @@ class Executor(RemoteExecutor):
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
+        if not active_jobs:
+            return  # the first call comes before Snakemake has its scheduler
         flying = {id(flight): flight for info in active_jobs for flight in _seat(info).flights}
         for flight in flying.values():
             if not flight.landed:
@@ -239,7 +241,8 @@ class Executor(RemoteExecutor):
             self._leave_if_over(flight)
         # Jobs that stopped because another one failed are no failures: Snakemake gets them back as
         # ready, once the failures were told or never will be. It runs them again if it goes on.
-        idle = {id(info.job) for info in stranded} >= set(map(id, self.workflow.scheduler.running))
+        running = list(self.workflow.scheduler.running)
+        idle = {id(info.job) for info in stranded} >= set(map(id, running))
         stopped = []
         for info in stranded:
             if idle or not any(flight.failures for flight in _seat(info).flights):
