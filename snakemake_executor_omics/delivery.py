@@ -31,23 +31,23 @@ def deliver(
     workdir: Path,
     say: Say,
 ) -> None:
-    """Bring the `results` of the jobs that are `done` to their places."""
+    """Bring `results` to their places; of jobs that are not `done` they are logs at most."""
     stored = wave.stored
     sources = {str(item.path): item.uri for item in results}
     here = [item for item in results if str(item.path) not in stored]
     download_many(services, [Download(item.uri, workdir / item.path) for item in here])
     copied = 0
     for level in wave.levels:
-        tasks = [task for task in level if task.key in done]
         copies = {
             uri: sources[path]
-            for task in tasks
+            for task in level
             for path, uri in task.stored.items()
             if path in sources
         }
         if copies:
             copy_objects(services, copies)
             copied += len(copies)
+        tasks = [task for task in level if task.key in done]
         for task in tasks:
             _unpack(services, task, workdir, say)
         local = [

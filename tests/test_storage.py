@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ import pytest
 from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
+from snakemake_executor_omics import local
 from snakemake_executor_omics.aws.objects import copy_objects, look_at
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.errors import StagingError
 from snakemake_executor_omics.storage import Storage
+
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 MAIN = """
 container: "docker://python:3.11"
@@ -150,11 +154,11 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("storage") / "project"
     (folder / "scripts").mkdir(parents=True)
-    local = [sys.executable, "-m", "snakemake_executor_omics.cli", "local"]
-    subprocess.run([*local, "up"], cwd=folder, check=True, timeout=60, capture_output=True)
+    command = [sys.executable, "-m", "snakemake_executor_omics.cli", "local"]
+    subprocess.run([*command, "up"], cwd=folder, check=True, timeout=60, capture_output=True)
     try:
         said = subprocess.run(
-            [*local, "env"], cwd=folder, check=True, timeout=60, capture_output=True, text=True
+            [*command, "env"], cwd=folder, check=True, timeout=60, capture_output=True, text=True
         )
         exported = dict(
             word.split("=", 1)
@@ -173,7 +177,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         services.s3.create_bucket(Bucket="data")
         yield Project(folder, services, environment)
     finally:
-        subprocess.run([*local, "down"], cwd=folder, check=True, timeout=120)
+        subprocess.run([*command, "down"], cwd=folder, check=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -292,8 +296,12 @@ def test_bytes_through_this_machine_do_not_grow_with_the_data(
     assert counted["large"] < counted["small"] + 200_000, counted
 
 
-def test_a_failed_job_leaves_its_log_and_the_finished_ones_in_s3(project: Project) -> None:
-    (project.folder / "broken.smk").write_text(
+@pytest.mark.parametrize("options", [(), ("--keep-going",)], ids=["stop", "keep-going"])
+def test_a_failed_job_leaves_its_log_and_the_finished_ones_in_s3(
+    project: Project, options: tuple[str, ...]
+) -> None:
+    name = f"broken{len(options)}"
+    (project.folder / f"{name}.smk").write_text(
         'container: "docker://debian:12"\n'
         "rule all:\n"
         '    input: "b.txt"\n'
@@ -306,11 +314,11 @@ def test_a_failed_job_leaves_its_log_and_the_finished_ones_in_s3(project: Projec
         '    log: "b.log"\n'
         '    shell: "echo it broke > {log}; exit 3"\n'
     )
-    done = project.stored("broken")
+    done = project.stored(name, *options)
     assert done.returncode != 0
     assert "Error in rule second" in done.stderr
     assert "Traceback" not in done.stderr
-    assert project.objects("broken") == {"a.txt": b"fine\n", "b.log": b"it broke\n"}
+    assert project.objects(name) == {"a.txt": b"fine\n", "b.log": b"it broke\n"}
 
 
 def test_single_storage_objects_in_a_local_workflow(project: Project) -> None:
@@ -414,6 +422,31 @@ def test_large_objects_are_copied_in_parts(project: Project) -> None:
     assert project.get("parts/to") == data
     head = project.services.s3.head_object(Bucket="data", Key="parts/to")
     assert head["ETag"].strip('"').endswith("-3")
+
+
+def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    section = readme[readme.index("## Files in S3") :]
+    install, commands = section.split("```")[1].removeprefix("bash\n").split("\n", 1)
+    assert install == "pip install snakemake-storage-plugin-s3"
+    folder = tmp_path / "cohort"
+    ignore = shutil.ignore_patterns(".snakemake", "results")
+    shutil.copytree(REPOSITORY / "examples" / "cohort", folder, ignore=ignore)
+    try:
+        done = subprocess.run(
+            ["bash", "-ec", commands],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        )
+        assert done.returncode == 0, done.stderr
+        assert "first\t2\nsecond\t1\n" in done.stdout
+        assert not (folder / "results").exists()
+    finally:
+        local.stop(folder / ".snakemake/omics/local")
 
 
 def test_the_environment_of_a_service_that_does_not_run_is_an_error(tmp_path: Path) -> None:
