@@ -8,16 +8,16 @@ own clock.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from .archive import TIMESTAMP, unpack_directory
-from .aws.objects import clock, copy_objects, put_directory
+from .aws.objects import clock, copy_objects
 from .aws.session import Services
 from .aws.transfer import Download, download_many
-from .model import JobKey, OutputKind, Task, Wave
+from .aws.unpacking import unpack_inside
+from .model import JobKey, OutputKind, Wave
 from .results import archive_beside
 
 Say = Callable[[str], None]
@@ -34,7 +34,8 @@ def deliver(
     """Bring `results` to their places; of jobs that are not `done` they are logs at most."""
     stored = wave.stored
     sources = {str(item.path): item.uri for item in results}
-    here = [item for item in results if str(item.path) not in stored]
+    inside = {*stored, *map(archive_beside, stored)}
+    here = [item for item in results if str(item.path) not in inside]
     download_many(services, [Download(item.uri, workdir / item.path) for item in here])
     copied = 0
     for level in wave.levels:
@@ -48,8 +49,15 @@ def deliver(
             copy_objects(services, copies)
             copied += len(copies)
         tasks = [task for task in level if task.key in done]
-        for task in tasks:
-            _unpack(services, task, workdir, say)
+        for output in (output for task in tasks for output in task.files):
+            if output.kind is OutputKind.DIRECTORY:
+                archive = archive_beside(output.path)
+                if output.path in stored:
+                    unpack_inside(services, sources[archive], stored[output.path], TIMESTAMP)
+                    copied += 1
+                else:
+                    unpack_directory(workdir / archive, workdir / output.path)
+                    (workdir / archive).unlink()
         local = [
             workdir / output.path
             for task in tasks
@@ -72,19 +80,3 @@ def _date(path: Path, now: int) -> None:
         path.touch()
     if path.exists():
         os.utime(path, ns=(now, now))
-
-
-def _unpack(services: Services, task: Task, workdir: Path, say: Say) -> None:
-    for output in task.files:
-        if output.kind is not OutputKind.DIRECTORY:
-            continue
-        archive, place = workdir / archive_beside(output.path), workdir / output.path
-        unpack_directory(archive, place)
-        archive.unlink()
-        uri = task.stored.get(output.path)
-        if uri is not None:
-            # A task leaves one file, the archive, and S3 cannot unpack.
-            say(f"omics: the directory {uri} goes through this machine")
-            (place / TIMESTAMP).touch()
-            put_directory(services, place, uri)
-            shutil.rmtree(place)

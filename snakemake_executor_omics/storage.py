@@ -71,7 +71,8 @@ class Storage:
             raise UnsupportedRule(
                 rule,
                 f"writes to {file.storage_object.print_query}, which is not in the S3 of its runs",
-                hint="write to S3 in the region of the runs, and copy it on in a local rule",
+                hint="write to S3 in the region of the runs, and copy it on in a local rule; with "
+                'the local service, call eval "$(snakemake-omics local env)" before Snakemake',
             )
         return uri
 

@@ -274,7 +274,7 @@ def test_bytes_through_this_machine_do_not_grow_with_the_data(
     text = (
         'container: "docker://debian:12"\n'
         "rule all:\n"
-        '    input: "c.bin"\n'
+        '    input: "c.bin", "d"\n'
         "rule first:\n"
         '    input: "a.bin"\n'
         '    output: temp("b.bin")\n'
@@ -283,14 +283,22 @@ def test_bytes_through_this_machine_do_not_grow_with_the_data(
         '    input: "b.bin"\n'
         '    output: "c.bin"\n'
         '    shell: "cat {input} > {output}"\n'
+        "rule third:\n"
+        '    input: "b.bin"\n'
+        '    output: directory("d")\n'
+        "    shell: 'mkdir -p {output}/é; cd {output}; cp $OLDPWD/{input} é/x; ln é/x y; touch z'\n"
     )
     counted = {}
     for name, size in (("small", 1), ("large", 30_000_000)):
         (project.folder / f"{name}.smk").write_text(text)
-        project.put(f"{name}/a.bin", os.urandom(size))
+        data = os.urandom(size)
+        project.put(f"{name}/a.bin", data)
+        project.put(f"{name}/d/of an earlier run", "")
         done = project.stored(name, COUNTED=str(tmp_path / name), PYTHONPATH=str(tmp_path))
         assert done.returncode == 0, done.stderr
-        assert len(project.get(f"{name}/c.bin")) == 2 * size
+        assert project.get(f"{name}/c.bin") == 2 * data
+        directory = {".snakemake_timestamp": b"", "z": b"", "y": 2 * data, "é/x": 2 * data}
+        assert project.objects(f"{name}/d") == directory
         counted[name] = sum(map(int, (tmp_path / name).read_text().split()))
     assert counted["small"] > 10_000  # it does count
     assert counted["large"] < counted["small"] + 200_000, counted
@@ -378,6 +386,22 @@ def test_what_runs_cannot_reach_is_fetched_first_and_refused_as_a_result(project
         assert "omics: started run" not in refused.stderr
     finally:
         server.stop()
+
+
+def test_a_storage_object_of_a_job_that_runs_snakemake_in_its_container_is_refused(
+    project: Project,
+) -> None:
+    (project.folder / "inner.smk").write_text(
+        'container: "docker://debian:12"\n'
+        "rule inner:\n"
+        '    output: storage("s3://data/inner.txt")\n'
+        "    run: open(output[0], 'w').write('never')\n"
+    )
+    done = project.omics("--snakefile", "inner.smk")
+    assert done.returncode != 0
+    assert "rule inner: runs Snakemake inside its container" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "omics: started run" not in done.stderr
 
 
 def test_a_bucket_of_another_region_is_told_before_a_run_starts(project: Project) -> None:

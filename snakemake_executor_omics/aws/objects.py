@@ -1,7 +1,4 @@
-"""Objects that stay in S3: look at them, and copy them from one place there to another.
-
-Nothing here brings content to this machine, except that `put_directory` sends some from it.
-"""
+"""Objects that stay in S3: look at them, and copy them from one place there to another."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 from s3transfer.manager import TransferConfig, TransferManager
 
@@ -88,29 +84,6 @@ def copy_objects(
         for action, future in futures:
             with translated(action):
                 future.result()
-
-
-def put_directory(services: Services, directory: Path, uri: str) -> None:
-    """Make the objects below `uri` what the directory holds; others there are removed."""
-    bucket, key = split_uri(uri)
-    files = {
-        f"{key}/{path.relative_to(directory).as_posix()}": path
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-    }
-    with TransferManager(services.s3) as manager:
-        futures = [
-            (f"send {path}", manager.upload(str(path), bucket, name))
-            for name, path in files.items()
-        ]
-        for action, future in futures:
-            with translated(action):
-                future.result()
-    for item in list_prefix(services, f"{uri}/"):
-        _, name = split_uri(item.uri)
-        if name not in files:
-            with translated(f"remove {item.uri}"):
-                services.s3.delete_object(Bucket=bucket, Key=name)
 
 
 def clock(services: Services, uri: str) -> int:
