@@ -237,7 +237,9 @@ class Executor(RemoteExecutor):
         assert self._backend is not None
         before = dict(flight.states)
         try:
-            flight.poll(self._backend.services, self._workdir)
+            flight.poll(
+                self._backend.services, self._workdir, self.logger.info, self.logger.warning
+            )
         except ServiceError as error:
             # Throttling and lost connections are no reason to fail a job; a denied right is.
             if not error.transient:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from . import results
@@ -14,8 +15,9 @@ from .archive import TIMESTAMP, unpack_directory
 from .aws.records import Run, RunStatus, RunTask
 from .aws.runs import get_run, list_tasks
 from .aws.session import Services
-from .aws.transfer import Download, download_many
+from .aws.transfer import Download
 from .compile import task_name
+from .landing import fetch, keep_newer
 from .model import Definition, JobKey, JobState, OutputKind, Task, Wave
 from .results import Failure
 from .states import job_states, newest_tasks
@@ -49,7 +51,13 @@ class Flight:
             seconds=int(((self.run.stopped or datetime.now(UTC)) - begin).total_seconds())
         )
 
-    def poll(self, services: Services, workdir: Path) -> None:
+    def poll(
+        self,
+        services: Services,
+        workdir: Path,
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
         """Read the run and its tasks once, and fetch everything when it has ended.
 
         Tasks are listed after the run is read, so that the listing of an ended run is complete.
@@ -63,7 +71,7 @@ class Flight:
             forgiving={task.key for task in self.wave.tasks if task.forgiving},
         )
         if self.run.status.is_final:
-            self._land(services, workdir, tasks, states)
+            self._land(services, workdir, tasks, states, say, warn)
         self.states = states
 
     def _land(
@@ -72,6 +80,8 @@ class Flight:
         workdir: Path,
         tasks: Mapping[str, RunTask],
         states: dict[JobKey, JobState],
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
         downloads: list[Download] = []
         if self.run.status is RunStatus.COMPLETED:
@@ -104,10 +114,11 @@ class Flight:
                         downloads += kept
                 elif states[task.key] is JobState.FAILED:
                     self.failures[task.key] = results.failure(services, self.run, task, run_task)
-        download_many(services, [Download(item.uri, workdir / item.path) for item in downloads])
+        placed = [replace(item, path=workdir / item.path) for item in downloads]
+        fetch(services, placed, self.run.created, say, warn)
         for task in self.wave.tasks:
             if states[task.key].is_success:
-                _unpack(task, workdir)
+                self._unpack(task, workdir, warn)
         self._date(workdir)
         for failed in self.failures.values():
             for log, text in failed.logs.items():
@@ -130,10 +141,12 @@ class Flight:
                 if path.exists():
                     os.utime(path, ns=(now, now))
 
-
-def _unpack(task: Task, workdir: Path) -> None:
-    for output in task.files:
-        archive = workdir / results.archive_beside(output.path)
-        if output.kind is OutputKind.DIRECTORY:
-            unpack_directory(archive, workdir / output.path)
+    def _unpack(self, task: Task, workdir: Path, warn: Callable[[str], None]) -> None:
+        for output in task.files:
+            if output.kind is not OutputKind.DIRECTORY:
+                continue
+            archive, place = workdir / results.archive_beside(output.path), workdir / output.path
+            unpack_directory(
+                archive, place, partial(keep_newer, place, since=self.run.created, warn=warn)
+            )
             archive.unlink()

@@ -32,6 +32,7 @@ MAX_TAG_VALUE = 256
 MAX_TAGS = 45
 # StartRun takes 128 characters; 28 are left for the digest that tells waves apart.
 MAX_REQUEST_ID = 100
+MAX_CONCURRENCY = 256
 
 _ID = re.compile(r"[0-9]{1,18}")
 _CONFIGURATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,127}")
@@ -149,6 +150,7 @@ class Options:
     parallel_runs: int = 1
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
+    transfer_concurrency: int = 16
     poll_seconds: float = 10.0
 
 
@@ -197,6 +199,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         parallel_runs=_whole(settings, "parallel_runs", 1, 1000) or 1,
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
+        transfer_concurrency=_whole(settings, "transfer_concurrency", 1, MAX_CONCURRENCY) or 16,
         poll_seconds=_poll_seconds(settings, local),
     )
 

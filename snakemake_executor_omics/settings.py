@@ -191,6 +191,11 @@ class ExecutorSettings(ExecutorSettingsBase):
         env_var=True,
         choices=_values(options.LocalBackend),
     )
+    transfer_concurrency: Optional[int] = _option(
+        "Most requests to S3 at once while inputs are sent and results fetched, 1 to 256. "
+        "Default: 16.",
+        metavar="N",
+    )
     poll_seconds: Optional[float] = _option(
         "Seconds between two looks at a run, 0.1 to 3,600. Default: 10, with endpoint 'local' 1.",
         metavar="SECONDS",

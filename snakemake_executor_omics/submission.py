@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from .archive import archive_directory
 from .aws.caches import ensure_run_cache
 from .aws.groups import ensure_run_group
 from .aws.records import Run, RunStatus
 from .aws.registry_map import read_registry_map
 from .aws.runs import RunRequest, find_runs, get_run, start_run
-from .aws.transfer import Upload, check_bucket, sha256_of, upload_many
+from .aws.transfer import check_bucket
 from .aws.workflows import VersionSpec, ensure_workflow_version
 from .backend import Backend
 from .compile import compile_wave, spill
@@ -26,6 +25,7 @@ from .errors import NotFound
 from .journal import Entry
 from .model import Definition, Wave
 from .options import Options
+from .staging import send, stage
 
 _LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
@@ -45,7 +45,7 @@ def submit(
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
-    uploads = stage(wave.raw_inputs, workdir, options.output_uri, state / "archives")
+    uploads = stage(wave.raw_inputs, workdir, options.output_uri, state, say)
     literals = spill({path: upload.uri for path, upload in uploads.items()})
     definition = compile_wave(wave, literals)
     parameters = {name: uploads[path].uri for name, path in sorted(definition.parameters.items())}
@@ -65,8 +65,7 @@ def submit(
         backend.journal.ended(entry.run_id)
         entry = backend.journal.open(plan, options.request_id)
     check_bucket(services, options.output_uri, services.region)
-    sent = upload_many(services, list({item.uri: item for item in uploads.values()}.values()))
-    say(f"omics: {sent} of {len(uploads)} input files sent; what S3 has already is not sent again")
+    send(services, uploads, state, say)
     tags = dict(options.tags)
     version = ensure_workflow_version(
         services,
@@ -151,30 +150,6 @@ def write_definition(definition: Definition, folder: Path) -> list[Path]:
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         written.append(path)
     return written
-
-
-def stage(
-    paths: Iterable[str], workdir: Path, output_uri: str, archives: Path
-) -> dict[str, Upload]:
-    """Where each raw input goes: a place named from its content, so that it is sent once.
-
-    Directories are packed into `archives` first.
-
-    Raises:
-        StagingError: an input cannot be read.
-    """
-    uploads = {}
-    for path in paths:
-        file = workdir / path
-        if file.is_dir():
-            archives.mkdir(parents=True, exist_ok=True)
-            archive = archives / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}.tar"
-            archive_directory(archive, file)
-            file = archive
-        digest = sha256_of(file)
-        name = f"{Path(path).name}.tar" if file != workdir / path else Path(path).name
-        uploads[path] = Upload(file, f"{output_uri}/inputs/{digest[:32]}/{name}", digest)
-    return uploads
 
 
 def plan_hash(definition: Definition, parameters: Mapping[str, str], options: Options) -> str:
