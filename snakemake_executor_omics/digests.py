@@ -12,6 +12,7 @@ import hashlib
 import os
 import sqlite3
 import stat
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -157,14 +158,22 @@ class Digests:
     def take(
         self,
         wanted: Sequence[tuple[str, FileState]],
-        read: Callable[[str], Digest],
+        read: Callable[[str, OnBytes], Digest],
+        on_bytes: OnBytes,
     ) -> dict[str, Digest]:
         """Digest all files, several at once; what is done is kept when a later one fails."""
         found: dict[str, Digest] = {}
+        stopping = threading.Event()
+
+        def moved(count: int) -> None:
+            if stopping.is_set():  # nobody waits for the end of a large file after a failure
+                raise StagingError("stopped")
+            on_bytes(count)
+
         due = time.monotonic() + _COMMIT_SECONDS
         now = time.time_ns()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            futures = {pool.submit(read, name): (name, state) for name, state in wanted}
+            futures = {pool.submit(read, name, moved): (name, state) for name, state in wanted}
             try:
                 for future in as_completed(futures):
                     name, state = futures[future]
@@ -175,6 +184,7 @@ class Digests:
                         self._db.commit()
                         due = time.monotonic() + _COMMIT_SECONDS
             except BaseException:
+                stopping.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             finally:

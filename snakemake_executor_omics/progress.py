@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ _LINE_SECONDS = 10.0
 def progress(
     say: Say,
     doing: str,
-    done: str,
+    done: str | None,
     *,
     files: int,
     size: int,
@@ -37,12 +38,13 @@ def progress(
     """Give a function to be called (from any thread) with the bytes that were moved.
 
     `doing` and `done` are verbs: "sending" and "sent". Says one line at the end, unless there are
-    no files.
+    no files or `done` is None.
     """
     if not files:
         yield lambda count: None
         return
-    console = console or Console(stderr=True)
+    if console is None:  # rich itself takes colours that a log wants for a terminal
+        console = Console(stderr=True, force_terminal=sys.stderr.isatty())
     what = f"{files:,} {'file' if files == 1 else 'files'}"
     began = clock()
     if console.is_terminal:
@@ -51,8 +53,8 @@ def progress(
             yield lambda count: bar.advance(row, count)
     else:
         yield _Lines(say, f"omics: {doing} {what}", size, clock)
-    seconds = clock() - began
-    say(f"omics: {done} {what}, {decimal(size)}, in {seconds:.1f} s")
+    if done is not None:
+        say(f"omics: {done} {what}, {decimal(size)}, in {clock() - began:.1f} s")
 
 
 def _bar(console: Console) -> Progress:

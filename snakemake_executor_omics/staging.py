@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from .archive import archive_directory, directory_state
 from .aws.session import Services
 from .aws.transfer import COPY_LIMIT, Upload, copy_many, delete, missing, upload_many
 from .digests import Digest, Digests, FileState, OnBytes, digest_of, file_state
-from .errors import OmicsError, ServiceError, StagingError
+from .errors import AccessDenied, OmicsError, ServiceError, StagingError
 from .progress import progress
 
 _ARCHIVES = "archives"
@@ -70,13 +71,13 @@ def stage(
         }
         unknown = [(name, found) for name, found in states.items() if name not in digests]
         size = sum(found.size for _, found in unknown)
-        with progress(say, "reading", "read", files=len(unknown), size=size) as on_bytes:
+        with progress(say, "reading", None, files=len(unknown), size=size) as on_bytes:
 
-            def read(name: str) -> Digest:
+            def read(name: str, moved: OnBytes) -> Digest:
                 source, found = workdir / name, states[name]
-                return _read(source, _sent(source, found, state), on_bytes)
+                return _read(source, _sent(source, found, state), moved)
 
-            digests |= cache.take(unknown, read)
+            digests |= cache.take(unknown, read, on_bytes)
     staged = {}
     for name, found in states.items():
         source = workdir / name
@@ -93,6 +94,8 @@ def send(
     staged: Mapping[str, Staged],
     state: Path,
     say: Callable[[str], None],
+    *,
+    again: bool = True,
 ) -> None:
     """Bring to S3 what it lacks; what an earlier call sent, also of a large file, stays there.
 
@@ -120,6 +123,9 @@ def send(
             upload_many(services, [item.upload for item in fresh], on_bytes)
     except OmicsError as error:
         _refuse_changed(services, items, fresh)
+        if isinstance(error, ServiceError) and error.code == "NoSuchUpload" and again:
+            # Two heads send the same file, and the other one was done first.
+            return send(services, staged, state, say, again=False)
         if isinstance(error, ServiceError) and error.code == "BadDigest":
             # Changed without its time telling so: read it again.
             with Digests(state / "digests.sqlite") as cache:
@@ -143,7 +149,9 @@ def _refuse_changed(services: Services, items: Sequence[Staged], sent: Sequence[
         return
     for item in changed:
         if item in sent:
-            delete(services, item.uri)
+            # What S3 compared needs no removal: without the right to it, the error stays clear.
+            with suppress(AccessDenied):
+                delete(services, item.uri)
     more = f" and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
     raise StagingError(
         f"{', '.join(item.name for item in changed[:_TOLD])}{more} changed while being sent to S3",
