@@ -21,13 +21,13 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from .backend import Backend, open_backend
+from .checking import resolve
 from .compile import task_name
 from .errors import OmicsError, ServiceError
 from .flight import Flight
 from .giving_back import give_back
 from .jobs import Project, job_key, members
 from .model import JobKey, JobState, Wave
-from .options import resolve
 from .partition import Partition, partition
 from .selection import Selection, select
 from .sources import write_sources
