@@ -98,3 +98,46 @@ def test_a_file_beyond_the_limit_of_one_request_is_sent(services: Services, tmp_
         )
         assert head["ContentLength"] == size
         assert head["ChecksumCRC32"] == item.upload.digest.s3_crc32
+
+
+SNAKEFILE = """
+container: "docker://debian:12"
+rule all:
+    input: "whole.txt", "folder"
+rule join:
+    input: "data/large", "data/a.txt", "data/same.txt", "data/many"
+    output: "whole.txt"
+    shell: "wc -c {input[0]} {input[1]} {input[2]} {input[3]}/*/* | tail -1 > {output}"
+rule folder:
+    input: where="where", same="data/same.txt"
+    output: directory("folder")
+    shell:
+        "mkdir {output}; cp {input.same} {output}; p=$(cat {input.where}); mkdir -p $p/folder;"
+        "echo mine > $p/whole.txt; echo mine > $p/folder/notes"
+"""
+
+
+def test_a_workflow_moves_its_files_and_keeps_those_of_its_user(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    for number in range(3000):
+        (folder / f"data/many/{number % 5}").mkdir(parents=True, exist_ok=True)
+        (folder / f"data/many/{number % 5}/{number}").write_text("x")
+    (folder / "data/large").write_bytes(bytes(20 << 20))
+    for name in ("a", "same"):
+        (folder / f"data/{name}.txt").write_text("same\n")
+    (folder / "where").write_text(str(folder))
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
+    done = subprocess.run(
+        [*command, "--omics-endpoint", "local"],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "whole.txt").read_text().split() == [str((20 << 20) + 10 + 3000), "total"]
+    assert (folder / "whole.txt.omics-kept").read_text() == "mine\n"
+    assert [path.name for path in (folder / "folder.omics-kept").iterdir()] == ["notes"]
+    assert done.stderr.count("was changed while its job ran") == 2
+    # large, same.txt, where, the archive; a.txt is a copy
+    assert "omics: sent 4 files, " in done.stderr
+    assert "omics: fetched 2 files, " in done.stderr
