@@ -32,7 +32,7 @@ from .partition import Partition, partition
 from .selection import Selection, select
 from .sources import write_sources
 from .states import summary
-from .storage import check_buckets, is_stored, survey
+from .storage import check_buckets, forget_absent, is_stored, survey
 from .submission import submit
 
 common_settings = CommonSettings(
@@ -293,6 +293,7 @@ class Executor(RemoteExecutor):
 
     def _report_success(self, info: SubmittedJobInfo) -> None:
         for job in members(info.job):
+            forget_absent(self.dag, job)
             # S3 has no write protection; Snakemake itself would look for a local copy.
             if not any(is_stored(file) for file in job.protected_output):
                 self.dag.handle_protected(job)

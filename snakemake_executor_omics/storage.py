@@ -133,6 +133,18 @@ def _raw(dag: Any, landed: Callable[[Job], bool]) -> Iterator[File]:
         yield from (file for file in job.input if is_stored(file) and file not in made)
 
 
+def forget_absent(dag: Any, job: Job) -> None:
+    """Have the plugin look again at a job's directories, which were not there when it looked.
+
+    It keeps its first answer to whether something is a directory, for the job's own file and for
+    those of the jobs that read it.
+    """
+    made = {file for file in job.output if uri_of(file) is not None and file.is_directory}
+    readers = (file for other in dag.depending[job] for file in other.input if file in made)
+    for file in (*made, *readers):
+        file.storage_object._is_dir = None
+
+
 def check_buckets(services: Services, wave: Wave) -> None:
     """Refuse buckets that a run or the copies of its results could not use.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -20,7 +21,16 @@ from snakemake_executor_omics.errors import AccessDenied, NotFound
 COPY_LIMIT = 5 * 1024**3  # bytes, CopyObject's; larger objects are copied in parts
 _PART = 512 * 1024**2  # 10,000 parts are allowed, 5 TB per object
 
-Found = tuple[Listed, ...] | AccessDenied
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object, and what tells its content."""
+
+    uri: str
+    etag: str
+
+
+Found = tuple[Object, ...] | AccessDenied
 
 
 def look_at(services: Services, uris: Iterable[str]) -> dict[str, Found]:
@@ -36,10 +46,12 @@ def look_at(services: Services, uris: Iterable[str]) -> dict[str, Found]:
                 head = services.s3.head_object(Bucket=bucket, Key=key)
         except NotFound:
             below = _below(services, uri)
-            return tuple(item for item in below if not item.uri.endswith("/"))
+            return tuple(
+                Object(item.uri, item.etag) for item in below if not item.uri.endswith("/")
+            )
         except AccessDenied as error:
             return error
-        return (Listed(uri, head["ContentLength"], head["ETag"].strip('"')),)
+        return (Object(uri, head["ETag"].strip('"')),)
 
     distinct = list(dict.fromkeys(uris))
     with ThreadPoolExecutor(S3_CONNECTIONS) as pool:

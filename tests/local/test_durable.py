@@ -62,6 +62,8 @@ def test_everything_survives_a_kill(starter: Callable[[], Clients]) -> None:
         assert second.s3.get_object(Bucket="mine", Key=key)["Body"].read() == LARGE
     part = second.s3.get_object(Bucket="mine", Key="large", Range="bytes=1000-1999")
     assert part["Body"].read() == LARGE[1000:2000]
+    listed = second.s3.list_objects_v2(Bucket="mine")["Contents"]
+    assert {item["LastModified"].microsecond for item in listed} == {0}
 
     assert second.omics.get_workflow(id=workflow)["status"] == "ACTIVE"
     assert second.omics.get_run(id=done)["status"] == "COMPLETED"
@@ -74,6 +76,21 @@ def test_everything_survives_a_kill(starter: Callable[[], Clients]) -> None:
         logStreamName=f"run/{done}/task/{task['taskId']}", startFromHead=True,
     )  # fmt: skip
     assert [event["message"] for event in found["events"]] == ["said by one"]
+
+
+def test_a_part_of_an_object_comes_without_the_checksum_of_the_whole(
+    starter: Callable[[], Clients],
+) -> None:
+    s3 = starter().s3
+    s3.create_bucket(Bucket="mine")
+    for key, body in (("large", LARGE), ("small", b"0123456789")):
+        s3.put_object(Bucket="mine", Key=key, Body=body, ChecksumAlgorithm="CRC32")
+        whole = s3.get_object(Bucket="mine", Key=key, ChecksumMode="ENABLED")
+        assert whole["ChecksumCRC32"]
+        assert whole["Body"].read() == body
+        part = s3.get_object(Bucket="mine", Key=key, Range="bytes=2-5", ChecksumMode="ENABLED")
+        assert "ChecksumCRC32" not in part
+        assert part["Body"].read() == body[2:6]
 
 
 def test_a_second_start_finds_the_first_server(starter: Callable[[], Clients]) -> None:
