@@ -7,12 +7,13 @@ not be tried.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .backend import local_healthomics
-from .errors import OmicsError
+from .errors import LocalServiceError, OmicsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,10 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     package.set_defaults(run=_package)
 
     local = commands.add_parser("local", help="the embedded local HealthOmics")
-    actions = local.add_subparsers(required=True, metavar="up|status|down")
+    actions = local.add_subparsers(required=True, metavar="up|status|env|down")
     for name, text, run in (
         ("up", "start it; it stays until `down`", _up),
         ("status", "say whether it runs, and where", _status),
+        ("env", 'print what makes AWS clients of a shell use it: eval "$(… local env)"', _env),
         ("down", "stop it; its state stays", _down),
     ):
         action = actions.add_parser(name, help=text)
@@ -86,6 +88,18 @@ def _status(arguments: argparse.Namespace) -> int:
     service = local_healthomics().status(arguments.state)
     print(service.endpoint_url if service is not None else "not running")
     return 0 if service is not None else 1
+
+
+def _env(arguments: argparse.Namespace) -> int:
+    service = local_healthomics().status(arguments.state)
+    if service is None:
+        raise LocalServiceError(
+            f"no local HealthOmics runs on {arguments.state}",
+            hint="start it with snakemake-omics local up",
+        )
+    for name, value in {"AWS_ENDPOINT_URL": service.endpoint_url, **service.environment}.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
 
 
 def _down(arguments: argparse.Namespace) -> int:

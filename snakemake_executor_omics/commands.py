@@ -27,6 +27,7 @@ from .compile.sandbox import seen_by_job
 from .errors import UnsupportedRule
 from .paths import named_files, project_path
 from .sources import SOURCES, snakefile
+from .storage import is_stored
 
 Job = Any
 
@@ -246,10 +247,12 @@ def _by_snakemake(job: Job) -> Command:
         "--set-threads", f"{job.rule.name}={job.threads}",
         *_settings(workflow),
     ]  # fmt: skip
+    folder = _folder(job)
     text = "\n".join(
         [
             "set -euo pipefail",
-            f"tar -xf {SOURCES}",
+            f"mkdir -p {shlex.quote(folder)} && cd {shlex.quote(folder)}",
+            f'tar -xf "$OLDPWD/{SOURCES}"',
             "if ! python -c 'import snakemake'; then",
             f"  echo 'rule {job.rule.name} needs Snakemake in its container, for all that is not "
             "shell: or a Python, R or Bash script:' >&2",
@@ -259,6 +262,31 @@ def _by_snakemake(job: Job) -> Command:
         ]
     )
     return Command(text, "bash", (SOURCES,), by_snakemake=True)
+
+
+def _folder(job: Job) -> str:
+    """Where the Snakemake of the task works: it knows no storage, so where the files' paths begin.
+
+    Raises:
+        UnsupportedRule: they begin at several places.
+    """
+    workflow = job.rule.workflow
+    folder = ""
+    if workflow.storage_registry.default_storage_provider is not None:
+        prefix = workflow.storage_settings.default_storage_prefix.rstrip("/")
+        root = workflow.storage_registry.default_storage_provider.object(f"{prefix}/file")
+        folder = f"{os.path.dirname(root.local_path())}/"
+    for file in (*job.input, *job.output, *job.log, *([job.benchmark] if job.benchmark else ())):
+        if (is_stored(file) or folder) and not (folder and str(file).startswith(folder)):
+            where = file.storage_object.print_query if is_stored(file) else file
+            raise UnsupportedRule(
+                job.rule.name,
+                f"runs Snakemake inside its container, which cannot use {where}"
+                + (" beside files below --default-storage-prefix" if folder else ""),
+                hint="use `shell:` or a script in Python, R or Bash, or have all its files in one "
+                "place",
+            )
+    return folder or "."
 
 
 def _target(job: Job) -> list[str]:

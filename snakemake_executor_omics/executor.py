@@ -32,6 +32,7 @@ from .partition import Partition, partition
 from .selection import Selection, select
 from .sources import write_sources
 from .states import summary
+from .storage import check_buckets, forget_absent, is_stored, survey
 from .submission import submit
 
 common_settings = CommonSettings(
@@ -132,6 +133,8 @@ class Executor(RemoteExecutor):
         if self._backend is None:
             self._backend = open_backend(self._options, self._state, self.logger.info)
             write_sources(self.workflow, self._workdir)
+        services = self._backend.services
+        storage = survey(self.dag, services, self._job_has_landed, self._retrieve)
         selection = select(
             self.dag,
             ready,
@@ -141,6 +144,7 @@ class Executor(RemoteExecutor):
                 default_container=self.workflow.remote_execution_settings.container_image,
                 keep_going=self.workflow.execution_settings.keep_going,
                 nonces=self._nonces,
+                storage=storage,
             ),
             in_flight=self._seats.__contains__,
             landed=self._has_landed,
@@ -150,6 +154,7 @@ class Executor(RemoteExecutor):
                 for key in (job_key(unit), *map(job_key, members(unit)))
             ),
         )
+        check_buckets(services, selection.wave)
         parts = partition(
             [task.key for task in selection.wave.tasks],
             selection.wave.parents,
@@ -163,6 +168,20 @@ class Executor(RemoteExecutor):
     def _has_landed(self, key: JobKey) -> bool:
         flight = self._seats.get(key)
         return flight is not None and flight.has(key)
+
+    def _job_has_landed(self, job: Any) -> bool:
+        group = self.dag.get_job_group(job)
+        units = [job] if group is None else [job, group]
+        return any(self._has_landed(job_key(unit)) for unit in units)
+
+    def _retrieve(self, files: list[Any]) -> None:
+        """Have Snakemake fetch files that HealthOmics does not reach."""
+
+        async def fetch() -> None:
+            await asyncio.gather(*(file.retrieve_from_storage() for file in files))
+
+        self.logger.info(f"omics: fetching {len(files)} inputs that are not in the S3 of the runs")
+        self.workflow.async_run(fetch())
 
     def _start(self, wave: Wave) -> None:
         assert self._backend is not None
@@ -276,7 +295,10 @@ class Executor(RemoteExecutor):
 
     def _report_success(self, info: SubmittedJobInfo) -> None:
         for job in members(info.job):
-            self.dag.handle_protected(job)
+            forget_absent(self.dag, job)
+            # S3 has no write protection; Snakemake itself would look for a local copy.
+            if not any(is_stored(file) for file in job.protected_output):
+                self.dag.handle_protected(job)
         self.report_job_success(info)
 
     def _tell_failure(self, info: SubmittedJobInfo) -> None:

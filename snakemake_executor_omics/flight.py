@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from . import results
-from .archive import TIMESTAMP, unpack_directory
 from .aws.records import Run, RunStatus, RunTask
 from .aws.runs import get_run, list_tasks
 from .aws.session import Services
-from .aws.transfer import Download
+from .aws.transfer import Download, write_bytes
 from .compile import task_name
-from .landing import fetch, keep_newer
-from .model import Definition, JobKey, JobState, OutputKind, Task, Wave
+from .delivery import deliver
+from .model import Definition, JobKey, JobState, Wave
 from .results import Failure
 from .states import job_states, newest_tasks
 
@@ -40,7 +36,7 @@ class Flight:
     landed: bool = False
 
     def has(self, key: JobKey) -> bool:
-        """Whether the results of a job of this run are in the project's folder."""
+        """Whether the results of a job of this run are where Snakemake looks for them."""
         return self.landed and self.states[key].is_success
 
     @property
@@ -58,7 +54,7 @@ class Flight:
         say: Callable[[str], None],
         warn: Callable[[str], None],
     ) -> None:
-        """Read the run and its tasks once, and fetch everything when it has ended.
+        """Read the run and its tasks once, and deliver everything when it has ended.
 
         Tasks are listed after the run is read, so that the listing of an ended run is complete.
         """
@@ -114,39 +110,20 @@ class Flight:
                         downloads += kept
                 elif states[task.key] is JobState.FAILED:
                     self.failures[task.key] = results.failure(services, self.run, task, run_task)
-        placed = [replace(item, path=workdir / item.path) for item in downloads]
-        fetch(services, placed, self.run.created, say, warn)
-        for task in self.wave.tasks:
-            if states[task.key].is_success:
-                self._unpack(task, workdir, warn)
-        self._date(workdir)
-        for failed in self.failures.values():
-            for log, text in failed.logs.items():
-                path = workdir / log
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+        done = {key for key, state in states.items() if state.is_success}
+        deliver(services, self.wave, done, downloads, workdir, self.run.created, say, warn)
+        self._leave_logs(services, workdir)
         self.had_failures = bool(self.failures or self.stale)
         self.landed = True
 
-    def _date(self, workdir: Path) -> None:
-        """Give results the order of the graph: Snakemake reruns what is older than its inputs."""
-        for task in self.wave.tasks:
-            now = time.time_ns()
-            for output in task.files:
-                path = workdir / output.path
-                if path.is_dir():
-                    # What Snakemake goes by for a directory.
-                    (path / TIMESTAMP).touch()
-                    path /= TIMESTAMP
-                if path.exists():
-                    os.utime(path, ns=(now, now))
-
-    def _unpack(self, task: Task, workdir: Path, warn: Callable[[str], None]) -> None:
-        for output in task.files:
-            if output.kind is not OutputKind.DIRECTORY:
-                continue
-            archive, place = workdir / results.archive_beside(output.path), workdir / output.path
-            unpack_directory(
-                archive, place, partial(keep_newer, place, since=self.run.created, warn=warn)
-            )
-            archive.unlink()
+    def _leave_logs(self, services: Services, workdir: Path) -> None:
+        """The log files of failed jobs, which only their task's output has."""
+        stored = self.wave.stored
+        for failed in self.failures.values():
+            for log, text in failed.logs.items():
+                if log in stored:
+                    write_bytes(services, stored[log], text.encode())
+                    continue
+                path = workdir / log
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ from .errors import UnsupportedRule
 from .model import Benchmark, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .paths import Rewriting, project_path
 from .resources import job_resources
+from .storage import Storage
 
 Job = Any  # Snakemake's jobs carry no types
 Unit = Any  # a job, or a group of jobs that go into one task
@@ -37,6 +38,7 @@ class Project:
     default_container: str | None = None
     keep_going: bool = False
     nonces: Mapping[JobKey, str] = field(default_factory=dict)
+    storage: Storage = field(default_factory=Storage)
 
 
 def members(unit: Unit) -> list[Job]:
@@ -82,6 +84,7 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
     Raises:
         Unknown: its text holds what only its inputs will tell.
         UnsupportedRule: no task can do it.
+        StagingError: an input in S3 is not there, or may not be read.
     """
     jobs = members(unit)
     for job in jobs:
@@ -94,12 +97,12 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
             f"{', '.join(containers)}",
             hint="give the joined rules one container that has the tools of them all",
         )
-    resources = job_resources(unit)
+    path = _Paths(project, jobs)
+    inputs, positions = _inputs(jobs, path, made, project.storage)
+    resources = job_resources(unit, positions)
     if resources is None:
         raise Unknown
     commands = {id(job): command_of(job, project.workdir) for job in jobs}
-    path = _Paths(project, jobs)
-    inputs = _inputs(jobs, path, made)
     produced_here = {path(output, job) for job in jobs for output in job.output}
     sources = {source for command in commands.values() for source in command.sources}
     sources |= set(project.include)
@@ -116,6 +119,12 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
         copies=any(job.rule.shadow_depth == "copy-minimal" for job in jobs),
         forgiving=project.keep_going or unit.restart_times >= unit.attempt,
         nonce=project.nonces.get(job_key(unit)),
+        stored={
+            path(file, job): uri
+            for job in jobs
+            for file in _left_by(job)
+            if (uri := project.storage.target(file, job.rule.name)) is not None
+        },
         container=containers[0],
         resources=resources,
     )
@@ -151,16 +160,30 @@ def written_by(job: Job, workdir: Path) -> Iterator[str]:
     return (project_path(path, workdir, job.rule.name) for path in _left_by(job))
 
 
-def _inputs(jobs: Sequence[Job], path: _Paths, made: Mapping[str, FileRef]) -> tuple[FileRef, ...]:
+def _inputs(
+    jobs: Sequence[Job], path: _Paths, made: Mapping[str, FileRef], storage: Storage
+) -> tuple[tuple[FileRef, ...], dict[str, list[int]]]:
+    """What a unit's jobs read, and the positions there of each file that they name."""
     inside = {path(output, job) for job in jobs for output in job.output}
-    found: dict[str, FileRef] = {}
+    refs: dict[str, FileRef] = {}
+    named: dict[str, list[str]] = {}
     for job in jobs:
         for item in job.input:
             name = path(item, job)
-            if name not in inside and name not in found:
+            if name in inside or str(item) in named:
+                continue
+            if name in made:
+                found = [made[name]]
+            else:
                 directory = (path.workdir / name).is_dir()
-                found[name] = made.get(name) or FileRef(name, directory=directory)
-    return tuple(found.values())
+                found = storage.inputs(item, name, job.rule.name)
+                found = found or [FileRef(name, directory=directory)]
+            refs.update((ref.path, ref) for ref in found)
+            named[str(item)] = [ref.path for ref in found]
+    position = {name: index for index, name in enumerate(refs)}
+    return tuple(refs.values()), {
+        item: [position[name] for name in names] for item, names in named.items()
+    }
 
 
 def _is_directory(path: object) -> bool:
@@ -276,12 +299,6 @@ def _refuse_unsupported(job: Job) -> None:
     ):
         if used:
             raise UnsupportedRule(job.rule.name, f"uses {what}", hint=hint)
-    for path in (*job.input, *job.output):
-        if getattr(path, "is_storage", False):
-            raise UnsupportedRule(
-                job.rule.name,
-                f"uses the storage object {path}, which this version cannot run on HealthOmics yet",
-            )
 
 
 _SHORTEST_SECRET = 4  # characters; shorter values stand in texts by chance

@@ -34,12 +34,15 @@ class FileRef:
     """A file or directory that a task reads; a directory travels as a tar archive of its content.
 
     `producer` is the task of the same wave that makes it, or None for a raw input, which becomes a
-    workflow parameter.
+    workflow parameter. A raw input that lies in S3 already has a `uri`, and an `etag` that tells
+    its content.
     """
 
     path: str
     producer: JobKey | None = None
     directory: bool = False
+    uri: str | None = None
+    etag: str | None = None
 
 
 class OutputKind(StrEnum):
@@ -129,7 +132,8 @@ class Task:
 
     The steps of a layer run at the same time, layers one after the other. `inputs` keep the order
     of the job's inputs; `sources` are files of the project that the job uses without declaring
-    them (its script). With `copies` the inputs may be written to.
+    them (its script). With `copies` the inputs may be written to. `stored` has the URI of each
+    path that Snakemake wants in S3 instead of the project's folder.
     Where a `forgiving` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `nonce` sets a task apart from one of
     the same text whose failure the run cache would serve.
@@ -142,6 +146,7 @@ class Task:
     copies: bool = False
     forgiving: bool = False
     nonce: str | None = None
+    stored: Mapping[str, str] = field(default_factory=dict)
     container: str
     resources: Resources = field(default_factory=Resources)
 
@@ -191,6 +196,34 @@ class Wave:
                 | {path for task in self.tasks for path in task.sources}
             )
         )
+
+    @property
+    def objects(self) -> dict[str, FileRef]:
+        """The raw inputs that lie in S3 already, by path."""
+        return {
+            ref.path: ref
+            for task in self.tasks
+            for ref in task.inputs
+            if ref.producer is None and ref.uri is not None
+        }
+
+    @property
+    def stored(self) -> dict[str, str]:
+        """The URI of each result that goes to a place of its own in S3, by path."""
+        return {path: uri for task in self.tasks for path, uri in task.stored.items()}
+
+    @property
+    def levels(self) -> list[list[Task]]:
+        """The tasks, those that read from others below them."""
+        depth: dict[JobKey, int] = {}
+        levels: list[list[Task]] = []
+        parents = self.parents
+        for task in self.tasks:
+            depth[task.key] = max((depth[key] + 1 for key in parents[task.key]), default=0)
+            if depth[task.key] == len(levels):
+                levels.append([])
+            levels[depth[task.key]].append(task)
+        return levels
 
     @property
     def parents(self) -> dict[JobKey, tuple[JobKey, ...]]:

@@ -76,6 +76,8 @@ def package(
     output.mkdir(parents=True, exist_ok=True)
     written = write_definition(definition, output)
     # The files are not uploaded, so their place is left to whoever starts the workflow.
+    uris = {path: ref.uri for path, ref in selection.wave.objects.items()}
+    places = {name: uris.get(path, path) for name, path in sorted(definition.parameters.items())}
     parameters = output / "parameters.json"
-    parameters.write_text(json.dumps(dict(sorted(definition.parameters.items())), indent=2) + "\n")
+    parameters.write_text(json.dumps(places, indent=2) + "\n")
     return [*written, parameters]

@@ -5,6 +5,7 @@ Resources that read the sizes of inputs that do not exist yet become WDL express
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from snakemake.common.tbdstring import TBDString
@@ -18,12 +19,16 @@ from .model import Resources
 DEFAULT_ACCELERATOR = "nvidia-t4-a10g-l4"
 
 
-def job_resources(job: Any) -> Resources | None:
-    """The resources of `job`, or None where one cannot be known before its inputs exist."""
+def job_resources(job: Any, positions: Mapping[str, Sequence[int]]) -> Resources | None:
+    """The resources of `job`, or None where one cannot be known before its inputs exist.
+
+    `positions` tells which of the task's inputs stand for a file that the job names: a directory
+    in S3 is several.
+    """
     values = job.resources
     memory = values.get("mem_mb")
     if isinstance(memory, TBDString):
-        memory = _traced(job, "mem_mb")
+        memory = _traced(job, "mem_mb", positions)
         if memory is None:
             return None
     runtime = values.get("runtime")
@@ -52,15 +57,14 @@ def _seconds(job: Any, runtime: object) -> int:
     return runtime * 60
 
 
-def _traced(job: Any, name: str) -> str | None:
+def _traced(job: Any, name: str, positions: Mapping[str, Sequence[int]]) -> str | None:
     """The resource `name` as a WDL Int expression over the task's `inputs`, None if untraceable."""
     inputs = Inputs.of(job.input)
-    # The task lists each input once, Snakemake as often as the rule names it.
-    position = {path: index for index, path in enumerate(dict.fromkeys(inputs.paths))}
+    count = len({position for places in positions.values() for position in places})
 
     def size_of(size: InputSize) -> str:
-        chosen = [position[inputs.paths[index]] for index in size.files]
-        if chosen == list(range(len(position))):
+        chosen = [place for index in size.files for place in positions[inputs.paths[index]]]
+        if chosen == list(range(count)):
             return f'size(inputs, "{size.wdl_unit}")'
         listed = ", ".join(f"inputs[{index}]" for index in chosen)
         return f'size([{listed}], "{size.wdl_unit}")'

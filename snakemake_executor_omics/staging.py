@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive import archive_directory, directory_state
+from .aws.objects import COPY_LIMIT, copy_objects
 from .aws.session import Services
-from .aws.transfer import COPY_LIMIT, Upload, copy_many, delete, missing, upload_many
+from .aws.transfer import Upload, delete, missing, upload_many
 from .digests import Digest, Digests, FileState, OnBytes, digest_of, file_state
 from .errors import AccessDenied, OmicsError, ServiceError, StagingError
 from .progress import progress
@@ -107,13 +108,15 @@ def send(
     lacking = {upload.uri for upload in missing(services, [item.upload for item in items])}
     absent = [item for item in items if item.uri in lacking]
     sources = {item.upload.digest: item.uri for item in items if item.uri not in lacking}
-    fresh, copies = [], []
+    fresh: list[Staged] = []
+    copies: dict[str, str] = {}
     for item in absent:
         source = sources.setdefault(item.upload.digest, item.uri)
+        # A copy in parts would lose the checksum of the whole, by which it is found again.
         if source == item.uri or item.upload.digest.size > COPY_LIMIT:
             fresh.append(item)
         else:
-            copies.append((source, item.uri))
+            copies[item.uri] = source
     for item in fresh:
         if item.is_directory and not item.upload.path.exists():
             archive_directory(item.upload.path, item.source)
@@ -136,7 +139,7 @@ def send(
             ) from error
         raise
     _refuse_changed(services, items, fresh)
-    copy_many(services, copies)
+    copy_objects(services, copies)
     shutil.rmtree(state / _ARCHIVES, ignore_errors=True)
     if len(fresh) < len(staged):
         say(f"omics: {len(staged) - len(fresh)} input files need not be sent: S3 has their content")

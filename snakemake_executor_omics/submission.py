@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,14 +45,19 @@ def submit(
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
-    uploads = stage(wave.raw_inputs, workdir, options.output_uri, state, say)
-    literals = spill({path: upload.uri for path, upload in uploads.items()})
+    objects = wave.objects
+    local = [path for path in wave.raw_inputs if path not in objects]
+    uploads = stage(local, workdir, options.output_uri, state, say)
+    uris = {path: upload.uri for path, upload in uploads.items()}
+    uris |= {path: ref.uri for path, ref in objects.items() if ref.uri is not None}
+    literals = spill(uris)
     definition = compile_wave(wave, literals)
-    parameters = {name: uploads[path].uri for name, path in sorted(definition.parameters.items())}
+    parameters = {name: uris[path] for name, path in sorted(definition.parameters.items())}
     folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
     write_definition(definition, folder)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
-    plan = plan_hash(definition, parameters, options)
+    etags = {ref.uri: ref.etag for ref in objects.values()}
+    plan = plan_hash(definition, [parameters, etags, wave.stored], options)
     services, entry = backend.services, backend.journal.open(plan, options.request_id)
     run = _in_flight(backend, entry, options)
     if run is not None and run.status not in _LOST:
@@ -66,6 +71,8 @@ def submit(
         entry = backend.journal.open(plan, options.request_id)
     check_bucket(services, options.output_uri, services.region)
     send(services, uploads, state, say)
+    if objects:
+        say(f"omics: {len(objects)} inputs lie in S3 and are read from there")
     tags = dict(options.tags)
     version = ensure_workflow_version(
         services,
@@ -152,7 +159,7 @@ def write_definition(definition: Definition, folder: Path) -> list[Path]:
     return written
 
 
-def plan_hash(definition: Definition, parameters: Mapping[str, str], options: Options) -> str:
-    """What makes two submissions the same: definition, inputs by content, and destination."""
-    plan = [definition.digest, dict(parameters), options.output_uri, options.region]
+def plan_hash(definition: Definition, files: Sequence[object], options: Options) -> str:
+    """What makes two submissions the same: definition, inputs by content, and destinations."""
+    plan = [definition.digest, *files, options.output_uri, options.region]
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()

@@ -29,7 +29,6 @@ from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError
 
 _MIB = 1024 * 1024
 _PART = 16 * _MIB  # s3transfer takes larger parts where a file would need more than 10,000
-COPY_LIMIT = 5 * 1024 * _MIB  # CopyObject, in one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +113,6 @@ def upload_many(
             )
             futures.append((f"send {item.path} to {item.uri}", future))
         _finish(futures)
-
-
-def copy_many(services: Services, pairs: Sequence[tuple[str, str]]) -> None:
-    """Copy objects (from, to) of at most `COPY_LIMIT` bytes within S3, with their checksums."""
-
-    def copy(pair: tuple[str, str]) -> None:
-        source, target = pair
-        (bucket, key), (to_bucket, to_key) = split_uri(source), split_uri(target)
-        with translated(f"copy {source} to {target}"):
-            services.s3.copy_object(
-                CopySource={"Bucket": bucket, "Key": key}, Bucket=to_bucket, Key=to_key
-            )
-
-    with ThreadPoolExecutor(services.concurrency) as pool:
-        list(pool.map(copy, pairs))
 
 
 def delete(services: Services, uri: str) -> None:

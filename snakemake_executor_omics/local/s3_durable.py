@@ -175,6 +175,8 @@ class DurableKey(models.FakeKey):
     disposed: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "last_modified":
+            value = value.replace(microsecond=0)  # the resolution of S3, also in its listings
         super().__setattr__(name, value)
         bucket = self.__dict__.get("bucket_name")
         if bucket and name != "lock":

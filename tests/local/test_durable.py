@@ -66,6 +66,8 @@ def test_everything_survives_a_kill(starter: Callable[[], Clients]) -> None:
         assert second.s3.get_object(Bucket="mine", Key=key)["Body"].read() == LARGE
     part = second.s3.get_object(Bucket="mine", Key="large", Range="bytes=1000-1999")
     assert part["Body"].read() == LARGE[1000:2000]
+    listed = second.s3.list_objects_v2(Bucket="mine")["Contents"]
+    assert {item["LastModified"].microsecond for item in listed} == {0}
 
     assert second.omics.get_workflow(id=workflow)["status"] == "ACTIVE"
     assert second.omics.get_run(id=done)["status"] == "COMPLETED"
@@ -98,6 +100,21 @@ def test_s3_compares_and_keeps_checksums(real: Clients) -> None:
     got = io.BytesIO()
     real.s3.download_fileobj("sums", "large", got)  # by ranges, which have no such checksum
     assert got.getvalue() == LARGE
+
+
+def test_a_part_of_an_object_comes_without_the_checksum_of_the_whole(
+    starter: Callable[[], Clients],
+) -> None:
+    s3 = starter().s3
+    s3.create_bucket(Bucket="mine")
+    for key, body in (("large", LARGE), ("small", b"0123456789")):
+        s3.put_object(Bucket="mine", Key=key, Body=body, ChecksumAlgorithm="CRC32")
+        whole = s3.get_object(Bucket="mine", Key=key, ChecksumMode="ENABLED")
+        assert whole["ChecksumCRC32"]
+        assert whole["Body"].read() == body
+        part = s3.get_object(Bucket="mine", Key=key, Range="bytes=2-5", ChecksumMode="ENABLED")
+        assert "ChecksumCRC32" not in part
+        assert part["Body"].read() == body[2:6]
 
 
 def test_a_second_start_finds_the_first_server(starter: Callable[[], Clients]) -> None:

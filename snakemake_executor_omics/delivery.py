@@ -1,0 +1,102 @@
+"""Put a run's results where Snakemake looks for them, in the order of the graph.
+
+Snakemake reruns what is older than its input, so nothing may be older than what it was made from.
+Results that belong in S3 are copied there by S3 itself, which dates them by whole seconds of its
+own clock.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from .archive import TIMESTAMP, unpack_directory
+from .aws.objects import clock, copy_objects, put_directory
+from .aws.session import Services
+from .aws.transfer import Download
+from .landing import fetch, keep_newer
+from .model import JobKey, OutputKind, Task, Wave
+from .results import archive_beside
+
+Say = Callable[[str], None]
+
+
+def deliver(
+    services: Services,
+    wave: Wave,
+    done: Collection[JobKey],
+    results: Sequence[Download],
+    workdir: Path,
+    since: datetime | None,
+    say: Say,
+    warn: Say,
+) -> None:
+    """Bring the `results` of the jobs that are `done` to their places.
+
+    What a user changed there after the run was made, `since`, is kept beside.
+    """
+    stored = wave.stored
+    sources = {str(item.path): item.uri for item in results}
+    here = [item for item in results if str(item.path) not in stored]
+    placed = [replace(item, path=workdir / item.path) for item in here]
+    fetch(services, placed, since, say, warn)
+    copied = 0
+    for level in wave.levels:
+        tasks = [task for task in level if task.key in done]
+        copies = {
+            uri: sources[path]
+            for task in tasks
+            for path, uri in task.stored.items()
+            if path in sources
+        }
+        if copies:
+            copy_objects(services, copies)
+            copied += len(copies)
+        for task in tasks:
+            _unpack(services, task, workdir, since, say, warn)
+        local = [
+            workdir / output.path
+            for task in tasks
+            for output in task.files
+            if output.path not in task.stored
+        ]
+        if local:
+            anywhere = next(iter(stored.values()), None)
+            # Where some results are in S3, its clock dates them all.
+            now = time.time_ns() if anywhere is None else clock(services, anywhere) * 10**9
+            for path in local:
+                _date(path, now)
+    if copied:
+        say(f"omics: {copied} results copied inside S3")
+
+
+def _date(path: Path, now: int) -> None:
+    if path.is_dir():
+        path /= TIMESTAMP  # what Snakemake goes by for a directory
+        path.touch()
+    if path.exists():
+        os.utime(path, ns=(now, now))
+
+
+def _unpack(
+    services: Services, task: Task, workdir: Path, since: datetime | None, say: Say, warn: Say
+) -> None:
+    for output in task.files:
+        if output.kind is not OutputKind.DIRECTORY:
+            continue
+        archive, place = workdir / archive_beside(output.path), workdir / output.path
+        unpack_directory(archive, place, partial(keep_newer, place, since=since, warn=warn))
+        archive.unlink()
+        uri = task.stored.get(output.path)
+        if uri is not None:
+            # A task leaves one file, the archive, and S3 cannot unpack.
+            say(f"omics: the directory {uri} goes through this machine")
+            (place / TIMESTAMP).touch()
+            put_directory(services, place, uri)
+            shutil.rmtree(place)
