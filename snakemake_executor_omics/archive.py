@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from .digests import FileState, file_state
 from .errors import StagingError
 
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in every directory() output
@@ -28,10 +30,32 @@ def archive_directory(target: Path, directory: Path) -> None:
     Raises:
         StagingError: it holds a link that leads nowhere or in a circle, or cannot be read.
     """
+    unfinished = target.with_name(f"{target.name}.new")
     try:
-        write_archive(target, directory, _content(directory))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_archive(unfinished, directory, _content(directory))
+        unfinished.replace(target)
     except OSError as error:
         raise StagingError(f"cannot read the directory {directory}: {error}") from error
+
+
+def directory_state(directory: Path) -> FileState:
+    """What tells that something in `directory` was changed.
+
+    Raises:
+        StagingError: as `archive_directory`.
+    """
+    listing, size, newest = hashlib.sha256(), 0, 0
+    for member in _content(directory):
+        path = directory / member
+        state = None if path.is_dir() else file_state(path)
+        listing.update(
+            f"{member}\0{'' if state is None else state.text}\0".encode(errors="surrogateescape")
+        )
+        if state is not None:
+            size += state.size
+            newest = max(newest, state.newest_ns)
+    return FileState(listing.hexdigest(), size, newest)
 
 
 def _content(directory: Path) -> list[str]:
@@ -58,8 +82,12 @@ def _now(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
     return plain.replace(mtime=time.time(), deep=False)
 
 
-def unpack_directory(source: Path, directory: Path) -> None:
+def unpack_directory(
+    source: Path, directory: Path, before: Callable[[Path], None] = lambda fresh: None
+) -> None:
     """Make `directory` what the archive holds, in one step and never outside of it.
+
+    `before` is called with the unpacked content, while the old one is still there.
 
     Raises:
         StagingError: the archive is damaged, or a member leads out of the directory.
@@ -70,6 +98,7 @@ def unpack_directory(source: Path, directory: Path) -> None:
         with tarfile.open(source) as archive:
             archive.extractall(fresh, filter=_now)
         fresh.chmod(0o755)
+        before(fresh)
         if directory.is_dir() and not directory.is_symlink():
             shutil.rmtree(directory)
         else:

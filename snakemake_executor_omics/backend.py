@@ -44,13 +44,25 @@ def open_backend(options: Options, state: Path, say: Callable[[str], None]) -> B
     """
     journal = Journal(state / "journal.sqlite")
     if not options.local:
-        return Backend(connect(options.region, options.aws_profile, options.endpoint_url), journal)
+        services = connect(
+            options.region,
+            options.aws_profile,
+            options.endpoint_url,
+            concurrency=options.transfer_concurrency,
+        )
+        return Backend(services, journal)
     local = local_healthomics()
     service = local.start(state / "local", backend=options.local_backend.value)
     say(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":
         say("omics: tasks run as plain processes of this machine; container images are not used")
-    services = connect(service.region, None, service.endpoint_url, environment=service.environment)
+    services = connect(
+        service.region,
+        None,
+        service.endpoint_url,
+        environment=service.environment,
+        concurrency=options.transfer_concurrency,
+    )
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)
     return Backend(services, journal, service)
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from .archive import TIMESTAMP, unpack_directory
 from .aws.objects import clock, copy_objects
 from .aws.session import Services
-from .aws.transfer import Download, download_many
+from .aws.transfer import Download
 from .aws.unpacking import unpack_inside
+from .landing import fetch, keep_newer
 from .model import JobKey, OutputKind, Wave
 from .results import archive_beside
 
@@ -29,14 +33,19 @@ def deliver(
     done: Collection[JobKey],
     results: Sequence[Download],
     workdir: Path,
+    since: datetime | None,
     say: Say,
+    warn: Say,
 ) -> None:
-    """Bring `results` to their places; of jobs that are not `done` they are logs at most."""
+    """Bring `results` to their places; of jobs that are not `done` they are logs at most.
+
+    What a user changed there after the run was made, `since`, is kept beside.
+    """
     stored = wave.stored
     sources = {str(item.path): item.uri for item in results}
     inside = {*stored, *map(archive_beside, stored)}
     here = [item for item in results if str(item.path) not in inside]
-    download_many(services, [Download(item.uri, workdir / item.path) for item in here])
+    fetch(services, [replace(item, path=workdir / item.path) for item in here], since, say, warn)
     copied = 0
     for level in wave.levels:
         copies = {
@@ -56,7 +65,9 @@ def deliver(
                     unpack_inside(services, sources[archive], stored[output.path], TIMESTAMP)
                     copied += 1
                 else:
-                    unpack_directory(workdir / archive, workdir / output.path)
+                    place = workdir / output.path
+                    keep = partial(keep_newer, place, since=since, warn=warn)
+                    unpack_directory(workdir / archive, place, keep)
                     (workdir / archive).unlink()
         local = [
             workdir / output.path

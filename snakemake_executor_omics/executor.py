@@ -21,13 +21,13 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from .backend import Backend, open_backend
+from .checking import resolve
 from .compile import task_name
 from .errors import OmicsError, ServiceError
 from .flight import Flight
 from .giving_back import give_back
 from .jobs import Project, job_key, members
 from .model import JobKey, JobState, Wave
-from .options import resolve
 from .partition import Partition, partition
 from .selection import Selection, select
 from .sources import write_sources
@@ -232,8 +232,6 @@ class Executor(RemoteExecutor):
         for flight in flying.values():
             if not flight.landed:
                 await asyncio.to_thread(self._poll, flight)
-        if not active_jobs:
-            return  # Snakemake may not even have a scheduler yet
         done, failed, stranded = [], [], []
         for info in active_jobs:
             if not _seat(info).has_landed:
@@ -268,7 +266,9 @@ class Executor(RemoteExecutor):
         assert self._backend is not None
         before = dict(flight.states)
         try:
-            flight.poll(self._backend.services, self._workdir, self.logger.info)
+            flight.poll(
+                self._backend.services, self._workdir, self.logger.info, self.logger.warning
+            )
         except ServiceError as error:
             # Throttling and lost connections are no reason to fail a job; a denied right is.
             if not error.transient:

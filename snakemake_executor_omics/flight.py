@@ -47,7 +47,13 @@ class Flight:
             seconds=int(((self.run.stopped or datetime.now(UTC)) - begin).total_seconds())
         )
 
-    def poll(self, services: Services, workdir: Path, say: Callable[[str], None]) -> None:
+    def poll(
+        self,
+        services: Services,
+        workdir: Path,
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
         """Read the run and its tasks once, and deliver everything when it has ended.
 
         Tasks are listed after the run is read, so that the listing of an ended run is complete.
@@ -61,7 +67,7 @@ class Flight:
             forgiving={task.key for task in self.wave.tasks if task.forgiving},
         )
         if self.run.status.is_final:
-            self._land(services, workdir, tasks, states, say)
+            self._land(services, workdir, tasks, states, say, warn)
         self.states = states
 
     def _land(
@@ -71,6 +77,7 @@ class Flight:
         tasks: Mapping[str, RunTask],
         states: dict[JobKey, JobState],
         say: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
         downloads: list[Download] = []
         if self.run.status is RunStatus.COMPLETED:
@@ -104,7 +111,7 @@ class Flight:
                 elif states[task.key] is JobState.FAILED:
                     self.failures[task.key] = results.failure(services, self.run, task, run_task)
         done = {key for key, state in states.items() if state.is_success}
-        deliver(services, self.wave, done, downloads, workdir, say)
+        deliver(services, self.wave, done, downloads, workdir, self.run.created, say, warn)
         self._leave_logs(services, workdir)
         self.had_failures = bool(self.failures or self.stale)
         self.landed = True

@@ -15,7 +15,7 @@ from .aws.logs import task_log
 from .aws.records import Run, RunTask
 from .aws.runs import get_task
 from .aws.session import Services
-from .aws.transfer import Download, list_prefix, read_json
+from .aws.transfer import Download, Listed, list_prefix, read_json
 from .compile import WORKFLOW, task_name
 from .errors import StagingError
 from .model import JobKey, OutputFile, OutputKind, Task, Wave
@@ -58,7 +58,10 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
     """
     if run.output_uri is None:
         raise StagingError(f"run {run.id} reports no output URI")
-    summary = read_json(services, f"{run.output_uri.rstrip('/')}/logs/outputs.json")
+    folder = run.output_uri.rstrip("/")
+    summary = read_json(services, f"{folder}/logs/outputs.json")
+    # A listing costs a request per 1,000 files, asking for each file's size one per file.
+    listed = {item.uri: item for item in list_prefix(services, f"{folder}/")}
     downloads = []
     codes: dict[JobKey, int | None] = {}
     uncertain = Wave(tuple(tasks)).uncertain
@@ -77,7 +80,7 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
                     hint=f"look at {run.output_uri}",
                 )
             downloads += [
-                Download(uri, Path(path))
+                Download(uri, Path(path), listed.get(uri))
                 for uri, path in zip(uris, paths, strict=True)
                 if uri is not None and not (output == "logs" and path in files)
             ]
@@ -88,20 +91,22 @@ def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] 
     """The downloads of a completed task from its cache entry, None where it has none."""
     if run_task.cache_s3_uri is None:
         return None
-    found: dict[tuple[str, int], str] = {}
+    found: dict[tuple[str, int], Listed] = {}
     for item in list_prefix(services, run_task.cache_s3_uri.rstrip("/") + "/"):
         _, _, inner = item.uri.partition("/out/")
         parts = inner.split("/")
         if len(parts) == 3 and parts[1].isdigit():
-            found[parts[0], int(parts[1])] = item.uri
+            found[parts[0], int(parts[1])] = item
     downloads = []
     for index, path in enumerate(_places(task.files)):
         if ("files", index) not in found:
             return None
-        downloads.append(Download(found["files", index], Path(path)))
+        item = found["files", index]
+        downloads.append(Download(item.uri, Path(path), item))
     for index, path in enumerate(task.logs):
         if ("logs", index) in found:
-            downloads.append(Download(found["logs", index], Path(path)))
+            item = found["logs", index]
+            downloads.append(Download(item.uri, Path(path), item))
     return downloads
 
 

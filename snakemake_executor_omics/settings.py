@@ -1,6 +1,6 @@
 """Every `--omics-…` option: its type, help and environment variable.
 
-Only declared here; `options.resolve` checks the values. Snakemake builds its command line from
+Only declared here; `checking.resolve` checks the values. Snakemake builds its command line from
 the fields at run time, which is why this module has real types: no postponed annotations, and
 `Optional[…]`, the only union that Snakemake's plugin interface reads.
 """
@@ -10,7 +10,7 @@ from typing import Any, List, Optional
 
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
-from snakemake_executor_omics import options
+from snakemake_executor_omics import checking, options
 
 
 def _option(help: str, *, env_var: bool = False, **metadata: Any) -> Any:
@@ -191,6 +191,11 @@ class ExecutorSettings(ExecutorSettingsBase):
         env_var=True,
         choices=_values(options.LocalBackend),
     )
+    transfer_concurrency: Optional[int] = _option(
+        "Most requests to S3 at once while inputs are sent and results fetched, 1 to 256. "
+        "Default: 16.",
+        metavar="N",
+    )
     poll_seconds: Optional[float] = _option(
         "Seconds between two looks at a run, 0.1 to 3,600. Default: 10, with endpoint 'local' 1.",
         metavar="SECONDS",
@@ -198,5 +203,5 @@ class ExecutorSettings(ExecutorSettingsBase):
 
 
 def resolve(settings: ExecutorSettings, *, project: str) -> options.Options:
-    """Check the settings; the rules are in `options`, which needs no Snakemake."""
-    return options.resolve(settings, project=project)
+    """Check the settings; the rules are in `checking`, which needs no Snakemake."""
+    return checking.resolve(settings, project=project)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from .archive import archive_directory
 from .aws.caches import ensure_run_cache
 from .aws.groups import ensure_run_group
 from .aws.records import Run, RunStatus
 from .aws.registry_map import read_registry_map
 from .aws.runs import RunRequest, find_runs, get_run, start_run
-from .aws.transfer import Upload, check_bucket, sha256_of, upload_many
+from .aws.transfer import check_bucket
 from .aws.workflows import VersionSpec, ensure_workflow_version
 from .backend import Backend
 from .compile import compile_wave, spill
@@ -26,6 +25,7 @@ from .errors import NotFound
 from .journal import Entry
 from .model import Definition, Wave
 from .options import Options
+from .staging import send, stage
 
 _LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
@@ -47,7 +47,7 @@ def submit(
     """
     objects = wave.objects
     local = [path for path in wave.raw_inputs if path not in objects]
-    uploads = stage(local, workdir, options.output_uri, state / "archives")
+    uploads = stage(local, workdir, options.output_uri, state, say)
     uris = {path: upload.uri for path, upload in uploads.items()}
     uris |= {path: ref.uri for path, ref in objects.items() if ref.uri is not None}
     literals = spill(uris)
@@ -70,9 +70,7 @@ def submit(
         backend.journal.ended(entry.run_id)
         entry = backend.journal.open(plan, options.request_id)
     check_bucket(services, options.output_uri, services.region)
-    sent = upload_many(services, list({item.uri: item for item in uploads.values()}.values()))
-    if uploads:
-        say(f"omics: {sent} of {len(uploads)} input files sent; S3 has the others already")
+    send(services, uploads, state, say)
     if objects:
         say(f"omics: {len(objects)} inputs lie in S3 and are read from there")
     tags = dict(options.tags)
@@ -159,30 +157,6 @@ def write_definition(definition: Definition, folder: Path) -> list[Path]:
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         written.append(path)
     return written
-
-
-def stage(
-    paths: Iterable[str], workdir: Path, output_uri: str, archives: Path
-) -> dict[str, Upload]:
-    """Where each raw input goes: a place named from its content, so that it is sent once.
-
-    Directories are packed into `archives` first.
-
-    Raises:
-        StagingError: an input cannot be read.
-    """
-    uploads = {}
-    for path in paths:
-        file = workdir / path
-        if file.is_dir():
-            archives.mkdir(parents=True, exist_ok=True)
-            archive = archives / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}.tar"
-            archive_directory(archive, file)
-            file = archive
-        digest = sha256_of(file)
-        name = f"{Path(path).name}.tar" if file != workdir / path else Path(path).name
-        uploads[path] = Upload(file, f"{output_uri}/inputs/{digest[:32]}/{name}", digest)
-    return uploads
 
 
 def plan_hash(definition: Definition, files: Sequence[object], options: Options) -> str:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from snakemake_executor_omics.aws.registry_map import read_registry_map
-from snakemake_executor_omics.options import resolve
+from snakemake_executor_omics.checking import resolve
 from snakemake_executor_omics.settings import ExecutorSettings
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

@@ -7,8 +7,9 @@ import botocore.session
 import pytest
 
 from snakemake_executor_omics import options
+from snakemake_executor_omics.checking import resolve
 from snakemake_executor_omics.errors import SettingsError
-from snakemake_executor_omics.options import NamedOrId, Options, resolve
+from snakemake_executor_omics.options import NamedOrId, Options
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 URI = "s3://my-bucket/project"
@@ -79,6 +80,7 @@ def test_local_endpoint_needs_nothing_else() -> None:
         ({"include": ["../x"]}, "--omics-include"),
         ({"include": ["/etc/*"]}, "--omics-include"),
         ({"local_backend": "lxc"}, "--omics-local-backend"),
+        ({"transfer_concurrency": 0}, "--omics-transfer-concurrency"),
         ({"poll_seconds": 0}, "--omics-poll-seconds"),
         ({"poll_seconds": "nan"}, "--omics-poll-seconds"),
     ],

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from s3transfer.manager import TransferConfig, TransferManager
 
-from snakemake_executor_omics.aws.session import S3_CONNECTIONS, Services
+from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.transfer import Listed, list_prefix, split_uri
 from snakemake_executor_omics.aws.translate import translated
 from snakemake_executor_omics.errors import AccessDenied, NotFound
@@ -50,7 +50,7 @@ def look_at(services: Services, uris: Iterable[str]) -> dict[str, Found]:
         return (Object(uri, head["ETag"].strip('"')),)
 
     distinct = list(dict.fromkeys(uris))
-    with ThreadPoolExecutor(S3_CONNECTIONS) as pool:
+    with ThreadPoolExecutor(services.concurrency) as pool:
         return dict(zip(distinct, pool.map(look, distinct), strict=True))
 
 
@@ -70,7 +70,7 @@ def copy_objects(
 ) -> None:
     """Copy inside S3; `copies` has the source of each target, as URIs."""
     config = TransferConfig(
-        max_request_concurrency=S3_CONNECTIONS - 4,
+        max_request_concurrency=services.concurrency,
         multipart_threshold=limit + 1,
         multipart_chunksize=part,
     )

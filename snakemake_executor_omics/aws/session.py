@@ -13,8 +13,8 @@ from botocore.config import Config
 
 from snakemake_executor_omics.aws.translate import translated
 
-# One pool for all parallel S3 requests; TransferManager uses ten threads unless told.
-S3_CONNECTIONS = 20
+TRANSFER_CONCURRENCY = 16  # S3 requests at once
+_SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Services:
     logs: Any
     sts: Any
     region: str
+    concurrency: int = TRANSFER_CONCURRENCY
 
 
 def connect(
@@ -33,11 +34,12 @@ def connect(
     profile: str | None = None,
     endpoint_url: str | None = None,
     environment: Mapping[str, str] | None = None,
+    concurrency: int = TRANSFER_CONCURRENCY,
 ) -> Services:
     """Connect to AWS, or to the one address that speaks for all its services.
 
     `environment` holds credentials as `AWS_…` variables, for a service with credentials of its
-    own: the local one must never be sent those of a real account.
+    own: the local one must never be sent those of a real account. `concurrency` is that of files.
     """
     credentials = environment or {}
     with translated("read the AWS configuration"):
@@ -57,8 +59,17 @@ def connect(
             # Adaptive mode would slow all transfers down for one SlowDown.
             config=_config(endpoint_url, "standard").merge(
                 Config(
-                    max_pool_connections=S3_CONNECTIONS,
-                    s3={"addressing_style": "path" if endpoint_url else "auto"},
+                    max_pool_connections=concurrency + _SPARE_CONNECTIONS,
+                    # Also where the environment says otherwise: snakemake-storage-plugin-s3 sets
+                    # it for the whole process.
+                    request_checksum_calculation="when_supported",
+                    response_checksum_validation="when_supported",
+                    s3={
+                        "addressing_style": "path" if endpoint_url else "auto",
+                        # The signed checksum speaks for the content; signing it as well would
+                        # read every file once more.
+                        "payload_signing_enabled": False,
+                    },
                 )
             ),
         )
@@ -68,7 +79,14 @@ def connect(
         sts = session.client(
             "sts", endpoint_url=endpoint_url, config=_config(endpoint_url, "standard")
         )
-    return Services(omics=omics, s3=s3, logs=logs, sts=sts, region=str(omics.meta.region_name))
+    return Services(
+        omics=omics,
+        s3=s3,
+        logs=logs,
+        sts=sts,
+        region=str(omics.meta.region_name),
+        concurrency=concurrency,
+    )
 
 
 def account(services: Services) -> str:

@@ -1,55 +1,43 @@
 """Move files to and from S3, in parallel, and look at what lies there.
 
-Uploads carry the file's SHA-256 as metadata: an object of the same size and digest is not sent
-again. s3transfer itself downloads beside the target and renames, so that a file is there whole
-or not at all.
+Uploads carry the digest that was taken of the file, and S3 refuses content of another one: by
+SHA-256 in one request, by the CRC-32 of the whole for an upload in parts, where S3 knows no
+SHA-256 of the whole. An object of the same size and digest is not sent again. s3transfer itself
+downloads beside the target and renames, so that a file is there whole or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
-from snakemake_executor_omics.aws.session import S3_CONNECTIONS, Services
+from snakemake_executor_omics.aws.multipart import ResumingClient
+from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.translate import translated
+from snakemake_executor_omics.digests import Digest, OnBytes
 from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError, StagingError
 
-_DIGEST = "sha256"
 _MIB = 1024 * 1024
-# As many requests as the client has connections; parts of 16 MiB allow files of 156 GiB.
-_CONFIG = TransferConfig(
-    max_request_concurrency=S3_CONNECTIONS - 4,
-    multipart_threshold=16 * _MIB,
-    multipart_chunksize=16 * _MIB,
-)
-
-OnBytes = Callable[[int], None]
+_PART = 16 * _MIB  # s3transfer takes larger parts where a file would need more than 10,000
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file to be sent; `sha256` (hex) if it is known already."""
+    """A file to be sent, and what it held when it was read."""
 
     path: Path
     uri: str
-    sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """An object to be fetched."""
-
-    uri: str
-    path: Path
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +47,28 @@ class Listed:
     uri: str
     size: int
     etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An object to be fetched; one that was listed needs no HEAD."""
+
+    uri: str
+    path: Path
+    listed: Listed | None = None
+
+    @property
+    def size(self) -> int:
+        return 0 if self.listed is None else self.listed.size
+
+    @property
+    def is_here(self) -> bool:
+        """Whether an earlier call fetched it: a fetched file has the object's size and time."""
+        if self.listed is None or not self.path.is_file():
+            return False
+        found = self.path.stat()
+        return (found.st_size, found.st_mtime_ns) == (self.listed.size, _time_ns(self.listed))
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -70,52 +80,56 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def sha256_of(path: Path) -> str:
-    """The digest of a file, in hex."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise StagingError(f"cannot read {path}: {error.strerror or error}") from error
+def missing(services: Services, items: Sequence[Upload]) -> list[Upload]:
+    """Those that S3 does not have, or has with another content."""
+
+    def is_missing(item: Upload) -> bool:
+        return not _is_there(services, item.uri, item.digest)
+
+    with ThreadPoolExecutor(services.concurrency) as pool:
+        absent = list(pool.map(is_missing, items))
+    return [item for item, is_absent in zip(items, absent, strict=True) if is_absent]
 
 
 def upload_many(
     services: Services, items: Sequence[Upload], on_bytes: OnBytes | None = None
-) -> int:
-    """Bring all files to S3; returns how many had to be sent."""
+) -> None:
+    """Send all files; parts of large ones that an earlier call sent are not sent again.
 
-    def missing(item: Upload) -> tuple[Upload, str] | None:
-        digest = item.sha256 or sha256_of(item.path)
-        size = item.path.stat().st_size
-        if not _is_there(services, item.uri, size, digest):
-            return item, digest
-        if on_bytes is not None:
-            on_bytes(size)
-        return None
-
-    with ThreadPoolExecutor(S3_CONNECTIONS) as pool:
-        to_send = [pair for pair in pool.map(missing, items) if pair is not None]
-    with _transfers(services) as manager:
+    Raises:
+        StagingError: a file cannot be read.
+        ServiceError: S3 refused one; code `BadDigest` where its content is not that of its digest.
+    """
+    with _transfers(services, ResumingClient(services.s3)) as manager:
         futures = []
-        for item, digest in to_send:
+        for item in items:
             bucket, key = split_uri(item.uri)
             future = manager.upload(
                 str(item.path),
                 bucket,
                 key,
-                extra_args={"Metadata": {_DIGEST: digest}},
-                subscribers=_subscribers(on_bytes),
+                extra_args=_checksum(item.digest),
+                subscribers=[_Progress(on_bytes)],
             )
             futures.append((f"send {item.path} to {item.uri}", future))
         _finish(futures)
-    return len(to_send)
+
+
+def delete(services: Services, uri: str) -> None:
+    """Remove an object that this process made."""
+    bucket, key = split_uri(uri)
+    with translated(f"delete {uri}"):
+        services.s3.delete_object(Bucket=bucket, Key=key)
 
 
 def download_many(
     services: Services, items: Sequence[Download], on_bytes: OnBytes | None = None
 ) -> None:
-    """Fetch all objects; the folders of their paths are made."""
-    with _transfers(services) as manager:
+    """Fetch all objects; the folders of their paths are made.
+
+    What was listed gets the object's time, by which a later call sees that it `is_here`.
+    """
+    with _transfers(services, services.s3) as manager:
         futures = []
         for item in items:
             bucket, key = split_uri(item.uri)
@@ -124,7 +138,7 @@ def download_many(
             except OSError as error:
                 raise StagingError(f"cannot make the folder of {item.path}: {error}") from error
             future = manager.download(
-                bucket, key, str(item.path), subscribers=_subscribers(on_bytes)
+                bucket, key, str(item.path), subscribers=[_Progress(on_bytes), _Known(item)]
             )
             futures.append((f"fetch {item.uri} to {item.path}", future))
         _finish(futures)
@@ -148,12 +162,12 @@ def read_json(services: Services, uri: str) -> Any:
 
 def write_bytes(services: Services, uri: str, data: bytes) -> None:
     """Write a small object, unless it is there with the same content."""
-    digest = hashlib.sha256(data).hexdigest()
-    if _is_there(services, uri, len(data), digest):
+    digest = Digest.of_bytes(data)
+    if _is_there(services, uri, digest):
         return
     bucket, key = split_uri(uri)
     with translated(f"write {uri}"):
-        services.s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata={_DIGEST: digest})
+        services.s3.put_object(Bucket=bucket, Key=key, Body=data, **_checksum(digest))
 
 
 def exists(services: Services, uri: str) -> bool:
@@ -167,7 +181,12 @@ def list_prefix(services: Services, uri: str) -> list[Listed]:
     with translated(f"list {uri}"):
         pages = services.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [
-            Listed(f"s3://{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'))
+            Listed(
+                f"s3://{bucket}/{item['Key']}",
+                item["Size"],
+                item["ETag"].strip('"'),
+                item["LastModified"],
+            )
             for page in pages
             for item in page.get("Contents", ())
         ]
@@ -202,36 +221,71 @@ def _head(services: Services, uri: str) -> Any | None:
     bucket, key = split_uri(uri)
     try:
         with translated(f"look at {uri}"):
-            return services.s3.head_object(Bucket=bucket, Key=key)
+            return services.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     except NotFound:
         return None
 
 
-def _is_there(services: Services, uri: str, size: int, digest: str) -> bool:
+def _is_there(services: Services, uri: str, digest: Digest) -> bool:
+    """S3's own checksum tells, which it compared when the object was made."""
     head = _head(services, uri)
     return (
         head is not None
-        and head["ContentLength"] == size
-        and head.get("Metadata", {}).get(_DIGEST) == digest
+        and head["ContentLength"] == digest.size
+        and (
+            head.get("ChecksumSHA256") == digest.s3_sha256
+            or head.get("ChecksumCRC32") == digest.s3_crc32
+        )
     )
 
 
+def _checksum(digest: Digest) -> dict[str, str]:
+    """What makes S3 compare, whatever the process's environment says about checksums."""
+    if digest.size < _PART:
+        return {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest.s3_sha256}
+    return {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": digest.s3_crc32}
+
+
+def _time_ns(listed: Listed) -> int:
+    return int(listed.modified.timestamp()) * 1_000_000_000
+
+
 class _Progress(BaseSubscriber):  # type: ignore[misc, unused-ignore]  # s3transfer is untyped
-    def __init__(self, on_bytes: OnBytes) -> None:
+    def __init__(self, on_bytes: OnBytes | None) -> None:
         self._on_bytes = on_bytes
 
     def on_progress(self, bytes_transferred: int, **_: Any) -> None:
-        self._on_bytes(bytes_transferred)
+        if self._on_bytes is not None:
+            self._on_bytes(bytes_transferred)
 
 
-def _subscribers(on_bytes: OnBytes | None) -> list[_Progress]:
-    return [] if on_bytes is None else [_Progress(on_bytes)]
+class _Known(BaseSubscriber):  # type: ignore[misc, unused-ignore]
+    """Tells s3transfer what a listing told, and gives the file the object's time."""
+
+    def __init__(self, item: Download) -> None:
+        self._path, self._listed = item.path, item.listed
+
+    def on_queued(self, future: Any, **_: Any) -> None:
+        if self._listed is not None:
+            future.meta.provide_transfer_size(self._listed.size)
+            future.meta.provide_object_etag(f'"{self._listed.etag}"')
+
+    def on_done(self, future: Any, **_: Any) -> None:
+        if self._listed is not None:
+            future.result()  # what failed has no file to give a time to
+            time_ns = _time_ns(self._listed)
+            os.utime(self._path, ns=(time_ns, time_ns))
 
 
 @contextmanager
-def _transfers(services: Services) -> Iterator[Any]:
+def _transfers(services: Services, s3: Any) -> Iterator[Any]:
+    config = TransferConfig(
+        max_request_concurrency=services.concurrency,
+        multipart_threshold=_PART,
+        multipart_chunksize=_PART,
+    )
     # Leaving with an exception cancels what is still under way.
-    with TransferManager(services.s3, _CONFIG) as manager:
+    with TransferManager(s3, config) as manager:
         yield manager
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from snakemake_executor_omics.aws.objects import COPY_LIMIT
-from snakemake_executor_omics.aws.session import S3_CONNECTIONS, Services
+from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.transfer import list_prefix, split_uri
 from snakemake_executor_omics.aws.translate import translated
 from snakemake_executor_omics.errors import StagingError
@@ -38,7 +38,7 @@ def unpack_inside(services: Services, archive: str, uri: str, marker: str) -> No
         def put(name: str) -> None:
             _put(services, source, members[name], bucket, f"{key}/{name}")
 
-        with ThreadPoolExecutor(S3_CONNECTIONS) as pool:
+        with ThreadPoolExecutor(services.concurrency) as pool:
             list(pool.map(put, members))
         services.s3.put_object(Bucket=bucket, Key=f"{key}/{marker}", Body=b"")
         for item in list_prefix(services, f"{uri}/"):

@@ -10,6 +10,7 @@ on disk here.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import shutil
 import sqlite3
 import threading
 import uuid
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import moto.s3.models
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
 from moto.s3.utils import _VersionedKeyStore
 from moto.utilities.utils import LowercaseDict
 
@@ -32,6 +34,7 @@ from moto.utilities.utils import LowercaseDict
 models: Any = moto.s3.models
 
 _BLOCK = 4 * 1024 * 1024
+_SHA256_LENGTH = 44  # in base64; no other checksum that S3 takes is as long
 # What moto's key carries beside its value; simple types only.
 _PLAIN = (
     "_storage_class", "_etag", "_version_id", "_is_versioned", "encryption", "kms_key_id",
@@ -229,7 +232,7 @@ class DurableKey(models.FakeKey):
 class DurableMultipart(models.FakeMultipart):
     """A multipart upload that is put together on disk."""
 
-    def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, None]:
+    def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, Any]:
         wanted = [(number, etag.replace('"', "")) for number, etag in body]
         if not wanted:
             raise MalformedXML
@@ -241,15 +244,22 @@ class DurableMultipart(models.FakeMultipart):
             if not last and part.contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
                 raise EntityTooSmall()
         target = _store().new_file()
-        digests = hashlib.md5(usedforsecurity=False)
+        digests, crc32 = hashlib.md5(usedforsecurity=False), 0
         with target.open("wb") as out:
             for number, etag in wanted:
                 digests.update(bytes.fromhex(etag))
                 with self.parts[number].file.open("rb") as source:
-                    shutil.copyfileobj(source, out, _BLOCK)
+                    while block := source.read(_BLOCK):
+                        crc32 = zlib.crc32(block, crc32)
+                        out.write(block)
         _store().discard(target)  # the key holds a link of its own
-        # No object checksum: moto would need the whole object in memory for it.
-        return FileValue(target), f"{digests.hexdigest()}-{len(wanted)}", None
+        # The one checksum of a whole that is made here: for others moto reads it into memory.
+        kind = self.metadata.get("x-amz-checksum-type")
+        checksum = None
+        if (self.metadata.get("x-amz-checksum-algorithm"), kind) == ("CRC32", "FULL_OBJECT"):
+            value = base64.b64encode(crc32.to_bytes(4, "big")).decode()
+            checksum = (kind, value, len(wanted))
+        return FileValue(target), f"{digests.hexdigest()}-{len(wanted)}", checksum
 
 
 class DurableKeys(_VersionedKeyStore):
@@ -273,6 +283,21 @@ class DurableKeys(_VersionedKeyStore):
 
 _by_reference = threading.local()
 _copy_object = models.S3Backend.copy_object
+_put_object = models.S3Backend.put_object
+
+
+def _put_checked(
+    backend: Any, bucket_name: str, key_name: str, value: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """moto's `put_object`, which takes a SHA-256 without comparing it as S3 does."""
+    said = str(kwargs.get("checksum_value") or "")
+    if isinstance(value, bytes) and len(said) == _SHA256_LENGTH:
+        found = base64.b64encode(hashlib.sha256(value).digest()).decode()
+        if found != said:
+            raise S3ClientError(
+                "BadDigest", "The SHA256 you specified did not match the calculated checksum."
+            )
+    return _put_object(backend, bucket_name, key_name, value, *args, **kwargs)
 
 
 def _copy_by_reference(backend: Any, *args: Any, **kwargs: Any) -> None:
@@ -304,6 +329,7 @@ def install(state: Path) -> Objects:
     models.FakeKey = DurableKey
     models.FakeMultipart = DurableMultipart
     models._VersionedKeyStore = DurableKeys
+    models.S3Backend.put_object = _put_checked
     models.S3Backend.copy_object = _copy_by_reference
     models.S3Backend.upload_part_copy = _upload_part_copy
     return _objects

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
+import hashlib
 import io
 import os
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
 from snakemake_executor_omics import local
 from snakemake_executor_omics.local.definitions import BadDefinition, unpack
@@ -76,6 +80,26 @@ def test_everything_survives_a_kill(starter: Callable[[], Clients]) -> None:
         logStreamName=f"run/{done}/task/{task['taskId']}", startFromHead=True,
     )  # fmt: skip
     assert [event["message"] for event in found["events"]] == ["said by one"]
+
+
+def test_s3_compares_and_keeps_checksums(real: Clients) -> None:
+    real.s3.create_bucket(Bucket="sums")
+    sha256 = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
+    given = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": sha256}
+    with pytest.raises(ClientError, match="BadDigest"):
+        real.s3.put_object(Bucket="sums", Key="small", Body=b"y", **given)
+    real.s3.put_object(Bucket="sums", Key="small", Body=b"x", **given)
+    crc32 = base64.b64encode(zlib.crc32(LARGE).to_bytes(4, "big")).decode()
+    real.s3.upload_fileobj(io.BytesIO(LARGE), "sums", "large", ExtraArgs={"ChecksumCRC32": crc32})
+    small, large = (
+        real.s3.head_object(Bucket="sums", Key=key, ChecksumMode="ENABLED")
+        for key in ("small", "large")
+    )
+    assert small["ChecksumSHA256"] == sha256
+    assert large["ChecksumCRC32"] == crc32
+    got = io.BytesIO()
+    real.s3.download_fileobj("sums", "large", got)  # by ranges, which have no such checksum
+    assert got.getvalue() == LARGE
 
 
 def test_a_part_of_an_object_comes_without_the_checksum_of_the_whole(
