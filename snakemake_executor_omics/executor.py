@@ -120,6 +120,13 @@ class Executor(RemoteExecutor):
             unseated = [job for job in jobs if not self._seat_of(job).whole]
             if unseated:
                 self._launch(unseated)
+            for job in unseated:
+                seat = self._seat_of(job)
+                if not seat.whole and seat.has_landed:
+                    # Nothing is under way that it could wait for.
+                    raise OmicsError(
+                        f"{job_key(job)} cannot go into a run, see above what it lacks"
+                    )
         for job in jobs:
             self.run_job_pre(job)
             self._attach(job)

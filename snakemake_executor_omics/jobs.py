@@ -60,6 +60,17 @@ def job_key(unit: Unit) -> JobKey:
     )
 
 
+def evaluate_again(jobs: Iterable[Job]) -> None:
+    """Let Snakemake evaluate params and resources anew.
+
+    It allows that once, when a job or its group becomes ready; for the later jobs of a group that
+    is no single task that is too early.
+    """
+    for job in jobs:
+        job._params_and_resources_resetted = False
+        job.reset_params_and_resources()
+
+
 def container_of(job: Job, project: Project) -> str:
     """The image that a job's task runs in.
 

@@ -14,7 +14,17 @@ from snakemake.exceptions import InputFunctionException
 
 from .commands import Unknown, command_of
 from .errors import UnsupportedRule
-from .jobs import Job, Project, Unit, container_of, job_key, members, task_of, written_by
+from .jobs import (
+    Job,
+    Project,
+    Unit,
+    container_of,
+    evaluate_again,
+    job_key,
+    members,
+    task_of,
+    written_by,
+)
 from .model import FileRef, JobKey, OutputKind, Task, Wave
 
 
@@ -69,7 +79,7 @@ def select(
         else:
             if not any(job_key(parent) in tasks for parent in graph.parents(unit)):
                 # Its inputs are here, so what Snakemake could not evaluate before it now can.
-                unit.reset_params_and_resources()
+                evaluate_again(jobs)
             try:
                 task = tasks[key] = task_of(unit, project, made)
             except InputFunctionException:
