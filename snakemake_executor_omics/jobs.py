@@ -127,7 +127,11 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
         sources=tuple(
             sorted(sources - {ref.path for ref in inputs} - produced_here - set(project.produced))
         ),
-        copies=any(job.rule.shadow_depth == "copy-minimal" for job in jobs),
+        copies=any(
+            job.rule.shadow_depth == "copy-minimal"
+            or any(is_flagged(path, "update") for path in job.output)
+            for job in jobs
+        ),
         forgiving=project.keep_going or unit.restart_times >= unit.attempt,
         nonce=project.nonces.get(job_key(unit)),
         stored={
@@ -183,7 +187,7 @@ def _inputs(
             name = path(item, job)
             if name in inside or str(item) in named:
                 continue
-            if name in made:
+            if name in made and not is_flagged(item, "before_update"):
                 found = [made[name]]
             else:
                 directory = (path.workdir / name).is_dir()
@@ -191,6 +195,11 @@ def _inputs(
                 found = found or [FileRef(name, directory=directory)]
             refs.update((ref.path, ref) for ref in found)
             named[str(item)] = [ref.path for ref in found]
+    for job in jobs:
+        for item in job.output:
+            name = path(item, job)
+            if is_flagged(item, "update") and (name in made or (path.workdir / name).exists()):
+                refs[name] = made.get(name) or FileRef(name)
     position = {name: index for index, name in enumerate(refs)}
     return tuple(refs.values()), {
         item: [position[name] for name in names] for item, names in named.items()
@@ -312,8 +321,8 @@ def _refuse_unsupported(job: Job) -> None:
         (job.is_cwl, "cwl:, a workflow engine of its own", "call the tool from `shell:`"),
         (modules, "env_modules:, which a container has not", "give the rule a `container:`"),
         (
-            any(is_flagged(path, "update") for path in job.output),
-            "update(), but a task cannot change a file in place",
+            any(is_flagged(path, "update") and path.is_storage for path in job.output),
+            "update() of an object in S3, which cannot be changed in place",
             f"make it a local rule (`localrules: {job.rule.name}`)",
         ),
     ):

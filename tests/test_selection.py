@@ -87,10 +87,6 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
             "rule join: uses cwl:",
         ),
         (
-            SNAKEFILE.replace('output: "all.txt"', 'output: update("all.txt")'),
-            "rule join: uses update()",
-        ),
-        (
             'envvars: "HOME"\n' + SNAKEFILE.replace("cat {input}", "echo $HOME; cat {input}"),
             "rule join: uses the environment variable HOME",
         ),
@@ -101,7 +97,7 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
             "is joined by pipe() or service() to rules of other containers",
         ),
     ],
-    ids=["no container", "env_modules", "cwl", "update", "envvars", "joined"],
+    ids=["no container", "env_modules", "cwl", "envvars", "joined"],
 )
 def test_what_cannot_run_is_refused_for_people(
     tmp_path: Path, snakefile: str, message: str
