@@ -79,7 +79,8 @@ def _become(folder: Path, options: tuple[str, ...], environ: dict[str, str], sai
 
 
 def files(folder: Path, *, without: tuple[str, ...] = (".snakemake",)) -> dict[str, bytes]:
-    """What lies in `folder`: a file's content, a link's target, `b"folder"` for an empty folder.
+    """What lies in `folder`: a file's content, a relative link's target, `b"folder"` for an empty
+    folder.
 
     A file that may not be written to says so: that is what `protected()` does.
     """
@@ -88,7 +89,9 @@ def files(folder: Path, *, without: tuple[str, ...] = (".snakemake",)) -> dict[s
         name = path.relative_to(folder).as_posix()
         if name.startswith(without):
             continue
-        if path.is_file():
+        if path.is_symlink() and not path.readlink().is_absolute():
+            found[name] = f"link to {path.readlink()}".encode()
+        elif path.is_file():
             writable = path.stat().st_mode & stat.S_IWUSR
             found[name if writable else f"{name} (protected)"] = path.read_bytes()
         elif path.is_dir() and not any(path.iterdir()):

@@ -91,7 +91,12 @@ def render_task(task: Task) -> str:
         project=PROJECT,
         thread_variables=THREAD_VARIABLES,
         archives=[
-            (seen_by_job(output.path), archive(output), str(PurePosixPath(archive(output)).parent))
+            (
+                seen_by_job(output.path),
+                archive(output),
+                str(PurePosixPath(archive(output)).parent),
+                "/" if output.path in task.stored else "",
+            )
             for output in directories
         ],
     )
