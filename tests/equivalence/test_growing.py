@@ -33,3 +33,9 @@ def test_the_handlers_of_a_failed_workflow_run(both: Callable[..., Any]) -> None
     done.assert_same(code=1)
     assert "failed.txt" in done.omics_files
     assert "succeeded.txt" not in done.omics_files
+
+
+def test_inputs_from_a_queue_make_a_wave_whenever_they_come(both: Callable[..., Any]) -> None:
+    done = both("queue", "--queue-input-wait-time", "1")
+    done.assert_same()
+    assert re.findall(r"omics: (\d+) jobs go into one run", done.omics.stderr) == ["4", "4"]
