@@ -17,23 +17,29 @@ from .errors import StagingError
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in every directory() output
 
 
-def write_archive(target: Path, root: Path, members: Iterable[str]) -> None:
-    """Archive `members` (paths under `root`, links followed) without times and owners."""
-    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT, dereference=True) as archive:
+def write_archive(
+    target: Path, root: Path, members: Iterable[str], *, keep_links: bool = False
+) -> None:
+    """Archive `members` (paths under `root`) without times and owners.
+
+    With `keep_links` a link within `root` stays one; any other becomes what it leads to.
+    """
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
         for member in members:
+            archive.dereference = not (keep_links and _stays_within(root / member, root))
             archive.add(root / member, member, recursive=False, filter=_plain)
 
 
 def archive_directory(target: Path, directory: Path) -> None:
-    """Archive the content of `directory`, empty folders included.
+    """Archive the content of `directory`, empty folders and links within it included.
 
     Raises:
-        StagingError: it holds a link that leads nowhere or in a circle, or cannot be read.
+        StagingError: it cannot be read, or a link leads out of it to nowhere or in a circle.
     """
     unfinished = target.with_name(f"{target.name}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_archive(unfinished, directory, _content(directory))
+        write_archive(unfinished, directory, _content(directory), keep_links=True)
         unfinished.replace(target)
     except OSError as error:
         raise StagingError(f"cannot read the directory {directory}: {error}") from error
@@ -48,6 +54,9 @@ def directory_state(directory: Path) -> FileState:
     listing, size, newest = hashlib.sha256(), 0, 0
     for member in _content(directory):
         path = directory / member
+        if _stays_within(path, directory):
+            listing.update(f"{member}\0{path.readlink()}\0".encode(errors="surrogateescape"))
+            continue
         state = None if path.is_dir() else file_state(path)
         listing.update(
             f"{member}\0{'' if state is None else state.text}\0".encode(errors="surrogateescape")
@@ -63,9 +72,18 @@ def _content(directory: Path) -> list[str]:
     for folder, folders, files in os.walk(directory, followlinks=True):
         if len(Path(folder).parts) > len(directory.parts) + 200:
             raise StagingError(f"the directory {directory} links back into itself")
-        folders.sort()
-        found += [os.path.join(folder, name) for name in (*folders, *files) if name != TIMESTAMP]
+        found += [os.path.join(folder, name) for name in folders]
+        kept = [name for name in folders if not _stays_within(Path(folder, name), directory)]
+        folders[:] = sorted(kept)
+        found += [os.path.join(folder, name) for name in files if name != TIMESTAMP]
     return sorted(os.path.relpath(path, directory) for path in found)
+
+
+def _stays_within(path: Path, root: Path) -> bool:
+    """Whether `path` is a link that leads to a place in `root` wherever that is."""
+    if not path.is_symlink() or os.path.isabs(os.readlink(path)):
+        return False
+    return Path(os.path.realpath(path)).is_relative_to(root.resolve())
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -96,6 +96,8 @@ class _Seat:
 class Executor(RemoteExecutor):
     """Snakemake's executor plugin `omics`."""
 
+    _pause = 0.1  # seconds, for the base class's thread, which polls before `__post_init__` is done
+
     def __post_init__(self) -> None:
         self._workdir = Path(self.workflow.workdir_init)
         with _for_people():
@@ -108,7 +110,7 @@ class Executor(RemoteExecutor):
         self._polling: dict[str, Flight] = {}
         self._told: dict[str, str] = {}
         self._nonces: dict[JobKey, str] = {}
-        self.next_seconds_between_status_checks = self._options.poll_seconds
+        self._pause = self._options.poll_seconds
 
     # --- jobs in -------------------------------------------------------------------------
 
@@ -229,6 +231,9 @@ class Executor(RemoteExecutor):
             self.report_job_submission(info)
 
     # --- states out ----------------------------------------------------------------------
+
+    async def sleep(self) -> None:
+        await asyncio.sleep(self._pause)
 
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from snakemake.common.tbdstring import TBDString
@@ -114,6 +115,7 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
     if resources is None:
         raise Unknown
     commands = {id(job): command_of(job, project.workdir) for job in jobs}
+    inputs_here = {ref.path for ref in inputs}
     produced_here = {path(output, job) for job in jobs for output in job.output}
     sources = {source for command in commands.values() for source in command.sources}
     sources |= set(project.include)
@@ -125,7 +127,15 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
         ),
         inputs=inputs,
         sources=tuple(
-            sorted(sources - {ref.path for ref in inputs} - produced_here - set(project.produced))
+            sorted(
+                source
+                for source in sources
+                if not any(
+                    place in known
+                    for place in _with_parents(source)
+                    for known in (inputs_here, produced_here, project.produced)
+                )
+            )
         ),
         copies=any(
             job.rule.shadow_depth == "copy-minimal"
@@ -143,6 +153,13 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
         container=containers[0],
         resources=resources,
     )
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    """A path and the folders it is in: each may be an input or an output that brings it along."""
+    yield path
+    while (path := os.path.dirname(path)) not in ("", "/"):
+        yield path
 
 
 class _Paths:
@@ -300,6 +317,8 @@ def _conda(job: Job, command: Command) -> str | None:
                 hint="use `shell:` or a script in Python, R or Bash",
             )
         environment = specification.get_conda_env(job.rule.workflow)
+        # The platform of tasks; Snakemake would ask a conda of this machine, which may have none.
+        environment._conda = SimpleNamespace(platform="linux-64")
         return f"{CONDA_ENV_PATH}/{environment.content_hash}"
     methods = job.rule.workflow.deployment_settings.deployment_method
     if DeploymentMethod.CONDA in methods:

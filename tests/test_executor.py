@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from running import STARTED, as_local, environment, files, snakemake
 
 from snakemake_executor_omics.settings import ExecutorSettings
 
@@ -71,25 +71,8 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def _environment() -> dict[str, str]:
-    """That of an activated virtual environment."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def _snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=_environment(),
-    )
-
-
 def _omics(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return _snakemake(
+    return snakemake(
         folder, "--executor", "omics", "--omics-endpoint", "local", "--jobs", "50", *options
     )
 
@@ -102,34 +85,19 @@ def _head(folder: Path) -> subprocess.Popen[str]:
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
-        env=_environment(),
+        env=environment(),
     )
-
-
-def _files(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.relative_to(folder).as_posix().startswith(without)
-    }
-
-
-def _as_local(folder: Path, beside: Path) -> Path:
-    shutil.copytree(folder, beside)
-    done = _snakemake(beside, "--executor", "local", "--cores", "2")
-    assert done.returncode == 0, done.stderr
-    return beside
 
 
 def test_a_workflow_is_one_run_with_the_files_of_the_local_executor(
     project: Path, tmp_path: Path
 ) -> None:
-    expected = _as_local(project, tmp_path / "local")
+    expected = as_local(project, tmp_path / "local")
     done = _omics(project)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("omics: started run") == 1
+    assert done.stderr.count(STARTED) == 1
     skipped = (".snakemake", "bench")
-    assert _files(project, without=skipped) == _files(expected, without=skipped)
+    assert files(project, without=skipped) == files(expected, without=skipped)
     header = (expected / "bench/a.tsv").read_text().splitlines()[0]
     assert (project / "bench/a.tsv").read_text().splitlines()[0] == header
     again = _omics(project)
@@ -172,12 +140,12 @@ def test_the_quickstart_gives_the_files_of_the_local_executor(tmp_path: Path) ->
     folder = tmp_path / "quickstart"
     ignore = shutil.ignore_patterns(".snakemake", "results", "logs", "benchmarks")
     shutil.copytree(QUICKSTART, folder, ignore=ignore)
-    expected = _as_local(folder, tmp_path / "local")
+    expected = as_local(folder, tmp_path / "local")
     done = _omics(folder)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("omics: started run") == 1
+    assert done.stderr.count(STARTED) == 1
     skipped = (".snakemake", "benchmarks", "results/benchmarks", "logs", "results/logs")
-    assert _files(folder, without=skipped) == _files(expected, without=skipped)
+    assert files(folder, without=skipped) == files(expected, without=skipped)
 
 
 def test_the_commands_of_the_ci_smoke_workflow_work(tmp_path: Path) -> None:
@@ -195,7 +163,7 @@ def test_the_commands_of_the_ci_smoke_workflow_work(tmp_path: Path) -> None:
             text=True,
             check=False,
             timeout=300,
-            env=_environment(),
+            env=environment(),
         )
         assert done.returncode == 0, done.stderr
     assert (folder / "results/cohort.tsv").read_text() == "first\t2\nsecond\t1\n"
@@ -216,15 +184,13 @@ def test_a_head_that_died_finds_its_run_again(project: Path) -> None:
     try:
         with _head(project) as head:
             assert head.stderr is not None
-            run = next(
-                line.split()[3] for line in head.stderr if line.startswith("omics: started run")
-            )
+            run = next(line.split()[3] for line in head.stderr if line.startswith(STARTED))
             head.kill()
-        _snakemake(project, "--unlock")
+        snakemake(project, "--unlock")
         again = _omics(project)
         assert again.returncode == 0, again.stderr
         assert f"omics: attached to run {run}" in again.stderr
-        assert "omics: started run" not in again.stderr
+        assert STARTED not in again.stderr
         assert (project / "all.txt").exists()
     finally:
         subprocess.run([*local, "down"], cwd=project, check=True, timeout=120)
@@ -317,7 +283,7 @@ def test_more_inputs_than_parameters_can_hold_still_go_into_one_run(tmp_path: Pa
     )
     done = _omics(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("omics: started run") == 1
+    assert done.stderr.count(STARTED) == 1
     assert (tmp_path / "all.txt").read_text().split() == [str(number) for number in range(400)]
 
 

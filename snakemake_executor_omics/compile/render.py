@@ -91,7 +91,12 @@ def render_task(task: Task) -> str:
         project=PROJECT,
         thread_variables=THREAD_VARIABLES,
         archives=[
-            (seen_by_job(output.path), archive(output), str(PurePosixPath(archive(output)).parent))
+            (
+                seen_by_job(output.path),
+                archive(output),
+                str(PurePosixPath(archive(output)).parent),
+                "/" if output.path in task.stored else "",
+            )
             for output in directories
         ],
     )
@@ -160,7 +165,11 @@ def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
             "repeats": step.benchmark.repeats,
         },
         "logs": [{"path": log, "seen": seen_by_job(log)} for log in step.logs],
-        "touch": [seen_by_job(output.path) for output in plain if output.touch],
+        # Snakemake makes the log files that a job did not write.
+        "touch": [
+            seen_by_job(path)
+            for path in (*(output.path for output in plain if output.touch), *step.logs)
+        ],
         "checks": [
             (test, [seen_by_job(output.path) for output in chosen], complaint)
             for test, chosen, complaint in checks

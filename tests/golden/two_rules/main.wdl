@@ -70,6 +70,7 @@ if [ "$status" -ne 0 ]; then
   fi
   exit "$status"
 fi
+touch -- logs/A.log
 broken=0
 for path in results/A.fq benchmarks/A.tsv; do
   if [ ! -e "$path" ]; then

@@ -1,0 +1,112 @@
+"""One local HealthOmics for all cases; each case is a folder that both executors run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from running import STARTED, Done, files, forked
+
+from snakemake_executor_omics.local import start
+
+CASES = Path(__file__).parent
+_BUCKET = "equivalence"
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment variables that lead to the service."""
+    running = start(tmp_path_factory.mktemp("healthomics"))
+    variables = {
+        **running.environment,
+        "SNAKEMAKE_OMICS_ENDPOINT": running.endpoint_url,
+        "SNAKEMAKE_OMICS_REGION": running.region,
+        "SNAKEMAKE_OMICS_ROLE_ARN": running.role_arn,
+        "SNAKEMAKE_OMICS_OUTPUT_URI": f"s3://{_BUCKET}/cases",
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=running.endpoint_url,
+        region_name=running.region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    client.create_bucket(Bucket=_BUCKET)
+    yield variables
+    running.stop()
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of a case, and how to run it: in `folder`, which may be a part of the copy."""
+
+    copy: Path
+    folder: Path
+    service: dict[str, str]
+
+    def local(self, *options: str, **variables: str) -> Done:
+        return forked(self.folder, "--executor", "local", "--cores", "4", *options, **variables)
+
+    def omics(self, *options: str, **variables: str) -> Done:
+        jobs = () if "--jobs" in options else ("--jobs", "50")
+        return forked(
+            self.folder, "--executor", "omics", "--omics-poll-seconds", "0.2", *jobs, *options,
+            **self.service, **variables,
+        )  # fmt: skip
+
+    def files(self, *without: str) -> dict[str, bytes]:
+        return files(self.copy, without=(".snakemake", "project/.snakemake", *without))
+
+
+@dataclass(frozen=True)
+class Both:
+    """What the two executors said and left for the same call."""
+
+    local: Done
+    omics: Done
+    local_files: dict[str, bytes]
+    omics_files: dict[str, bytes]
+
+    @property
+    def runs(self) -> int:
+        return self.omics.stderr.count(STARTED)
+
+    def assert_same(self, *, code: int = 0) -> None:
+        assert self.local.returncode == code, self.local.stderr
+        assert self.omics.returncode == code, self.omics.stderr
+        assert list(self.omics_files) == list(self.local_files)
+        for name, content in self.omics_files.items():
+            assert content == self.local_files[name], name
+
+
+@pytest.fixture
+def project(tmp_path: Path, service: dict[str, str]) -> Callable[[str], Project]:
+    """Gives a fresh copy of a case: each time in the same place, so that paths are the same."""
+
+    def copy(case: str) -> Project:
+        target = tmp_path / case.replace("/", "-")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(CASES / case, target, symlinks=True)
+        below = target / "project"
+        return Project(target, below if below.is_dir() else target, service)
+
+    return copy
+
+
+@pytest.fixture
+def both(project: Callable[[str], Project]) -> Callable[..., Both]:
+    """Runs a case with both executors; `without` names what need not be the same."""
+
+    def run(case: str, *options: str, without: tuple[str, ...] = (), **variables: str) -> Both:
+        here = project(case)
+        local = here.local(*options, **variables)
+        local_files = here.files(*without)
+        there = project(case)
+        omics = there.omics(*options, **variables)
+        return Both(local, omics, local_files, there.files(*without))
+
+    return run

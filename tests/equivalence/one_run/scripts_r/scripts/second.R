@@ -1,0 +1,1 @@
+writeLines(rev(readLines(snakemake@input[[1]])), snakemake@output[[1]])

@@ -1,0 +1,3 @@
+rule no_image:
+    output: "no_image.txt"
+    shell: "echo > {output}"

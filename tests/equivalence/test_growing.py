@@ -1,0 +1,41 @@
+"""Workflows that one run cannot hold: checkpoints, and local rules in the middle."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+
+def test_a_graph_grows_by_the_largest_waves_and_no_job_runs_twice(both: Callable[..., Any]) -> None:
+    done = both("checkpoints")
+    done.assert_same()
+    waves = re.findall(r"omics: (\d+) jobs go into one run", done.omics.stderr)
+    # prepare, plain, queued, split | 3 upper, choose | 2 again, per_sample of the one that is
+    # asked for first | the other per_sample | gather
+    assert waves == ["4", "4", "3", "1", "1"]
+    finished = Counter(re.findall(r"omics: done +(.+)", done.omics.stderr))
+    assert finished.total() == 13
+    assert set(finished.values()) == {1}
+    assert "cached" not in done.omics.stderr
+
+
+def test_local_rules_in_the_middle_cut_the_graph_and_nothing_else(both: Callable[..., Any]) -> None:
+    done = both("graph")
+    done.assert_same()
+    # free, while the first local rule is at work | first | second
+    assert done.runs == 3, done.omics.stderr
+
+
+def test_the_handlers_of_a_failed_workflow_run(both: Callable[..., Any]) -> None:
+    done = both("graph", "--config", "broken=1")
+    done.assert_same(code=1)
+    assert "failed.txt" in done.omics_files
+    assert "succeeded.txt" not in done.omics_files
+
+
+def test_inputs_from_a_queue_make_a_wave_whenever_they_come(both: Callable[..., Any]) -> None:
+    done = both("queue", "--queue-input-wait-time", "1")
+    done.assert_same()
+    assert re.findall(r"omics: (\d+) jobs go into one run", done.omics.stderr) == ["4", "4"]
