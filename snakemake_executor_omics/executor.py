@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snakemake.io import is_flagged
 from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
@@ -110,6 +111,7 @@ class Executor(RemoteExecutor):
         self._polling: dict[str, Flight] = {}
         self._told: dict[str, str] = {}
         self._nonces: dict[JobKey, str] = {}
+        self._backed_up: set[Path] = set()
         self._pause = self._options.poll_seconds
 
     # --- jobs in -------------------------------------------------------------------------
@@ -130,6 +132,10 @@ class Executor(RemoteExecutor):
                         f"{job_key(job)} cannot go into a run, see above what it lacks"
                     )
         for job in jobs:
+            for path in _updated(job):
+                if path.exists():
+                    self.workflow.persistence.backup_output(path)
+                    self._backed_up.add(path)
             self.run_job_pre(job)
             self._attach(job)
 
@@ -346,6 +352,16 @@ class Executor(RemoteExecutor):
                 elif not flight.states[key].is_success:
                     self.logger.info(f"omics: {key} runs again: its run stopped")
 
+    def handle_job_success(self, job: Any) -> None:
+        for path in _updated(job):
+            self.workflow.persistence.cleanup_backup(path)
+
+    def handle_job_error(self, job: Any) -> None:
+        # Snakemake has removed the outputs; one that was to be updated was here before.
+        for path in _updated(job):
+            if path in self._backed_up and self.workflow.persistence.restore_output(path):
+                self.logger.info(f"omics: {path} is as it was before the job failed")
+
     # --- end -----------------------------------------------------------------------------
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
@@ -368,6 +384,16 @@ class Executor(RemoteExecutor):
 def _seat(info: SubmittedJobInfo) -> _Seat:
     seat: _Seat = info.aux["seat"]
     return seat
+
+
+def _updated(job: Any) -> list[Path]:
+    """What a job changes in place."""
+    return [
+        Path(path)
+        for member in members(job)
+        for path in member.output
+        if is_flagged(path, "update") and not path.is_storage
+    ]
 
 
 def _jobs(infos: list[SubmittedJobInfo]) -> list[Any]:

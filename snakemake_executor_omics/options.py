@@ -140,3 +140,8 @@ class Options:
     local_backend: LocalBackend = LocalBackend.PROCESS
     transfer_concurrency: int = 16
     poll_seconds: float = 10.0
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether the runs go to AWS itself, with its limits on images."""
+        return not self.local and self.endpoint_url is None

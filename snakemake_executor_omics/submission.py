@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .aws.caches import ensure_run_cache
 from .aws.groups import ensure_run_group
+from .aws.images import check_images
 from .aws.records import Run, RunStatus
 from .aws.registry_map import read_registry_map
 from .aws.runs import RunRequest, find_runs, get_run, start_run
@@ -45,6 +46,14 @@ def submit(
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
+    registry_map = (
+        None
+        if options.container_registry_map is None
+        else read_registry_map(options.container_registry_map)
+    )
+    if options.is_aws:
+        rules = {task.container: task.steps[0].key.rule for task in wave.tasks}
+        check_images(rules, backend.services.region, registry_map)
     objects = wave.objects
     local = [path for path in wave.raw_inputs if path not in objects]
     uploads = stage(local, workdir, options.output_uri, state, say)
@@ -86,9 +95,7 @@ def submit(
             storage_type=options.storage_type.value,
             storage_capacity=options.storage_capacity,
             accelerators=_value(options.accelerators),
-            container_registry_map=None
-            if options.container_registry_map is None
-            else read_registry_map(options.container_registry_map),
+            container_registry_map=registry_map,
             tags=tags,
         ),
         poll_seconds=min(options.poll_seconds, 3.0),

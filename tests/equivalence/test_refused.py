@@ -21,7 +21,6 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
         "rule modules: uses env_modules:",
     ),
     "conda.txt": (["--software-deployment-method", "conda"], "snakemake --containerize"),
-    "update.txt": ([], "rule update: uses update()"),
     "line\nbreak.txt": ([], "rule line_break: the path 'line\\nbreak.txt' holds a line break"),
     "by_name.txt": ([], "rule by_name: uses the environment variable SECRET_TOKEN"),
     "by_value.txt": ([], "its value would stand in the workflow definition"),
