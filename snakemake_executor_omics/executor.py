@@ -29,6 +29,7 @@ from .flight import Flight
 from .giving_back import give_back
 from .jobs import Project, job_key, members
 from .model import JobKey, JobState, Wave
+from .output_cache import OutputCache
 from .partition import Partition, partition
 from .selection import Selection, select
 from .sources import write_sources
@@ -112,6 +113,7 @@ class Executor(RemoteExecutor):
         self._told: dict[str, str] = {}
         self._nonces: dict[JobKey, str] = {}
         self._backed_up: set[Path] = set()
+        self._cache = OutputCache(self.workflow)
         self._pause = self._options.poll_seconds
 
     # --- jobs in -------------------------------------------------------------------------
@@ -122,6 +124,9 @@ class Executor(RemoteExecutor):
     def run_jobs(self, jobs: list[Any]) -> None:
         with _for_people():
             unseated = [job for job in jobs if not self._seat_of(job).whole]
+            if unseated and (fetched := self.workflow.async_run(self._cache.fetch())):
+                self.logger.info(f"omics: {fetched} jobs have their results in Snakemake's cache")
+                unseated = [job for job in unseated if not self._cache.has(job_key(job))]
             if unseated:
                 self._launch(unseated)
             for job in unseated:
@@ -189,7 +194,7 @@ class Executor(RemoteExecutor):
 
     def _has_landed(self, key: JobKey) -> bool:
         flight = self._seats.get(key)
-        return flight is not None and flight.has(key)
+        return self._cache.has(key) or (flight is not None and flight.has(key))
 
     def _job_has_landed(self, job: Any) -> bool:
         group = self.dag.get_job_group(job)
@@ -223,6 +228,11 @@ class Executor(RemoteExecutor):
             self.logger.info(f"omics:   {count} wait: {reason}")
 
     def _attach(self, job: Any) -> None:
+        if self._cache.has(job_key(job)):
+            info = SubmittedJobInfo(job=job, external_jobid="cache")
+            RealExecutor.report_job_submission(self, info)
+            self.report_job_success(info)
+            return
         seat = self._seat_of(job)
         name = ",".join(task_name(key) for _, key in seat.places)
         info = SubmittedJobInfo(
@@ -232,7 +242,7 @@ class Executor(RemoteExecutor):
             # The results are here: report at once, so that the cascade down the graph costs no
             # poll interval per level.
             RealExecutor.report_job_submission(self, info)
-            self._report_success(info)
+            self.workflow.async_run(self._report_success(info))
         else:
             self.report_job_submission(info)
 
@@ -278,7 +288,7 @@ class Executor(RemoteExecutor):
             self._tell_stopped(stopped)
             give_back(self.workflow, _jobs(failed), _jobs(stopped))
         for info in done:
-            self._report_success(info)
+            await self._report_success(info)
 
     def _poll(self, flight: Flight) -> None:
         assert self._backend is not None
@@ -321,8 +331,9 @@ class Executor(RemoteExecutor):
         if self._seats.get(key) is flight:
             del self._seats[key]
 
-    def _report_success(self, info: SubmittedJobInfo) -> None:
+    async def _report_success(self, info: SubmittedJobInfo) -> None:
         for job in members(info.job):
+            await self._cache.store(job)
             forget_absent(self.dag, job)
             # S3 has no write protection; Snakemake itself would look for a local copy.
             if not any(is_stored(file) for file in job.protected_output):
