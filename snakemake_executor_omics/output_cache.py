@@ -5,9 +5,8 @@ Snakemake looks there where a job runs; a task cannot, so it is done here, befor
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
-
-from snakemake.caching import CacheMissException
 
 from .jobs import job_key
 from .model import JobKey
@@ -35,11 +34,12 @@ class OutputCache:
                 if not self._is_cached(job) or (key := job_key(job)) in self._looked_for:
                     continue
                 self._looked_for.add(key)
-                try:
+                if await job.rule.cache.exists(job):
+                    await job.remove_existing_output()
+                    for path in job.output:
+                        Path(path).parent.mkdir(parents=True, exist_ok=True)
                     await job.rule.cache.fetch(job)
-                except CacheMissException:
-                    continue
-                self._fetched.add(key)
+                    self._fetched.add(key)
         return len(self._fetched) - before
 
     async def store(self, job: Any) -> None:
