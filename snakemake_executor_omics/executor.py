@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from .jobs import Project, job_key, members
 from .model import JobKey, JobState, Wave
 from .output_cache import OutputCache
 from .partition import Partition, partition
+from .seat import Seat
 from .selection import Selection, select
 from .sources import write_sources
 from .states import summary
@@ -56,43 +56,6 @@ def _for_people() -> Iterator[None]:
         yield
     except OmicsError as error:
         raise ApiError(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    """Where a job that Snakemake handed in sits: in one task, or as a group in several.
-
-    A group that is not `whole` has jobs that wait for others of it.
-    """
-
-    places: tuple[tuple[Flight, JobKey], ...]
-    whole: bool
-
-    @property
-    def flights(self) -> list[Flight]:
-        return [flight for flight, _ in self.places]
-
-    @property
-    def states(self) -> list[JobState]:
-        return [flight.states[key] for flight, key in self.places]
-
-    @property
-    def has_landed(self) -> bool:
-        return all(flight.landed for flight in self.flights)
-
-    @property
-    def is_success(self) -> bool:
-        return self.whole and self.has_landed and all(state.is_success for state in self.states)
-
-    @property
-    def is_stranded(self) -> bool:
-        """Stopped by the service because other jobs failed, or done but for what waited for it."""
-        if not self.whole and all(state.is_success for state in self.states):
-            return self.has_landed
-        return JobState.FAILED not in self.states and any(
-            flight.states[key] is JobState.CANCELLED and flight.had_failures
-            for flight, key in self.places
-        )
 
 
 class Executor(RemoteExecutor):
@@ -144,13 +107,13 @@ class Executor(RemoteExecutor):
             self.run_job_pre(job)
             self._attach(job)
 
-    def _seat_of(self, job: Any) -> _Seat:
+    def _seat_of(self, job: Any) -> Seat:
         """Where a job sits, or where each job of a group does."""
         keys = [job_key(job)]
         if keys[0] not in self._seats:
             keys = list(map(job_key, members(job)))
         places = tuple((self._seats[key], key) for key in keys if key in self._seats)
-        return _Seat(places, whole=len(places) == len(keys))
+        return Seat(places, whole=len(places) == len(keys))
 
     def _launch(self, ready: list[Any]) -> None:
         if self.workflow.remote_execution_settings.immediate_submit:
@@ -392,8 +355,8 @@ class Executor(RemoteExecutor):
             self._backend.close()
 
 
-def _seat(info: SubmittedJobInfo) -> _Seat:
-    seat: _Seat = info.aux["seat"]
+def _seat(info: SubmittedJobInfo) -> Seat:
+    seat: Seat = info.aux["seat"]
     return seat
 
 
