@@ -62,9 +62,9 @@ def select(
     made: dict[str, FileRef] = {}
     deferred: dict[JobKey, str] = {}
     for unit in graph.topological():
-        key, jobs = job_key(unit), members(unit)
+        key, jobs, parents = job_key(unit), members(unit), graph.parents(unit)
         # A job of a group that is not one task may wait for another one of it.
-        asked = any(id(job) in handed_in for job in jobs) and not graph.parents(unit)
+        asked = any(id(job) in handed_in for job in jobs) and not parents
         if unit.is_local:
             # Also a done local job is no reason to wait: only needed ones are listed.
             deferred[key] = f"local rule {jobs[0].rule.name} runs here"
@@ -74,10 +74,10 @@ def select(
             deferred[key] = f"{key} has failed"
         elif in_flight(key):
             deferred[key] = f"{key} is in flight in another run"
-        elif (reason := _waits_for(graph, unit, tasks, deferred)) is not None and not asked:
+        elif (reason := _waits_for(parents, tasks, deferred)) is not None and not asked:
             deferred[key] = reason
         else:
-            if not any(job_key(parent) in tasks for parent in graph.parents(unit)):
+            if not any(job_key(parent) in tasks for parent in parents):
                 # Its inputs are here, so what Snakemake could not evaluate before it now can.
                 evaluate_again(jobs)
             try:
@@ -108,10 +108,10 @@ def select(
 
 
 def _waits_for(
-    graph: _Graph, unit: Unit, tasks: Mapping[JobKey, Task], deferred: Mapping[JobKey, str]
+    parents: Iterable[Unit], tasks: Mapping[JobKey, Task], deferred: Mapping[JobKey, str]
 ) -> str | None:
-    """Why `unit` cannot be in the wave because of what it depends on, or None."""
-    for parent in graph.parents(unit):
+    """Why a unit cannot be in the wave because of the `parents` that it depends on, or None."""
+    for parent in parents:
         key = job_key(parent)
         if key in tasks and parent.is_checkpoint:
             names = [job.rule.name for job in members(parent) if job.is_checkpoint]

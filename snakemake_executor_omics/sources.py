@@ -47,11 +47,7 @@ def write_sources(workflow: Any, workdir: Path) -> Path:
 
 
 def _files(workflow: Any, workdir: Path) -> Iterator[Path]:
-    for path in (*workflow.included, *workflow.configfiles):
-        if isinstance(path, LocalSourceFile):
-            yield Path(path.get_path_or_uri(secret_free=True)).absolute()
-        elif not isinstance(path, SourceFile):
-            yield Path(path).absolute()
+    yield from _own_texts(workflow)
     for rule in workflow.rules:
         for path in (rule.script, rule.notebook):
             if path and rule.basedir:
@@ -63,20 +59,24 @@ def _files(workflow: Any, workdir: Path) -> Iterator[Path]:
         yield from _beside(main, workdir)
 
 
+def _own_texts(workflow: Any) -> Iterator[Path]:
+    """The Snakefiles and configuration files, but for those of remote modules."""
+    for path in (*workflow.included, *workflow.configfiles):
+        if isinstance(path, LocalSourceFile):
+            yield Path(path.get_path_or_uri(secret_free=True)).absolute()
+        elif not isinstance(path, SourceFile):
+            yield Path(path).absolute()
+
+
 def _read_by_snakefiles(workflow: Any, workdir: Path) -> Iterator[Path]:
     """What the Snakefiles import, and small files that they or the configuration name."""
     produced = {str(path) for job in workflow.dag.jobs for path in job.output}
-    for path in (*workflow.included, *workflow.configfiles):
-        file = Path(
-            path.get_path_or_uri(secret_free=True) if isinstance(path, SourceFile) else path
-        )
-        if not file.is_file():  # one of a remote module
-            continue
+    for file in _own_texts(workflow):
         text = file.read_text(encoding="utf-8", errors="replace")
         for name in named_files(text, workdir):
             if name not in produced and (workdir / name).stat().st_size <= _SMALL:
                 yield workdir / name
-        for name in imported(text, file.absolute().parent, workdir):
+        for name in imported(text, file.parent, workdir):
             yield workdir / name
 
 
