@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from .errors import AlreadyRunning
+from .quotas import Quotas, add_quota_options
 from .server import BACKENDS, serve
 
 
@@ -23,12 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--lifeline", action="store_true", help="stop when stdin is closed at the other end"
     )
+    add_quota_options(parser)
     options = parser.parse_args(arguments)
     try:
         return serve(
             options.state, port=options.port, backend=options.backend,
             engine=shlex.split(options.engine) if options.engine else None,
             lifeline=options.lifeline,
+            quotas=Quotas.of(
+                strict=options.strict, resources=dict(options.quota), rates=dict(options.rate)
+            ),
         )  # fmt: skip
     except AlreadyRunning as error:
         print(error, file=sys.stderr)

@@ -9,27 +9,41 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import traceback
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from .errors import Conflict, Fault, ValidationFault
+from .aws_peers import file_blocks
+from .errors import Conflict, Fault, RequestTimeout, ValidationFault
 from .handlers import HANDLERS, Context
-from .protocol import Answer, Protocol
+from .protocol import Answer, Excerpt, Protocol
 
 HEALTH = "/_local/health"
 _PREFIXED = re.compile(r"(workflows|control-storage|storage|analytics|tags)-")
 _MAX_BODY = 16 * 1024 * 1024
+_MAX_PART = 100 * 1024 * 1024  # of a read set's upload ("HealthOmics service quotas")
+_BLOCK = 1024 * 1024
+_BINARY = "application/octet-stream"
+_REQUEST_TOKENS = ("requestId", "clientToken")
 StartResponse = Callable[..., Any]
 
 
 class App:
     """Routes, answers, and turns what goes wrong into the service's errors."""
 
-    def __init__(self, context: Context, identity: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, context: Context, identity: Callable[[], dict[str, Any]], spool: Path
+    ) -> None:
         self._context = context
+        self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
+        shutil.rmtree(spool, ignore_errors=True)
+        spool.mkdir()
         self._identity = identity
         self._protocol = Protocol()
 
@@ -49,49 +63,67 @@ class App:
     def answer(self, environ: dict[str, Any], raw_path: str) -> Answer:
         """The answer of HealthOmics."""
         operation: Any = None
+        spooled: Path | None = None
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
-            handler = HANDLERS.get(operation.name)
-            if handler is None:
-                raise self._protocol.missing(operation)
+            account = self._context.peers.account(environ.get("HTTP_AUTHORIZATION", ""))
+            context = replace(self._context, account=account)
+            context.quotas.ask(account, operation.name)
+            if operation.has_streaming_input:
+                spooled = self._spooled(environ)
             params = self._protocol.parse(
                 operation, in_path, environ.get("QUERY_STRING", ""), _headers(environ),
-                _body(environ),
+                spooled or b"".join(_blocks(environ, _MAX_BODY)),
             )  # fmt: skip
-            return self._protocol.serialise(operation, self._handle(operation, handler, params))
+            return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
             return self._protocol.failure(operation, fault)
         except Exception as error:  # the edge: a client gets an answer whatever happens
             traceback.print_exc()
             return self._protocol.failure(operation, Fault(f"{type(error).__name__}: {error}"))
+        finally:
+            if spooled is not None:
+                spooled.unlink(missing_ok=True)
 
-    def _handle(self, operation: Any, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
-        """Call the handler; a request token makes a repeated call answer as the first did."""
-        store = self._context.store
-        token = next(
-            (params.get(name) for name in operation.idempotent_members if params.get(name)), None
-        )
-        if token is None or not operation.name.startswith(("Create", "Start")):
-            with store.transaction():
-                result: dict[str, Any] = handler(self._context, params)
-            return result
-        digest = _digest({k: v for k, v in params.items() if k != "requestId"})
-        with store.transaction():
-            earlier = store.answered(operation.name, token)
-            if earlier is not None:
-                if earlier[0] != digest:
-                    raise Conflict("the request token was used for another request")
-                return earlier[1]
-            result = handler(self._context, params)
-            then = result.pop("then", None)
-            store.remember(operation.name, token, digest, result)
-        if then:  # only what is committed may be worked on
-            kind, id = then
-            if kind == "run":
-                self._context.scheduler.wake()
-            else:
-                self._context.builder.submit(kind, id)
-        return result
+    def _spooled(self, environ: dict[str, Any]) -> Path:
+        """A streaming body in a file, as it may be larger than memory and slower than a lock."""
+        path = self._spool / uuid.uuid4().hex
+        try:
+            with path.open("wb") as out:
+                out.writelines(_blocks(environ, _MAX_PART))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+
+def _handle(context: Context, operation: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Call the handler; a request token makes a repeated call answer as the first did."""
+    handler = HANDLERS[operation.name]
+    if operation.name.startswith(("Get", "List")):
+        return handler(context, params)
+    store = context.store
+    token = next((params[name] for name in _REQUEST_TOKENS if params.get(name)), None)
+    place = f"{context.account}/{operation.name}"
+    digest = _digest({k: v for k, v in params.items() if k not in _REQUEST_TOKENS})
+    with store.transaction():
+        earlier = store.answered(place, token) if token else None
+        if earlier is not None:
+            if earlier[0] != digest:
+                raise Conflict("the request token was used for another request")
+            return earlier[1]
+        result = handler(context, params)
+        then = result.pop("then", ())
+        if token:
+            store.remember(place, token, digest, result)
+    for kind, id in then:  # only what is committed may be worked on
+        if kind == "run":
+            context.scheduler.wake()
+        elif kind in ("workflow", "version"):
+            context.builder.submit(kind, id)
+        else:
+            context.jobs.submit(kind, id)
+    return result
 
 
 def _digest(params: dict[str, Any]) -> str:
@@ -126,17 +158,37 @@ def _headers(environ: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _body(environ: dict[str, Any]) -> bytes:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > _MAX_BODY:
-        raise ValidationFault(f"the request is larger than {_MAX_BODY} bytes")
-    body: bytes = environ["wsgi.input"].read(length) if length else b""
-    return body
+def _blocks(environ: dict[str, Any], most: int) -> Iterator[bytes]:
+    """The body, in blocks; ValidationException above `most` bytes."""
+    length = environ.get("CONTENT_LENGTH")
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    left = most + 1 if chunked else int(length or 0)
+    if left > most and not chunked:
+        raise ValidationFault(f"the request is larger than {most} bytes")
+    while left > 0:
+        try:
+            block = environ["wsgi.input"].read(min(left, _BLOCK))
+        except TimeoutError as error:
+            raise RequestTimeout("the body of the request did not arrive in time") from error
+        if not block:
+            break
+        left -= len(block)
+        yield block
+    if chunked and left <= 0:
+        raise ValidationFault(f"the request is larger than {most} bytes")
+    if not chunked and left > 0:
+        raise RequestTimeout("the body of the request ended before its Content-Length")
 
 
 def _send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
-    headers = [*answer.headers]
+    headers = [*answer.headers, ("x-amzn-requestid", str(uuid.uuid4()))]
+    status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    if isinstance(answer.body, Excerpt):
+        length = answer.body.end - answer.body.start
+        headers += [("Content-Type", _BINARY), ("Content-Length", str(length))]
+        start_response(status, headers)
+        return file_blocks(answer.body.path.open("rb"), answer.body.start, answer.body.end)
     if answer.status != HTTPStatus.NO_CONTENT:
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body)))]
-    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
+    start_response(status, headers)
     return [answer.body]

@@ -14,8 +14,8 @@ _PATTERN = re.compile(r"arn:aws[\w-]*:omics:[\w-]+:\d{12}:(.+)")
 _KINDS = {"workflow": "workflow", "run": "run", "runGroup": "group", "runCache": "cache"}
 
 
-def arn(path: str) -> str:
-    return f"arn:aws:omics:{REGION}:{ACCOUNT}:{path}"
+def arn(path: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:omics:{REGION}:{account}:{path}"
 
 
 def log_stream_arn(stream: str) -> str:

@@ -7,6 +7,7 @@ goes past moto, which would read it into memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,8 @@ from .arn import ACCOUNT, BUCKET, LOG_GROUP, REGION
 
 _STREAM_FROM = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
+_ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
+_KEY = re.compile(r"Credential=([^/,\s]+)/")
 StartResponse = Callable[..., Any]
 
 
@@ -44,6 +47,15 @@ class Peers:
         """Append events to a stream of the service's log group."""
         self.logs.write(LOG_GROUP, stream, events)
 
+    def account(self, authorization: str) -> str:
+        """The account of a request: a key of twelve digits is one, others are moto's to know."""
+        if (named := _ACCOUNT_KEY.search(authorization)) is not None:
+            return named.group(1)
+        from moto.iam.models import get_account_id_from
+
+        key = _KEY.search(authorization)
+        return get_account_id_from(key.group(1)) if key else ACCOUNT
+
     def has_bucket(self, name: str) -> bool:
         return name in self._s3.buckets
 
@@ -53,11 +65,31 @@ class Peers:
         version = found.keys.get(key) if found is not None else None
         return version.file if isinstance(version, s3_durable.DurableKey) else None
 
+    def make_bucket(self, name: str) -> None:
+        """A bucket of the service's own, if it is not there yet."""
+        if name not in self._s3.buckets:
+            self._s3.create_bucket(name, REGION)
+            self._objects.flush(self._s3)
+
+    def link(self, bucket: str, key: str, path: Path) -> None:
+        """Make a file an object without copying it; the object keeps its bytes if `path` goes."""
+        self._s3.put_object(bucket, key, s3_durable.FileValue(path))
+        self._objects.flush(self._s3)
+
+    def remove(self, bucket: str, key: str) -> None:
+        self._s3.delete_object(bucket, key)
+        self._objects.flush(self._s3)
+
     def put(self, bucket: str, key: str, value: bytes) -> None:
         self._s3.put_object(bucket, key, value)
         self._objects.flush(self._s3)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        scope = environ.get("HTTP_AUTHORIZATION", "")
+        if not scope or "/s3/aws4_request" in scope:
+            environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT  # one S3 for all accounts: names are global
+        elif (found := _ACCOUNT_KEY.search(scope)) is not None:
+            environ["HTTP_X_MOTO_ACCOUNT_ID"] = found.group(1)
         if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
         answer = self._moto(environ, start_response)
@@ -105,7 +137,7 @@ class Peers:
             status = "206 Partial Content"
             headers.append(("Content-Range", f"bytes {start}-{end - 1}/{size}"))
         start_response(status, headers)
-        return _blocks(opened, start, end)
+        return file_blocks(opened, start, end)
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
@@ -116,7 +148,8 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
     return (max(size - int(last), 0), size) if last.isdigit() else (0, size)
 
 
-def _blocks(opened: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+def file_blocks(opened: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    """The bytes from `start` up to, not including, `end`; closes the file."""
     with opened:
         opened.seek(start)
         left = end - start

@@ -7,7 +7,8 @@ status is not here, as it is in botocore's model. `LocalError` is for whoever st
     ├── StartFailed        the server process ended before it was ready
     └── AlreadyRunning     another server holds the state folder
     Fault
-    ├── ValidationFault, NotFound, Conflict, QuotaExceeded, NotImplementedHere
+    ├── ValidationFault, NotFound, Conflict, QuotaExceeded, Throttled, AccessDenied
+    └── NotSupported, RangeNotSatisfiable, RequestTimeout
 """
 
 from __future__ import annotations
@@ -63,11 +64,21 @@ class QuotaExceeded(Fault):
     code = "ServiceQuotaExceededException"
 
 
-class NotImplementedHere(Fault):
-    """A known operation of the service that this server does not have."""
+class Throttled(Fault):
+    code = "ThrottlingException"
 
-    status = 501
 
-    def __init__(self, operation: str) -> None:
-        super().__init__(f"the local HealthOmics does not implement {operation}")
-        self.operation = operation
+class AccessDenied(Fault):
+    code = "AccessDeniedException"
+
+
+class NotSupported(Fault):
+    code = "NotSupportedOperationException"
+
+
+class RangeNotSatisfiable(Fault):
+    code = "RangeNotSatisfiableException"
+
+
+class RequestTimeout(Fault):
+    code = "RequestTimeoutException"

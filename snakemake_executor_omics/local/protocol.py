@@ -14,14 +14,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import botocore.session
 from botocore.utils import parse_timestamp
 
-from .errors import Fault, NotImplementedHere, ValidationFault
+from .errors import Fault, ValidationFault
 from .validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Bytes of a file that an answer streams, from `start` up to, not including, `end`."""
+
+    path: Path
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +39,7 @@ class Answer:
     """An HTTP answer."""
 
     status: int
-    body: bytes
+    body: bytes | Excerpt
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -64,16 +74,21 @@ class Protocol:
 
     def parse(
         self, operation: Any, in_path: Mapping[str, str], query: str,
-        headers: Mapping[str, str], body: bytes,
+        headers: Mapping[str, str], body: bytes | Path,
     ) -> dict[str, Any]:  # fmt: skip
-        """The validated members of a request."""
+        """The validated members of a request; a streaming one is the file that holds it."""
         shape = operation.input_shape
         if shape is None:
             return {}
         values = parse_qs(query, keep_blank_values=True)
-        document = self._document(body) if self._has_body(shape) else {}
+        payload = shape.serialization.get("payload")
+        document: dict[str, Any] = {}
+        if isinstance(body, bytes) and self._has_body(shape):
+            document = self._document(body)
         params: dict[str, Any] = {}
         for name, member in shape.members.items():
+            if name == payload:
+                continue
             wire = member.serialization.get("name", name)
             match member.serialization.get("location"):
                 case "uri":
@@ -90,8 +105,8 @@ class Protocol:
                     continue
             if raw is not None:
                 params[name] = _read_text(member, raw, name)
-        validate(shape, params)
-        return params
+        validate(shape, params if payload is None else {**params, payload: b""})
+        return params if payload is None else {**params, payload: body}
 
     @staticmethod
     def _has_body(shape: Any) -> bool:
@@ -115,6 +130,9 @@ class Protocol:
         status = int(operation.http.get("responseCode", 200))
         if shape is None or not shape.members:
             return Answer(status=status, body=b"{}" if status not in (204,) else b"")
+        payload = shape.serialization.get("payload")
+        if payload is not None:
+            return Answer(status=status, body=result[payload])
         body = json.dumps(_write(shape, result), separators=(",", ":"), ensure_ascii=False)
         return Answer(status=status, body=body.encode())
 
@@ -135,9 +153,6 @@ class Protocol:
             if shape.name == code:
                 return int(shape.metadata["error"]["httpStatusCode"])
         raise LookupError(f"{code} is no error of the model")
-
-    def missing(self, operation: Any) -> NotImplementedHere:
-        return NotImplementedHere(operation.name)
 
 
 def _read(shape: Any, value: Any, where: str) -> Any:

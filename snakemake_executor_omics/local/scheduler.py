@@ -303,11 +303,22 @@ class Scheduler:
         with self._store.transaction():
             id = active.tasks.get(event["key"])
             if id is None:
-                task = self._store.add("task", {
-                    "name": event["name"], "runId": active.id, "uuid": str(uuid.uuid4()),
-                    "status": event["status"], "creationTime": event["at"], "cacheHit": False,
-                    "cpus": 1, "memory": 1, "gpus": 0,
-                }, parent=active.id)  # fmt: skip
+                task = self._store.add(
+                    "task",
+                    {
+                        "name": event["name"],
+                        "runId": active.id,
+                        "uuid": str(uuid.uuid4()),
+                        "status": event["status"],
+                        "creationTime": event["at"],
+                        "cacheHit": False,
+                        "cpus": 1,
+                        "memory": 1,
+                        "gpus": 0,
+                    },
+                    parent=active.id,
+                    account=(self._store.get("run", active.id) or {})["account"],
+                )
                 id = active.tasks[event["key"]] = task["id"]
             else:
                 found = self._store.get("task", id)

@@ -20,8 +20,10 @@ from .aws_peers import Peers
 from .definitions import Builder
 from .engine_process import default_command
 from .errors import AlreadyRunning
-from .handlers import Context
+from .handlers import JOBS, Context
+from .jobs import Jobs
 from .pool import Pool
+from .quotas import Quotas
 from .scheduler import Scheduler
 from .store import Store
 
@@ -46,7 +48,7 @@ class Server:
 
     def __init__(
         self, state: Path, *, port: int = 0, backend: str = "process",
-        engine: Sequence[str] | None = None,
+        engine: Sequence[str] | None = None, quotas: Quotas | None = None,
     ) -> None:  # fmt: skip
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
@@ -65,11 +67,13 @@ class Server:
             self._store, self._peers, self._builder, folder=self.state / "runs", backend=backend,
             endpoint_url=self.url, engine=engine or default_command(), pool=Pool(),
         )  # fmt: skip
-        context = Context(
+        self._jobs = Jobs(self._store)
+        self._context = Context(
             store=self._store, peers=self._peers, builder=self._builder,
-            scheduler=self._scheduler, endpoint_url=lambda: self.url,
+            scheduler=self._scheduler, jobs=self._jobs, quotas=quotas or Quotas(),
+            endpoint_url=lambda: self.url,
         )  # fmt: skip
-        self._app = App(context, self.identity)
+        self._app = App(self._context, self.identity, self.state / "incoming")
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self._app(environ, start_response)
@@ -82,6 +86,7 @@ class Server:
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._builder.resume()
         self._scheduler.start()
+        self._jobs.begin(self._context, JOBS)
         target = self.state / "server.json"
         draft = target.with_suffix(".new")
         draft.write_text(json.dumps(self.identity()))
@@ -97,6 +102,7 @@ class Server:
         (self.state / "server.json").unlink(missing_ok=True)
         self._scheduler.close()
         self._builder.close()
+        self._jobs.close()
         self._http.stop()
         self._peers.close()
         self._store.close()
@@ -115,10 +121,11 @@ def _lock(state: Path) -> int:
 
 
 def serve(
-    state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool
-) -> int:
+    state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool,
+    quotas: Quotas | None = None,
+) -> int:  # fmt: skip
     """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
-    server = Server(state, port=port, backend=backend, engine=engine)
+    server = Server(state, port=port, backend=backend, engine=engine, quotas=quotas)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ask_to_stop())
     server.start()

@@ -73,14 +73,19 @@ class LocalService:
 
 def start(
     state: Path, *, port: int = 0, backend: str = "process", keep: bool = False,
-    engine: Sequence[str] | None = None,
+    engine: Sequence[str] | None = None, options: Sequence[str] = (),
 ) -> LocalService:  # fmt: skip
-    """The server of this state folder: the one that runs, or a new one."""
+    """The server of this state folder: the one that runs, or a new one.
+
+    `options` are more of the server's command line (`--strict`, `--quota runs=10`).
+    """
     state = state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     with _only_one(state):
         running = _settled(state)
-        return running if running is not None else _spawn(state, port, backend, keep, engine)
+        return (
+            running if running is not None else _spawn(state, port, backend, keep, engine, options)
+        )
 
 
 def status(state: Path) -> LocalService | None:
@@ -135,10 +140,11 @@ def _settled(state: Path) -> LocalService | None:
 
 
 def _spawn(
-    state: Path, port: int, backend: str, keep: bool, engine: Sequence[str] | None
-) -> LocalService:
+    state: Path, port: int, backend: str, keep: bool, engine: Sequence[str] | None,
+    options: Sequence[str],
+) -> LocalService:  # fmt: skip
     command = [sys.executable, "-m", __package__, "--state", str(state), "--port", str(port),
-               "--backend", backend]  # fmt: skip
+               "--backend", backend, *options]  # fmt: skip
     if engine:
         command += ["--engine", shlex.join(engine)]
     if not keep:

@@ -1,8 +1,8 @@
 """What the service remembers, in SQLite: documents of a kind, in the order of their making.
 
 A document holds members named as the API names them (and some of our own, which the model keeps
-out of every answer). Ids are never used twice; pages are cut by position, so that what is added
-or deleted between two pages moves nothing.
+out of every answer); `account` is the account that owns it. Ids are never used twice; pages are
+cut by position, so that what is added or deleted between two pages moves nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_FIRST_ID = 1_000_000
+from .arn import ACCOUNT
+
+FIRST_ID = 1_000_000  # ids of workflows, runs and their kin have seven digits or more
+FIRST_LONG_ID = 1_000_000_000  # those of stores, read sets and their jobs ten or more
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS item (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
     parent TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, body TEXT NOT NULL,
-    UNIQUE (kind, id));
+    account TEXT NOT NULL DEFAULT '123456789012', UNIQUE (kind, id));
+CREATE INDEX IF NOT EXISTS item_owner ON item (kind, account, seq);
 CREATE INDEX IF NOT EXISTS item_listing ON item (kind, parent, seq);
+CREATE INDEX IF NOT EXISTS item_name ON item (kind, name, seq);
 CREATE INDEX IF NOT EXISTS item_status ON item (kind, status, seq);
+CREATE INDEX IF NOT EXISTS item_group ON item (kind, json_extract(body, '$.runGroupId'), seq);
+CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batchId'), seq);
 CREATE TABLE IF NOT EXISTS token (
     operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL,
     PRIMARY KEY (operation, token));
@@ -45,7 +53,19 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            self._migrate()
         self._db.executescript(_SCHEMA)
+
+    def _migrate(self) -> None:
+        """State folders of version 1 had one account, so their rows did not say whose they are."""
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(item)")}
+        if columns and "account" not in columns:
+            self._db.execute(
+                f"ALTER TABLE item ADD COLUMN account TEXT NOT NULL DEFAULT '{ACCOUNT}'"
+            )
+            self._db.execute("UPDATE item SET body=json_set(body, '$.account', account)")
+        self._db.execute(f"PRAGMA user_version={_VERSION}")
 
     def close(self) -> None:
         with self._lock:
@@ -70,20 +90,22 @@ class Store:
                 self._db.execute("COMMIT")
 
     def add(
-        self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = ""
-    ) -> dict[str, Any]:
+        self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = "",
+        account: str = ACCOUNT, first_id: int = FIRST_ID,
+    ) -> dict[str, Any]:  # fmt: skip
         """Keep a new document; without `id` it gets a number of its own as `id`."""
         with self.transaction():
             cursor = self._db.execute(
-                "INSERT INTO item (kind, id, parent, name, status, body) VALUES (?,?,?,?,?,'{}')",
+                "INSERT INTO item (kind, id, parent, name, status, body, account)"
+                " VALUES (?,?,?,?,?,'{}',?)",
                 (kind, id or f"new-{threading.get_ident()}", parent, body.get("name") or "",
-                 body.get("status") or ""),
+                 body.get("status") or "", account),
             )  # fmt: skip
             seq = cursor.lastrowid
             assert seq is not None
-            document = dict(body)
+            document = {**body, "account": account}
             if id is None:
-                id = str(_FIRST_ID + seq)
+                id = str(first_id + seq)
                 document["id"] = id
             self._db.execute(
                 "UPDATE item SET id=?, body=? WHERE seq=?", (id, json.dumps(document), seq)
@@ -119,12 +141,22 @@ class Store:
             self._db.execute("DELETE FROM item WHERE kind=? AND parent=?", (kind, parent))
 
     def rows(
-        self, kind: str, *, parent: str | None = None, name: str | None = None,
-        statuses: Sequence[str] = (), where: Mapping[str, str] | None = None,
-        after: int | None = None, limit: int = -1, newest_first: bool = False,
+        self, kind: str, *, account: str | None = None, parent: str | None = None,
+        name: str | None = None, statuses: Sequence[str] = (),
+        where: Mapping[str, str] | None = None, since: Mapping[str, str] | None = None,
+        until: Mapping[str, str] | None = None, after: int | None = None, limit: int = -1,
+        newest_first: bool = False,
     ) -> list[Row]:  # fmt: skip
-        """Documents in order, from the position `after` on; `where` compares members."""
-        clauses, values = ["kind=?"], [kind]
+        """Documents in order, from the position `after` on.
+
+        `where` compares members (a dotted name reaches into an object); `since` and `until` bound
+        them, both ends included.
+        """
+        clauses: list[str] = ["kind=?"]
+        values: list[Any] = [kind]
+        if account is not None:
+            clauses.append("account=?")
+            values.append(account)
         if parent is not None:
             clauses.append("parent=?")
             values.append(parent)
@@ -134,12 +166,14 @@ class Store:
         if statuses:
             clauses.append(f"status IN ({','.join('?' * len(statuses))})")
             values.extend(statuses)
-        for member, wanted in (where or {}).items():
-            clauses.append("json_extract(body, ?)=?")
-            values.extend([f"$.{member}", wanted])
+        for members, compare in ((where, "="), (since, ">="), (until, "<=")):
+            for member, wanted in (members or {}).items():
+                # In the text, not a parameter: only so does SQLite see the index on it.
+                clauses.append(f"json_extract(body, '{_member(member)}') {compare} ?")
+                values.append(wanted)
         if after is not None:
             clauses.append("seq<?" if newest_first else "seq>?")
-            values.append(after)  # type: ignore[arg-type]
+            values.append(after)
         order = "DESC" if newest_first else "ASC"
         query = (
             f"SELECT seq, body FROM item WHERE {' AND '.join(clauses)}"
@@ -149,10 +183,22 @@ class Store:
             found = self._db.execute(query, values).fetchall()
         return [Row(seq, json.loads(body)) for seq, body in found]
 
-    def count(self, kind: str, parent: str | None = None) -> int:
+    def keys(self, kind: str, statuses: Sequence[str]) -> list[str]:
+        """The keys of the documents in these states, in the order of their making."""
+        marks = ",".join("?" * len(statuses))
+        with self._lock:
+            found = self._db.execute(
+                f"SELECT id FROM item WHERE kind=? AND status IN ({marks}) ORDER BY seq",
+                (kind, *statuses),
+            ).fetchall()
+        return [row[0] for row in found]
+
+    def count(self, kind: str, parent: str | None = None, *, account: str | None = None) -> int:
         query, values = "SELECT count(*) FROM item WHERE kind=?", [kind]
-        if parent is not None:
-            query, values = query + " AND parent=?", [kind, parent]
+        for column, wanted in (("parent", parent), ("account", account)):
+            if wanted is not None:
+                query += f" AND {column}=?"
+                values.append(wanted)
         with self._lock:
             return int(self._db.execute(query, values).fetchone()[0])
 
@@ -170,3 +216,9 @@ class Store:
             self._db.execute(
                 "INSERT INTO token VALUES (?,?,?,?)", (operation, token, digest, json.dumps(answer))
             )
+
+
+def _member(name: str) -> str:
+    if not name.replace(".", "").isidentifier():
+        raise ValueError(f"{name!r} is no member of a document")
+    return f"$.{name}"

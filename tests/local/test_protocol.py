@@ -76,12 +76,6 @@ def test_unknown_members_are_ignored(fake: Clients) -> None:
     assert "colour" not in answer
 
 
-def test_an_operation_without_a_handler_is_named(fake: Clients) -> None:
-    status, code, answer = ask(fake.service.endpoint_url, "POST", "/sequencestores", {})
-    assert (status, code) == (501, "InternalServerException")
-    assert answer == {"message": "the local HealthOmics does not implement ListSequenceStores"}
-
-
 def test_a_path_of_no_operation_is_refused(fake: Clients) -> None:
     status, code, _ = ask(fake.service.endpoint_url, "GET", "/nothing")
     assert (status, code) == (400, "ValidationException")

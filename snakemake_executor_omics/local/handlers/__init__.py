@@ -1,5 +1,9 @@
-"""The behaviour of the operations, one handler each, keyed by the operation's name."""
+"""The behaviour of the operations, one handler each, keyed by the operation's name.
 
+JOBS are the functions that take documents of a kind from one state to the next (see `jobs`).
+"""
+
+from ..jobs import Job
 from . import caches, groups, runs, tags, workflows
 from .context import Context, Handler
 
@@ -10,5 +14,6 @@ HANDLERS: dict[str, Handler] = {
     **caches.HANDLERS,
     **tags.HANDLERS,
 }
+JOBS: dict[str, Job] = {}
 
-__all__ = ["HANDLERS", "Context", "Handler"]
+__all__ = ["HANDLERS", "JOBS", "Context", "Handler"]

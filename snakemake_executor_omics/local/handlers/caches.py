@@ -5,22 +5,17 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ..arn import arn
 from ..clock import now
-from ..errors import QuotaExceeded, ValidationFault
-from ..paging import page
+from ..errors import ValidationFault
 from .context import Context, Handler, Params, existing, given
-
-_CACHES = 1000
 
 
 def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
-    if context.store.count("cache") >= _CACHES:
-        raise QuotaExceeded(f"there are {_CACHES} run caches already")
+    context.quotas.room("runCaches", lambda: context.count("cache"))
     location = params["cacheS3Location"].rstrip("/")
     if not context.peers.has_bucket(location.removeprefix("s3://").partition("/")[0]):
         raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
-    document = context.store.add("cache", {
+    document = context.add("cache", {
         **given(params, "name", "description", "cacheBucketOwnerId"),
         "cacheBehavior": params.get("cacheBehavior") or "CACHE_ON_FAILURE",
         "cacheS3Uri": location,
@@ -30,7 +25,7 @@ def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
         "tags": dict(params.get("tags") or {}),
     })  # fmt: skip
     id = document["id"]
-    return context.store.update("cache", id, {"arn": arn(f"runCache/{id}")})
+    return context.store.update("cache", id, {"arn": context.arn(f"runCache/{id}")})
 
 
 def get_run_cache(context: Context, params: Params) -> dict[str, Any]:
@@ -38,7 +33,7 @@ def get_run_cache(context: Context, params: Params) -> dict[str, Any]:
 
 
 def list_run_caches(context: Context, params: Params) -> dict[str, Any]:
-    return page(context.store, "cache", params)
+    return context.page("cache", params)
 
 
 def update_run_cache(context: Context, params: Params) -> dict[str, Any]:

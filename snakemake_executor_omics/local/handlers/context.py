@@ -6,27 +6,55 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import arn
 from ..errors import NotFound
-from ..store import Store
+from ..paging import page
+from ..store import FIRST_ID, Store
 
 if TYPE_CHECKING:
     from ..aws_peers import Peers
     from ..definitions import Builder
+    from ..jobs import Jobs
+    from ..quotas import Quotas
     from ..scheduler import Scheduler
 
 Params = Mapping[str, Any]
+# An answer may hold `then`, a list of (kind, id): what is to be worked on once it is committed.
 Handler = Callable[["Context", Params], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The rooms behind the API."""
+    """The rooms behind the API, and the account that asks."""
 
     store: Store
     peers: Peers
     builder: Builder
     scheduler: Scheduler
+    jobs: Jobs
+    quotas: Quotas
     endpoint_url: Callable[[], str]
+    account: str = arn.ACCOUNT
+
+    def arn(self, path: str) -> str:
+        """The ARN of a resource of this account."""
+        return arn.arn(path, self.account)
+
+    def add(
+        self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = "",
+        first_id: int = FIRST_ID,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Keep a new document of this account."""
+        return self.store.add(
+            kind, body, id=id, parent=parent, account=self.account, first_id=first_id
+        )
+
+    def page(self, kind: str, params: Params, **options: Any) -> dict[str, Any]:
+        """One page of this account's documents (see `paging.page`)."""
+        return page(self.store, kind, params, account=self.account, **options)
+
+    def count(self, kind: str, parent: str | None = None) -> int:
+        return self.store.count(kind, parent, account=self.account)
 
 
 _WORDS = {
@@ -36,10 +64,10 @@ _WORDS = {
 
 
 def existing(context: Context, kind: str, id: str) -> dict[str, Any]:
-    """The document, or a ResourceNotFoundException that names it."""
+    """The account's document, or a ResourceNotFoundException that names it."""
     found = context.store.get(kind, id)
-    if found is None:
-        raise NotFound(_WORDS[kind], id)
+    if found is None or found["account"] != context.account:
+        raise NotFound(_WORDS.get(kind, kind), id)
     return found
 
 

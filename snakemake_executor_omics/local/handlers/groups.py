@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arn import arn
 from ..clock import now
-from ..errors import Conflict, QuotaExceeded
-from ..paging import page
+from ..errors import Conflict
 from ..states import LIVE
 from .context import Context, Handler, Params, existing, given
 
-_GROUPS = 1000
 _MEMBERS = ("name", "maxCpus", "maxGpus", "maxRuns", "maxDuration")
 
 
 def create_run_group(context: Context, params: Params) -> dict[str, Any]:
-    if context.store.count("group") >= _GROUPS:
-        raise QuotaExceeded(f"there are {_GROUPS} run groups already")
+    context.quotas.room("runGroups", lambda: context.count("group"))
     tags = dict(params.get("tags") or {})
-    document = context.store.add(
+    document = context.add(
         "group", {**given(params, *_MEMBERS), "creationTime": now(), "tags": tags}
     )
     id = document["id"]
-    return context.store.update("group", id, {"arn": arn(f"runGroup/{id}")})
+    return context.store.update("group", id, {"arn": context.arn(f"runGroup/{id}")})
 
 
 def get_run_group(context: Context, params: Params) -> dict[str, Any]:
@@ -31,7 +27,7 @@ def get_run_group(context: Context, params: Params) -> dict[str, Any]:
 
 
 def list_run_groups(context: Context, params: Params) -> dict[str, Any]:
-    return page(context.store, "group", params, name=params.get("name"))
+    return context.page("group", params, name=params.get("name"))
 
 
 def update_run_group(context: Context, params: Params) -> dict[str, Any]:

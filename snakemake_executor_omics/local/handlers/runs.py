@@ -6,15 +6,13 @@ import json
 import uuid
 from typing import Any
 
-from ..arn import arn, log_stream_arn
+from ..arn import log_stream_arn
 from ..clock import now
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
-from ..paging import page
 from ..states import FINAL
 from .context import Context, Handler, Params, existing, given
 
 _PARAMETER_BYTES = 50_000
-_STORED_RUNS = 5000
 _CLONED = (
     "workflowId", "workflowType", "workflowVersionName", "name", "parameters", "runGroupId",
     "cacheId", "cacheBehavior", "priority", "storageType", "storageCapacity", "logLevel",
@@ -64,7 +62,7 @@ def start_run(context: Context, params: Params) -> dict[str, Any]:
         "retentionMode": wanted.get("retentionMode") or "RETAIN",
         "networkingMode": "RESTRICTED",
         "outputUriPrefixMode": wanted.get("outputUriPrefixMode") or "SERVICE_DEFINED",
-        "startedBy": arn("").replace(":omics:", ":sts:") + "assumed-role/local/user",
+        "startedBy": context.arn("").replace(":omics:", ":sts:") + "assumed-role/local/user",
         "creationTime": now(),
         "tags": dict(params.get("tags") or {}),
         **given(params, "runId"),
@@ -74,19 +72,19 @@ def start_run(context: Context, params: Params) -> dict[str, Any]:
     document.pop("storageCapacity", None)
     if storage == "STATIC":
         document["storageCapacity"] = _capacity(capacity)
-    document = context.store.add("run", document)
+    document = context.add("run", document)
     id = document["id"]
     base = wanted["outputUri"].rstrip("/")
     plain = document["outputUriPrefixMode"] == "NONE_WITH_OVERWRITE"
     document = context.store.update("run", id, {
-        "arn": arn(f"run/{id}"),
+        "arn": context.arn(f"run/{id}"),
         "runOutputUri": base if plain else f"{base}/{id}",
         "logLocation": {
             "engineLogStream": log_stream_arn(f"run/{id}/engine"),
             "runLogStream": log_stream_arn(f"run/{id}"),
         },
     })  # fmt: skip
-    return {**document, "then": ["run", id]}
+    return {**document, "then": [("run", id)]}
 
 
 def _definition(context: Context, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -139,14 +137,16 @@ def _cache(context: Context, wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _make_room(context: Context) -> None:
     """At the quota of stored runs the oldest REMOVE-mode run goes, or nothing can start."""
-    if context.store.count("run") < _STORED_RUNS:
-        return
-    rows = context.store.rows(
-        "run", statuses=sorted(FINAL), where={"retentionMode": "REMOVE"}, limit=1
-    )
-    if not rows:
-        raise QuotaExceeded(f"{_STORED_RUNS} runs are stored; delete some")
-    _delete(context, rows[0].body["id"])
+    try:
+        context.quotas.room("runs", lambda: context.count("run"))
+    except QuotaExceeded:
+        rows = context.store.rows(
+            "run", account=context.account, statuses=sorted(FINAL),
+            where={"retentionMode": "REMOVE"}, limit=1,
+        )  # fmt: skip
+        if not rows:
+            raise
+        _delete(context, rows[0].body["id"])
 
 
 def _capacity(asked: int | None) -> int:
@@ -161,9 +161,7 @@ def get_run(context: Context, params: Params) -> dict[str, Any]:
 def list_runs(context: Context, params: Params) -> dict[str, Any]:
     where = given(params, "runGroupId", "batchId")
     statuses = [params["status"]] if params.get("status") else []
-    return page(
-        context.store, "run", params, name=params.get("name"), statuses=statuses, where=where
-    )
+    return context.page("run", params, name=params.get("name"), statuses=statuses, where=where)
 
 
 def cancel_run(context: Context, params: Params) -> dict[str, Any]:
@@ -192,9 +190,7 @@ def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
     existing(context, "run", params["id"])
     statuses = [params["status"]] if params.get("status") else []
     # Oldest first, so that tasks which start between two pages are on a later one.
-    found = page(
-        context.store, "task", params, newest_first=False, parent=params["id"], statuses=statuses
-    )
+    found = context.page("task", params, newest_first=False, parent=params["id"], statuses=statuses)
     return {**found, "items": [_task(item) for item in found["items"]]}
 
 

@@ -14,7 +14,7 @@ _TAGS = 50
 def _tagged(context: Context, name: str) -> tuple[str, str, dict[str, str]]:
     found = document_of(name)
     document = context.store.get(*found) if found else None
-    if found is None or document is None:
+    if found is None or document is None or document["account"] != context.account:
         raise NotFound("resource", name)
     return (*found, dict(document.get("tags") or {}))
 

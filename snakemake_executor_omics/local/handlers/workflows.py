@@ -10,17 +10,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from ..arn import BUCKET, REGION, arn
+from ..arn import BUCKET, REGION
 from ..clock import now
-from ..errors import Conflict, QuotaExceeded, ValidationFault
-from ..paging import page
+from ..errors import Conflict, ValidationFault
 from .context import Context, Handler, Params, existing, given
 
 _INLINE_ZIP = 4_400_000
 _ZIP = 100 * 1024 * 1024
 _TEMPLATE_ENTRIES = 1000
 _README = 500 * 1024
-_VERSIONS = 1000
 _LINK_SECONDS = 3600
 _KEPT = (
     "name", "description", "main", "parameterTemplate", "storageType", "storageCapacity",
@@ -111,10 +109,11 @@ def _link(context: Context, key: str, value: bytes) -> str:
 
 
 def create_workflow(context: Context, params: Params) -> dict[str, Any]:
-    document = context.store.add("workflow", _document(context, params))
+    context.quotas.room("workflows", lambda: context.count("workflow"))
+    document = context.add("workflow", _document(context, params))
     id = document["id"]
-    document = context.store.update("workflow", id, {"arn": arn(f"workflow/{id}")})
-    return {**document, "then": ["workflow", id]}
+    document = context.store.update("workflow", id, {"arn": context.arn(f"workflow/{id}")})
+    return {**document, "then": [("workflow", id)]}
 
 
 def get_workflow(context: Context, params: Params) -> dict[str, Any]:
@@ -124,7 +123,7 @@ def get_workflow(context: Context, params: Params) -> dict[str, Any]:
 def list_workflows(context: Context, params: Params) -> dict[str, Any]:
     if params.get("type") == "READY2RUN":
         return {"items": []}
-    return page(context.store, "workflow", params, name=params.get("name"))
+    return context.page("workflow", params, name=params.get("name"))
 
 
 def update_workflow(context: Context, params: Params) -> dict[str, Any]:
@@ -138,7 +137,7 @@ def update_workflow(context: Context, params: Params) -> dict[str, Any]:
 
 def delete_workflow(context: Context, params: Params) -> dict[str, Any]:
     document = existing(context, "workflow", params["id"])
-    if context.store.count("version", params["id"]):
+    if context.count("version", params["id"]):
         raise Conflict(f"workflow {params['id']} has versions; delete them first")
     context.store.delete("workflow", params["id"])
     _forget_files(context, document)
@@ -156,16 +155,15 @@ def create_workflow_version(context: Context, params: Params) -> dict[str, Any]:
     id = f"{workflow_id}/{name}"
     if context.store.get("version", id) is not None:
         raise Conflict(f"workflow {workflow_id} has a version {name} already")
-    if context.store.count("version", workflow_id) >= _VERSIONS:
-        raise QuotaExceeded(f"workflow {workflow_id} has {_VERSIONS} versions already")
+    context.quotas.room("versions", lambda: context.count("version", workflow_id))
     document = {
         **_document(context, params),
         "workflowId": workflow_id,
         "versionName": name,
-        "arn": arn(f"workflow/{workflow_id}/version/{name}"),
+        "arn": context.arn(f"workflow/{workflow_id}/version/{name}"),
     }
-    context.store.add("version", document, id=id, parent=workflow_id)
-    return {**document, "then": ["version", id]}
+    context.add("version", document, id=id, parent=workflow_id)
+    return {**document, "then": [("version", id)]}
 
 
 def _version(context: Context, params: Params) -> dict[str, Any]:
@@ -179,7 +177,7 @@ def get_workflow_version(context: Context, params: Params) -> dict[str, Any]:
 
 def list_workflow_versions(context: Context, params: Params) -> dict[str, Any]:
     existing(context, "workflow", params["workflowId"])
-    return page(context.store, "version", params, parent=params["workflowId"])
+    return context.page("version", params, parent=params["workflowId"])
 
 
 def update_workflow_version(context: Context, params: Params) -> dict[str, Any]:

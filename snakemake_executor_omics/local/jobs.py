@@ -1,0 +1,79 @@
+"""Work that goes on after an answer: import, export and activation jobs, stores being made.
+
+Each kind of document has one function that takes it from its first state to its last. The state is
+in the store, so what a killed server left undone is begun again by the next one: the functions
+must bear being run twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .errors import Fault
+from .store import Store
+
+if TYPE_CHECKING:
+    from .handlers import Context
+
+UNFINISHED = ("SUBMITTED", "IN_PROGRESS", "CREATING", "UPDATING", "DELETING", "CANCELLING")
+_WORKERS = 4
+_STATUS_MESSAGE = 1000
+
+Job = Callable[["Context", dict[str, Any]], None]
+
+
+class Jobs:
+    """Runs the functions, a few at a time; `begin` says with which."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._work: Mapping[str, Job] = {}
+        self._context: Context | None = None
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="jobs")
+        self._closing = threading.Event()
+
+    def begin(self, context: Context, work: Mapping[str, Job]) -> None:
+        """Take up the work, first of all what an earlier server left."""
+        self._context, self._work = context, work
+        for kind in work:
+            for key in self._store.keys(kind, UNFINISHED):
+                self.submit(kind, key)
+
+    def submit(self, kind: str, key: str) -> None:
+        """Work on a document; `key` is its key in the store."""
+        self._workers.submit(self._do, kind, key)
+
+    def _do(self, kind: str, key: str) -> None:
+        document = self._store.get(kind, key)
+        if document is None or self._closing.is_set() or self._context is None:
+            return
+        try:
+            self._work[kind](self._context_of(document), document)
+        except Fault as fault:
+            self._fail(kind, key, fault.message)
+        except Exception as error:  # a worker has nobody above it to tell: the document says it
+            self._fail(kind, key, f"internal error: {error!r}")
+
+    def _context_of(self, document: dict[str, Any]) -> Context:
+        assert self._context is not None
+        return replace(self._context, account=document["account"])
+
+    def _fail(self, kind: str, key: str, message: str) -> None:
+        with self._store.transaction():
+            if self._store.get(kind, key) is not None:
+                self._store.update(
+                    kind, key, {"status": "FAILED", "statusMessage": message[:_STATUS_MESSAGE]}
+                )
+
+    @property
+    def closing(self) -> bool:
+        """Long work looks here, and leaves the rest to the next server."""
+        return self._closing.is_set()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._workers.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,117 @@
+"""What the service limits: how many of a resource there may be, and how often one may ask.
+
+Nothing is enforced unless asked for: by name, or all of it by `strict`. The defaults are those of
+the user guide's quota pages ("HealthOmics service quotas"); several are adjustable on AWS, where an
+account's own values differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import QuotaExceeded, Throttled
+
+RESOURCES: Mapping[str, int] = {
+    "workflows": 1000,
+    "versions": 1000,  # per workflow, not adjustable
+    "runs": 5000,  # stored, in whatever state
+    "runGroups": 1000,
+    "runCaches": 1000,
+    "configurations": 10,
+    "referenceStores": 1,
+    "annotationStores": 10,
+    "sharesPerWorkflow": 100,
+}
+_RATES: Mapping[float, str] = {
+    0.1: "StartRun",
+    1: """CreateConfiguration CreateShare GetShare ListShares AcceptShare DeleteShare
+        CreateMultipartReadSetUpload CompleteMultipartReadSetUpload AbortMultipartReadSetUpload
+        CreateReferenceStore DeleteReferenceStore CreateSequenceStore UpdateSequenceStore
+        DeleteSequenceStore BatchDeleteReadSet DeleteReference PutS3AccessPolicy GetS3AccessPolicy
+        DeleteS3AccessPolicy""",
+    5: """CreateWorkflow TagResource UntagResource ListTagsForResource""",
+    10: """CancelRun DeleteRun GetRun GetRunTask ListRunTasks ListRuns CreateRunGroup GetRunGroup
+        ListRunGroups UpdateRunGroup DeleteRunGroup CreateRunCache GetRunCache ListRunCaches
+        UpdateRunCache DeleteRunCache DeleteWorkflow GetWorkflow ListWorkflows UpdateWorkflow
+        GetReference UploadReadSetPart""",
+    30: "GetReadSet",
+}
+RATES: Mapping[str, float] = {
+    operation: rate for rate, names in _RATES.items() for operation in names.split()
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """Limits in force: resources by name, rates (requests a second) by operation."""
+
+    resources: Mapping[str, int] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    _buckets: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    @classmethod
+    def of(
+        cls, *, strict: bool = False, resources: Mapping[str, int] | None = None,
+        rates: Mapping[str, float] | None = None,
+    ) -> Quotas:  # fmt: skip
+        """What is asked for by name, over the documented defaults if `strict`."""
+        return cls(
+            resources={**(RESOURCES if strict else {}), **(resources or {})},
+            rates={**(RATES if strict else {}), **(rates or {})},
+        )
+
+    def room(self, name: str, there: Callable[[], int]) -> None:
+        """ServiceQuotaExceededException if one more would be too many."""
+        most = self.resources.get(name)
+        if most is not None and there() >= most:
+            raise QuotaExceeded(f"the quota of {most} {name} is reached")
+
+    def ask(self, account: str, operation: str) -> None:
+        """ThrottlingException above the rate; a second's worth, at least one, may come at once."""
+        rate = self.rates.get(operation)
+        if rate is None:
+            return
+        most = max(1.0, rate)
+        with self._lock:
+            now = self._clock()
+            left, at = self._buckets.get((account, operation), (most, now))
+            left = min(most, left + (now - at) * rate)
+            if left < 1:
+                self._buckets[account, operation] = (left, now)
+                raise Throttled(f"Rate exceeded: {operation} is limited to {rate:g} a second")
+            self._buckets[account, operation] = (left - 1, now)
+
+
+def add_quota_options(parser: argparse.ArgumentParser) -> None:
+    """`--strict`, and `--quota NAME=N` and `--rate OPERATION=N` as often as wanted."""
+    parser.add_argument(
+        "--strict", action="store_true", help="enforce the service's default quotas and rates"
+    )
+    parser.add_argument(
+        "--quota", action="append", default=[], type=_named(RESOURCES, int), metavar="NAME=N",
+        help=f"enforce one quota: {', '.join(RESOURCES)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rate", action="append", default=[], type=_named(RATES, float), metavar="OPERATION=N",
+        help="let an operation be called N times a second",
+    )  # fmt: skip
+
+
+def _named(known: Mapping[str, Any], number: type[int] | type[float]) -> Callable[[str], Any]:
+    def read(text: str) -> tuple[str, int | float]:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(known)}")
+        try:
+            return name, number(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{value!r} is no number") from error
+
+    return read
