@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from WDL.runtime.backend.docker_swarm import SwarmContainer
@@ -35,6 +38,12 @@ class ContainerTask(OmicsTask):
         def late() -> bool:
             return deadline is not None and time.monotonic() > deadline
 
+        def stopping() -> bool:
+            if not (terminating() or late()):
+                return False
+            self.kill()
+            return True
+
         self.runtime_values.setdefault("env", {}).update(self.environment())
         usage = Usage(0)
         done = threading.Event()
@@ -48,7 +57,7 @@ class ContainerTask(OmicsTask):
         follower.start()
         try:
             exit_code: int = super(OmicsTask, self)._run(  # type: ignore[safe-super]
-                logger, lambda: terminating() or late(), command
+                logger, stopping, command
             )
         except Terminated as error:
             if late() and not terminating():
@@ -61,13 +70,36 @@ class ContainerTask(OmicsTask):
         self.attempt.metrics = usage.metrics(None)
         return exit_code
 
+    def kill(self) -> None:
+        """End the container at once, where miniwdl's asking it to end is not enough."""
+
 
 class DockerTask(ContainerTask, SwarmContainer):
     """Docker, by miniwdl's swarm back end."""
 
 
 class PodmanTask(ContainerTask, PodmanContainer):
-    """Podman."""
+    """Podman.
+
+    miniwdl ends a container by SIGTERM to `podman run`, which hands it on to the shell in the
+    container: as process 1 of its namespace that one does not hear it.
+    """
+
+    def _run_invocation(self, logger: logging.Logger, cleanup: ExitStack, image: str) -> list[str]:
+        invocation: list[str] = super()._run_invocation(logger, cleanup, image)
+        self._cid.unlink(missing_ok=True)  # of an earlier attempt; Podman wants to write it anew
+        after = invocation.index("run") + 1
+        return [*invocation[:after], "--cidfile", str(self._cid), *invocation[after:]]
+
+    @property
+    def _cid(self) -> Path:
+        return Path(self.host_dir) / "container.id"
+
+    def kill(self) -> None:
+        if self._cid.exists():
+            subprocess.run(
+                [*self.cli_exe, "kill", self._cid.read_text()], capture_output=True, check=False
+            )
 
 
 class ApptainerTask(ContainerTask, SingularityContainer):

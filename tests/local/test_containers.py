@@ -1,0 +1,118 @@
+"""Tasks in containers, where a container tool works and can pull an image.
+
+`OMICS_TEST_IMAGE` names another image with bash, for machines that reach no public registry.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_omics import local
+
+from .conftest import Clients, connect, zipped
+
+IMAGE = os.environ.get("OMICS_TEST_IMAGE", "debian:12-slim")
+PULL = {
+    "docker": ["docker", "pull", "--quiet", IMAGE],
+    "podman": ["podman", "pull", "--quiet", IMAGE],
+    "apptainer": ["apptainer", "exec", f"docker://{IMAGE}", "true"],
+}
+WDL = f"""version 1.0
+workflow w {{
+    input {{ File a }}
+    call t {{ input: a = a }}
+    output {{ File o = t.o  String namespace = t.namespace }}
+}}
+task t {{
+    input {{ File a }}
+    command <<<
+        echo "said inside"
+        echo "task $AWS_WORKFLOW_TASK_ID" >&2
+        tr a-z A-Z < ~{{a}} > out.txt
+        readlink /proc/self/ns/mnt
+    >>>
+    output {{ File o = "out.txt"  String namespace = read_string(stdout()) }}
+    runtime {{ container: "{IMAGE}" cpu: 1 memory: "1 GiB" }}
+}}
+"""
+
+
+@pytest.fixture(scope="module", params=list(PULL))
+def contained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Clients]:
+    tool = request.param
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    pulled = subprocess.run(PULL[tool], capture_output=True, text=True, check=False, timeout=300)
+    if pulled.returncode != 0:
+        pytest.skip(f"{tool} cannot pull {IMAGE}: {pulled.stderr.strip()[-200:]}")
+    service = local.start(tmp_path_factory.mktemp(tool), backend=tool)
+    yield connect(service)
+    service.stop()
+
+
+def test_a_task_runs_in_its_container_and_gives_its_files_back(
+    contained: Clients, tmp_path: Path
+) -> None:
+    workflow = contained.active_workflow(definitionZip=zipped(main=WDL))
+    contained.s3.put_object(Bucket="omics-local", Key="in/a.txt", Body=b"from s3\n")
+    run = contained.omics.start_run(
+        workflowId=workflow, roleArn=contained.service.role_arn,
+        outputUri=contained.service.default_output_uri,
+        parameters={"a": "s3://omics-local/in/a.txt"},
+    )["id"]  # fmt: skip
+    ended = contained.until(run, "COMPLETED", "FAILED")
+    assert ended["status"] == "COMPLETED", ended.get("statusMessage")
+    base = f"runs/{run}"
+    output = contained.s3.get_object(Bucket="omics-local", Key=f"{base}/out/o/out.txt")
+    assert output["Body"].read() == b"FROM S3\n"
+    said = contained.s3.get_object(Bucket="omics-local", Key=f"{base}/logs/outputs.json")
+    outputs = said["Body"].read().decode()
+    assert "said inside" in outputs
+    assert os.readlink("/proc/self/ns/mnt") not in outputs  # it was another mount namespace
+
+
+def test_a_cancelled_run_leaves_no_container(contained: Clients) -> None:
+    sleeping = WDL.replace('echo "said inside"', "sleep 600")
+    workflow = contained.active_workflow(definitionZip=zipped(main=sleeping))
+    contained.s3.put_object(Bucket="omics-local", Key="in/a.txt", Body=b"")
+    run = contained.omics.start_run(
+        workflowId=workflow, roleArn=contained.service.role_arn,
+        outputUri=contained.service.default_output_uri,
+        parameters={"a": "s3://omics-local/in/a.txt"},
+    )["id"]  # fmt: skip
+    contained.until(run, "RUNNING")
+    _until(_sleepers)
+    contained.omics.cancel_run(id=run)
+    assert contained.until(run, "COMPLETED", "FAILED", "CANCELLED")["status"] == "CANCELLED"
+    _until(lambda: not _sleepers())
+
+
+def _sleepers() -> list[str]:
+    """Processes of this machine, also those in containers, that are the task's `sleep`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:  # it has ended meanwhile
+            continue
+        if command == "sleep 600":
+            found.append(path.parent.name)
+    return found
+
+
+def _until(holds: Callable[[], object]) -> None:
+    tick = threading.Event()
+    for _ in range(600):
+        if holds():
+            return
+        tick.wait(0.1)
+    raise AssertionError("it did not come to that")
