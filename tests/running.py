@@ -21,7 +21,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
-def snakemake(folder: Path, *options: str) -> Done:
+def snakemake(folder: Path, *options: str, seconds: int = _SECONDS) -> Done:
     """As a user calls it."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", *options],
@@ -29,7 +29,7 @@ def snakemake(folder: Path, *options: str) -> Done:
         capture_output=True,
         text=True,
         check=False,
-        timeout=_SECONDS,
+        timeout=seconds,
         env=environment(),
     )
 

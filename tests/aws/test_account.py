@@ -38,7 +38,7 @@ def test_a_workflow_runs_on_aws_and_its_second_call_has_nothing_to_do(tmp_path: 
         "--omics-output-uri", os.environ["OMICS_TEST_OUTPUT_URI"],
         "--omics-workflow-name", "snakemake-executor-plugin-omics-test",
     )  # fmt: skip
-    done = snakemake(tmp_path, *options)
+    done = snakemake(tmp_path, *options, seconds=3600)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(STARTED) == 1
     assert (tmp_path / "upper.txt").read_text() == "FROM HERE\n"
