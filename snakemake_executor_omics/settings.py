@@ -50,7 +50,7 @@ class ExecutorSettings(ExecutorSettingsBase):
         metavar="S3_URI",
     )
     region: Optional[str] = _option(
-        "AWS region, for example us-east-1. Default: that of the AWS profile or AWS_REGION.",
+        "AWS region, for example us-east-1. Default: AWS_REGION, or that of the AWS profile.",
         env_var=True,
         metavar="REGION",
     )

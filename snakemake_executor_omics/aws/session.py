@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,8 @@ def connect(
     with translated("read the AWS configuration"):
         session = boto3.Session(
             profile_name=profile,
-            region_name=region,
+            # boto3 itself looks at AWS_DEFAULT_REGION only, unlike AWS's other SDKs.
+            region_name=region or os.environ.get("AWS_REGION") or None,
             aws_access_key_id=credentials.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=credentials.get("AWS_SECRET_ACCESS_KEY"),
             aws_session_token=credentials.get("AWS_SESSION_TOKEN"),

@@ -98,7 +98,7 @@ def translated(action: str) -> Iterator[None]:
         ) from error
     except NoRegionError as error:
         raise SettingsError(
-            "--omics-region: is needed, as neither the AWS profile nor AWS_REGION names one",
+            "--omics-region: is needed, as neither AWS_REGION nor the AWS profile names one",
             hint="write it as --omics-region us-east-1",
         ) from error
     except ProfileNotFound as error:

@@ -220,3 +220,14 @@ def test_custom_endpoint_keeps_its_host() -> None:
     assert services.omics.meta.config.inject_host_prefix is False
     assert services.s3.meta.config.s3["addressing_style"] == "path"
     assert services.region == "us-east-1"
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_region_may_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "eu-west-2")
+    assert connect().region == "eu-west-2"
+    assert connect("us-west-2").region == "us-west-2"
