@@ -72,7 +72,7 @@ class Protocol:
     def _route(self, name: str) -> Route:
         operation = self.model.operation_model(name)
         path = operation.http["requestUri"].split("?")[0]
-        # An empty part of a path (`/run/`) is a member that validation finds too short.
+        # An empty part of a path (`/run/`) is a member that validation misses.
         pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]*)", path)
         return Route(operation.http["method"], re.compile(pattern), operation)
 
@@ -106,7 +106,7 @@ class Protocol:
             wire = member.serialization.get("name", name)
             match member.serialization.get("location"):
                 case "uri":
-                    raw: Any = in_path.get(wire)
+                    raw: Any = in_path.get(wire) or None
                 case "querystring":
                     found = values.get(wire)
                     raw = found if member.type_name == "list" or not found else found[-1]
