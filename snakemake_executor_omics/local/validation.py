@@ -3,7 +3,8 @@
 The sentences are those of the service, which says at once all that is wrong and where, in a path
 that counts the items of a list from 1. Members that the model does not know are ignored, as the
 service ignores them. Lengths of texts are in code points, as Smithy defines them; a pattern has to
-match the whole text.
+match the whole text. Two rules for tags are AWS's own and in no model: 50 to a resource, and no key
+that begins with `aws:` ("Tagging your AWS resources").
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import regex
 
 from .errors import ValidationFault
 
+MOST_TAGS = 50
 _MOST_PROBLEMS = 20
 _LONGEST_VALUE = 300  # characters of a wrong value that are quoted
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -92,6 +94,7 @@ def _of_bounds(shape: Any, value: Any, where: str) -> Iterator[str]:
         high = bound - 1 if high is None else high
         size, what = value, "value"
     elif kind in ("string", "blob", "list", "map"):
+        high = MOST_TAGS if shape.name == "TagMap" else high
         size, what = len(value), "length"
     else:
         return
@@ -102,6 +105,8 @@ def _of_bounds(shape: Any, value: Any, where: str) -> Iterator[str]:
 
 
 def _of_text(shape: Any, value: str, where: str) -> Iterator[str]:
+    if shape.name == "TagKey" and value.lower().startswith("aws:"):
+        yield _unsatisfied(value, where, "not begin with aws:, which AWS keeps for itself")
     enum = getattr(shape, "enum", None)
     if enum and value not in enum:
         yield _unsatisfied(value, where, f"satisfy enum value set: [{', '.join(enum)}]")
