@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore import xform_name
+from botocore.exceptions import ClientError
 
 from snakemake_executor_omics.local.handlers import HANDLERS
 from snakemake_executor_omics.local.protocol import Protocol
@@ -24,6 +26,8 @@ from .model_scenarios import SCENARIOS, Step
 
 MODEL = Protocol().model
 EVERY = sorted(MODEL.operation_names)
+_REQUEST_TOKENS = ("requestId", "clientToken")
+_PAGE_TOKENS = ("startingToken", "nextToken")
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +98,14 @@ def _wrong(operation: Any, parsed: dict[str, Any]) -> Iterator[str]:
 
 @pytest.mark.parametrize("family", SCENARIOS)
 def test_a_family_of_operations_does_its_work(fake: Clients, family: str) -> None:
-    """The clients of the tests check that answers are of the model's shape; here, wholly so."""
+    """Answers are wholly of the model's shape; tokens stand for one request, or one listing."""
     world = {
         "role": fake.service.role_arn, "output": fake.service.default_output_uri,
         "account": fake.service.account,
     }  # fmt: skip
     for step in SCENARIOS[family]:
-        answer = _done(fake, step, _filled(step.request, world))
+        request = _filled(step.request, world)
+        answer = _done(fake, step, request)
         for name, place in step.keep.items():
             world[name] = _at(answer, place)
 
@@ -108,6 +113,12 @@ def test_a_family_of_operations_does_its_work(fake: Clients, family: str) -> Non
 def _done(clients: Clients, step: Step, request: dict[str, Any]) -> dict[str, Any]:
     operation = MODEL.operation_model(step.operation)
     call = getattr(clients.omics, xform_name(step.operation))
+    members = operation.input_shape.members
+    if (token := next((name for name in _REQUEST_TOKENS if name in members), None)) is not None:
+        return _repeated(operation, call, {**request, token: str(uuid.uuid4())})
+    if (token := next((name for name in _PAGE_TOKENS if name in members), None)) is not None:
+        with pytest.raises(clients.omics.exceptions.ValidationException, match=token):
+            call(**request, **{token: _token_of_another_listing(clients)})
     tick = threading.Event()
     for _ in range(1200):
         answer: dict[str, Any] = call(**request)
@@ -116,6 +127,31 @@ def _done(clients: Clients, step: Step, request: dict[str, Any]) -> dict[str, An
             return answer
         tick.wait(0.05)
     raise AssertionError(f"{step} ends in {answer}")
+
+
+def _repeated(operation: Any, call: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer, which a repeated request gets too, and no other with the same token."""
+    answer: dict[str, Any] = call(**request)
+    assert list(_wrong(operation, answer)) == []
+    again = call(**request)
+    assert {**again, "ResponseMetadata": 0} == {**answer, "ResponseMetadata": 0}
+    others = {
+        "description": "another", "tags": {"another": "one"},
+        "sources": request.get("sources", []) * 2,
+    }  # fmt: skip
+    changed = next(name for name in others if name in operation.input_shape.members)
+    declared = {shape.name for shape in operation.error_shapes}
+    refused = "ConflictException" if "ConflictException" in declared else "ValidationException"
+    with pytest.raises(ClientError, match=rf"\({refused}\).*token"):
+        call(**{**request, changed: others[changed]})
+    return answer
+
+
+def _token_of_another_listing(clients: Clients) -> str:
+    for _ in range(2):
+        clients.omics.create_run_group(name="another listing")
+    page = clients.omics.list_run_groups(name="another listing", maxResults=1)
+    return str(page["nextToken"])
 
 
 def _filled(value: Any, world: dict[str, str]) -> Any:
