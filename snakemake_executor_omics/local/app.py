@@ -1,7 +1,10 @@
 """The one WSGI application: HealthOmics by its model, everything else by moto.
 
-Which service a request is for is in the SigV4 credential scope. Proxy requests (an absolute URI)
-and hosts with a prefix (`workflows-…`) mean the same as plain ones.
+Which service a request is for is in the SigV4 credential scope, in the header or in the query; no
+signature is checked. Proxy requests (an absolute URI) and hosts with a prefix (`workflows-…`) mean
+the same as plain ones. An unsigned request is served if its host says that it is for HealthOmics.
+On a plain host it may be one for a public object of S3: there an operation's path is refused as
+the service refuses it, unless a bucket has that name.
 """
 
 from __future__ import annotations
@@ -17,10 +20,17 @@ from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qs, unquote_to_bytes
 
 from .aws_peers import file_blocks
-from .errors import Conflict, Fault, RequestTimeout, ValidationFault
+from .errors import (
+    Conflict,
+    Fault,
+    MissingAuthenticationToken,
+    RequestTimeout,
+    UnknownOperation,
+    ValidationFault,
+)
 from .handlers import HANDLERS, Context
 from .protocol import Answer, Excerpt, Protocol
 
@@ -48,25 +58,38 @@ class App:
         self._protocol = Protocol()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "CONNECT":
+        method = environ["REQUEST_METHOD"]
+        if method == "CONNECT":
             start_response("405 Method Not Allowed", [("Content-Length", "0")])
             return []
         raw_path = _raw_path(environ)
         environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
+        credential = _credential(environ)
         if raw_path == HEALTH:
-            body = json.dumps(self._identity()).encode()
-            return _send(start_response, Answer(status=200, body=body))
-        if not _is_omics(environ):
+            answer = Answer(status=200, body=json.dumps(self._identity()).encode())
+        elif "/omics/aws4_request" in credential or (not credential and _names_omics(environ)):
+            answer = self.answer(environ, raw_path, credential)
+        elif not credential and self._is_operation(method, raw_path):
+            answer = self._protocol.failure(None, MissingAuthenticationToken())
+        else:
             return self._context.peers(environ, start_response)
-        return _send(start_response, self.answer(environ, raw_path))
+        return _send(start_response, method, answer)
 
-    def answer(self, environ: dict[str, Any], raw_path: str) -> Answer:
+    def _is_operation(self, method: str, raw_path: str) -> bool:
+        """Whether this is no path of S3, but one of HealthOmics."""
+        try:
+            self._protocol.match(method, raw_path)
+        except UnknownOperation:
+            return False
+        return not self._context.peers.has_bucket(raw_path.split("/")[1])
+
+    def answer(self, environ: dict[str, Any], raw_path: str, credential: str) -> Answer:
         """The answer of HealthOmics."""
         operation: Any = None
         spooled: Path | None = None
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
-            account = self._context.peers.account(environ.get("HTTP_AUTHORIZATION", ""))
+            account = self._context.peers.account(credential)
             context = replace(self._context, account=account)
             context.quotas.ask(account, operation.name)
             if operation.has_streaming_input:
@@ -141,10 +164,14 @@ def _raw_path(environ: dict[str, Any]) -> str:
     return uri.partition("?")[0] or "/"
 
 
-def _is_omics(environ: dict[str, Any]) -> bool:
-    scope = environ.get("HTTP_AUTHORIZATION", "")
-    if scope:
-        return "/omics/aws4_request" in scope
+def _credential(environ: dict[str, Any]) -> str:
+    """What says who asks for which service: the header's text, or as much of a presigned query."""
+    header: str = environ.get("HTTP_AUTHORIZATION", "")
+    found = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
+    return header or (f"Credential={found[0]}" if found else "")
+
+
+def _names_omics(environ: dict[str, Any]) -> bool:
     uri = environ.get("REQUEST_URI", "")
     host = re.sub(r"^https?://", "", uri) if "://" in uri[:8] else environ.get("HTTP_HOST", "")
     return bool(_PREFIXED.match(host))
@@ -180,7 +207,7 @@ def _blocks(environ: dict[str, Any], most: int) -> Iterator[bytes]:
         raise RequestTimeout("the body of the request ended before its Content-Length")
 
 
-def _send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+def _send(start_response: StartResponse, method: str, answer: Answer) -> Iterable[bytes]:
     headers = [*answer.headers, ("x-amzn-requestid", str(uuid.uuid4()))]
     status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
     if isinstance(answer.body, Excerpt):
@@ -191,4 +218,4 @@ def _send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
     if answer.status != HTTPStatus.NO_CONTENT:
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body)))]
     start_response(status, headers)
-    return [answer.body]
+    return [] if method == "HEAD" else [answer.body]

@@ -1,14 +1,16 @@
 """What can go wrong in the local HealthOmics.
 
-`Fault` and its subclasses are answers to a client, named as the service names them; their HTTP
-status is not here, as it is in botocore's model. `LocalError` is for whoever starts the server.
+`Fault` and its subclasses are answers to a client, named as the service names them; the HTTP status
+is in botocore's model, except for what concerns no operation. `LocalError` is for whoever starts
+the server.
 
     LocalError
     ├── StartFailed        the server process ended before it was ready
     └── AlreadyRunning     another server holds the state folder
     Fault
     ├── ValidationFault, NotFound, Conflict, QuotaExceeded, Throttled, AccessDenied
-    └── NotSupported, RangeNotSatisfiable, RequestTimeout
+    ├── NotSupported, RangeNotSatisfiable, RequestTimeout
+    └── UnknownOperation, MethodNotAllowed, MissingAuthenticationToken   of no operation
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Fault(Exception):
     """An error answer of the service."""
 
     code = "InternalServerException"
+    status: int | None = None  # None: the model's
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -82,3 +85,27 @@ class RangeNotSatisfiable(Fault):
 
 class RequestTimeout(Fault):
     code = "RequestTimeoutException"
+
+
+class UnknownOperation(Fault):
+    """What AWS's REST services answer where no operation is."""
+
+    code = "UnknownOperationException"
+    status = 404
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"{method} {path} is no operation of HealthOmics")
+
+
+class MethodNotAllowed(UnknownOperation):
+    """There are operations at this path, but with other methods."""
+
+    status = 405
+
+
+class MissingAuthenticationToken(Fault):
+    code = "MissingAuthenticationTokenException"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("Missing Authentication Token")

@@ -19,6 +19,7 @@ from .store import Store
 DEFAULT_PAGE = 100
 _TOKENS = ("startingToken", "nextToken")
 _SIZES = ("maxResults", "maxItems")
+_LAST = 2**63 - 1  # SQLite's greatest position
 
 
 def page(
@@ -26,7 +27,7 @@ def page(
     newest_first: bool = True, **filters: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """One page of the account's documents of a kind: the list under `key`, and `nextToken`."""
-    query = _digest(kind, account, params)
+    query = _digest(kind, key, account, params)
     given = next((name for name in _TOKENS if params.get(name) is not None), None)
     limit = next((params[name] for name in _SIZES if params.get(name)), DEFAULT_PAGE)
     after = None if given is None else _position(query, given, params[given])
@@ -39,9 +40,9 @@ def page(
     return answer
 
 
-def _digest(kind: str, account: str, params: Mapping[str, Any]) -> str:
+def _digest(kind: str, key: str, account: str, params: Mapping[str, Any]) -> str:
     asked = {k: v for k, v in params.items() if k not in _TOKENS and k not in _SIZES}
-    text = json.dumps([kind, account, asked], sort_keys=True, default=str)
+    text = json.dumps([kind, key, account, asked], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -54,6 +55,6 @@ def _position(query: str, member: str, token: str) -> int:
         of_query, seq = json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, binascii.Error, TypeError) as error:
         raise ValidationFault(f"{member} is not one of this service") from error
-    if of_query != query or not isinstance(seq, int):
+    if of_query != query or not isinstance(seq, int) or not 0 <= seq <= _LAST:
         raise ValidationFault(f"{member} belongs to another listing")
     return seq

@@ -2,7 +2,8 @@
 
 Nothing of the wire is written down here: routes, where a member travels, status codes and error
 statuses are the model's. Paths are matched before they are unquoted, because an ARN in a path
-holds quoted slashes.
+holds quoted slashes. A value that cannot be read as its type stays as it came, for `validation` to
+name it together with all else that is wrong.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import botocore.session
-from botocore.utils import parse_timestamp
 
-from .errors import Fault, ValidationFault
+from .clock import written
+from .errors import Fault, MethodNotAllowed, UnknownOperation, ValidationFault
 from .validation import validate
+
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,10 @@ class Protocol:
 
     def __init__(self) -> None:
         self.model: Any = botocore.session.get_session().get_service_model("omics")
+        self._statuses = {
+            shape.name: int(shape.metadata["error"]["httpStatusCode"])
+            for shape in self.model.error_shapes
+        }
         self._routes = [self._route(name) for name in self.model.operation_names]
         # A literal path wins over one with a parameter (/runBatch/cancel, /runBatch/{id}).
         self._routes.sort(key=lambda route: route.path.pattern.count("(?P<"))
@@ -62,15 +72,19 @@ class Protocol:
     def _route(self, name: str) -> Route:
         operation = self.model.operation_model(name)
         path = operation.http["requestUri"].split("?")[0]
-        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", path)
+        # An empty part of a path (`/run/`) is a member that validation misses.
+        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]*)", path)
         return Route(operation.http["method"], re.compile(pattern), operation)
 
     def match(self, method: str, raw_path: str) -> tuple[Any, dict[str, str]]:
         """The operation that a request names, and the members in its path."""
+        others = False
         for route in self._routes:
-            if route.method == method and (found := route.path.fullmatch(raw_path)):
-                return route.operation, {k: unquote(v) for k, v in found.groupdict().items()}
-        raise ValidationFault(f"{method} {raw_path} is no operation of HealthOmics")
+            if found := route.path.fullmatch(raw_path):
+                if route.method == method:
+                    return route.operation, {k: unquote(v) for k, v in found.groupdict().items()}
+                others = True
+        raise (MethodNotAllowed if others else UnknownOperation)(method, raw_path)
 
     def parse(
         self, operation: Any, in_path: Mapping[str, str], query: str,
@@ -84,7 +98,7 @@ class Protocol:
         payload = shape.serialization.get("payload")
         document: dict[str, Any] = {}
         if isinstance(body, bytes) and self._has_body(shape):
-            document = self._document(body)
+            document = _document(body)
         params: dict[str, Any] = {}
         for name, member in shape.members.items():
             if name == payload:
@@ -92,7 +106,7 @@ class Protocol:
             wire = member.serialization.get("name", name)
             match member.serialization.get("location"):
                 case "uri":
-                    raw: Any = in_path.get(wire)
+                    raw: Any = in_path.get(wire) or None
                 case "querystring":
                     found = values.get(wire)
                     raw = found if member.type_name == "list" or not found else found[-1]
@@ -101,10 +115,10 @@ class Protocol:
                 case _:
                     raw = document.get(wire)
                     if raw is not None:
-                        params[name] = _read(member, raw, name)
+                        params[name] = _read(member, raw)
                     continue
             if raw is not None:
-                params[name] = _read_text(member, raw, name)
+                params[name] = _read_text(member, raw)
         validate(shape, params if payload is None else {**params, payload: b""})
         return params if payload is None else {**params, payload: body}
 
@@ -112,105 +126,129 @@ class Protocol:
     def _has_body(shape: Any) -> bool:
         return any("location" not in member.serialization for member in shape.members.values())
 
-    @staticmethod
-    def _document(body: bytes) -> dict[str, Any]:
-        if not body:
-            return {}
-        try:
-            document = json.loads(body)
-        except ValueError as error:
-            raise ValidationFault(f"the body is no JSON: {error}") from error
-        if not isinstance(document, dict):
-            raise ValidationFault("the body is no JSON object")
-        return document
-
     def serialise(self, operation: Any, result: Mapping[str, Any]) -> Answer:
         """The answer; what the model does not know stays behind."""
         shape = operation.output_shape
         status = int(operation.http.get("responseCode", 200))
         if shape is None or not shape.members:
-            return Answer(status=status, body=b"{}" if status not in (204,) else b"")
+            return Answer(status=status, body=b"")
         payload = shape.serialization.get("payload")
         if payload is not None:
             return Answer(status=status, body=result[payload])
-        body = json.dumps(_write(shape, result), separators=(",", ":"), ensure_ascii=False)
+        body = json.dumps(
+            _write(shape, result), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
         return Answer(status=status, body=body.encode())
 
     def failure(self, operation: Any, fault: Fault) -> Answer:
-        """The error answer, its status from the model."""
-        status = getattr(fault, "status", None)
-        if status is None:
-            status = self._error_status(operation, fault.code)
+        """The error answer, its status from the model.
+
+        An operation answers with no other errors than those that the model declares for it; where
+        it lacks the right one (ConflictException, say), the request is called invalid.
+        """
+        code = fault.code
+        if operation is not None and fault.status is None:
+            declared = {shape.name for shape in operation.error_shapes}
+            code = code if code in declared else ValidationFault.code
         return Answer(
-            status=status,
+            status=fault.status or self._statuses[code],
             body=json.dumps({"message": fault.message}).encode(),
-            headers=(("x-amzn-errortype", fault.code),),
+            headers=(("x-amzn-errortype", code),),
         )
 
-    def _error_status(self, operation: Any, code: str) -> int:
-        shapes = operation.error_shapes if operation is not None else []
-        for shape in [*shapes, *self.model.error_shapes]:
-            if shape.name == code:
-                return int(shape.metadata["error"]["httpStatusCode"])
-        raise LookupError(f"{code} is no error of the model")
+
+def _document(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body holds; what no answer could repeat is refused."""
+    if not body:
+        return {}
+    try:
+        document = json.loads(body, parse_float=_finite, parse_constant=_finite)
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair, say
+    except RecursionError as error:
+        raise ValidationFault("the body is nested too deeply") from error
+    except ValueError as error:
+        raise ValidationFault(f"the body is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ValidationFault("the body is no JSON object")
+    return document
 
 
-def _read(shape: Any, value: Any, where: str) -> Any:
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def _read(shape: Any, value: Any) -> Any:
     """A JSON value as Python has it."""
     if getattr(shape, "is_document_type", False):
         return value
     match shape.type_name:
-        case "blob":
+        case "blob" if isinstance(value, str):
             try:
                 return base64.b64decode(value, validate=True)
-            except (binascii.Error, TypeError, ValueError) as error:
-                raise ValidationFault(f"{where} is no base64 text") from error
+            except (binascii.Error, ValueError):
+                return value
         case "timestamp":
-            return _time(value, where)
+            return _time(value)
         case "structure" if isinstance(value, dict):
             return {
-                name: _read(member, value[wire], f"{where}.{name}")
+                name: _read(member, value[wire])
                 for name, member in shape.members.items()
                 if value.get(wire := member.serialization.get("name", name)) is not None
             }
         case "list" if isinstance(value, list):
-            return [_read(shape.member, item, where) for item in value]
+            return [_read(shape.member, item) for item in value]
         case "map" if isinstance(value, dict):
-            return {key: _read(shape.value, item, where) for key, item in value.items()}
+            return {key: _read(shape.value, item) for key, item in value.items()}
     return value
 
 
-def _read_text(shape: Any, value: Any, where: str) -> Any:
+def _read_text(shape: Any, value: Any) -> Any:
     """A member that travels as text, in the path, the query or a header."""
     match shape.type_name:
-        case "integer" | "long":
-            try:
-                return int(value)
-            except ValueError as error:
-                raise ValidationFault(f"{where} must be of type integer") from error
+        case "integer" | "long" if _INTEGER.fullmatch(value):
+            return int(value)
         case "boolean":
-            return value == "true"
+            return _BOOLEANS.get(value, value)
         case "timestamp":
-            return _time(value, where)
+            return _time(value)
         case "list":
-            return [_read_text(shape.member, item, where) for item in value]
+            return [_read_text(shape.member, item) for item in value]
     return value
 
 
-def _time(value: Any, where: str) -> datetime:
+def _time(value: Any) -> Any:
+    """A moment in any of the three forms of AWS: seconds, ISO 8601, or HTTP's."""
     try:
-        parsed: datetime = parse_timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise ValidationFault(f"{where} is no timestamp") from error
-    return parsed
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            moment = _text_time(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return value
+
+
+def _text_time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return parsedate_to_datetime(text)
 
 
 def _write(shape: Any, value: Any) -> Any:
-    """A Python value as JSON has it; only what the model knows."""
+    """A Python value as JSON has it; only what the model knows, and all that it requires."""
     if getattr(shape, "is_document_type", False):
         return value
     match shape.type_name:
         case "structure":
+            missing = [name for name in shape.required_members if value.get(name) is None]
+            if missing:
+                raise LookupError(f"an answer lacks {', '.join(missing)} of {shape.name}")
             return {
                 member.serialization.get("name", name): _write(member, value[name])
                 for name, member in shape.members.items()
@@ -221,7 +259,7 @@ def _write(shape: Any, value: Any) -> Any:
         case "map":
             return {key: _write(shape.value, item) for key, item in value.items()}
         case "timestamp":
-            return value if isinstance(value, str) else value.isoformat()
+            return value if isinstance(value, str) else written(value)
         case "blob":
             return base64.b64encode(value).decode()
     return value

@@ -2,17 +2,19 @@
 
 Nothing is enforced unless asked for: by name, or all of it by `strict`. The defaults are those of
 the user guide's quota pages ("HealthOmics service quotas"); several are adjustable on AWS, where an
-account's own values differ.
+account's own values differ. Where the guide names no rate of an operation, it has none here either.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import botocore.session
 
 from .errors import QuotaExceeded, Throttled
 
@@ -33,8 +35,21 @@ _RATES: Mapping[float, str] = {
         CreateMultipartReadSetUpload CompleteMultipartReadSetUpload AbortMultipartReadSetUpload
         CreateReferenceStore DeleteReferenceStore CreateSequenceStore UpdateSequenceStore
         DeleteSequenceStore BatchDeleteReadSet DeleteReference PutS3AccessPolicy GetS3AccessPolicy
-        DeleteS3AccessPolicy""",
-    5: """CreateWorkflow TagResource UntagResource ListTagsForResource""",
+        DeleteS3AccessPolicy CreateVariantStore GetVariantStore ListVariantStores
+        UpdateVariantStore DeleteVariantStore StartVariantImportJob GetVariantImportJob
+        ListVariantImportJobs CancelVariantImportJob CreateAnnotationStore GetAnnotationStore
+        ListAnnotationStores UpdateAnnotationStore DeleteAnnotationStore
+        CreateAnnotationStoreVersion GetAnnotationStoreVersion ListAnnotationStoreVersions
+        UpdateAnnotationStoreVersion DeleteAnnotationStoreVersions StartAnnotationImportJob
+        GetAnnotationImportJob ListAnnotationImportJobs CancelAnnotationImportJob""",
+    5: """CreateWorkflow TagResource UntagResource ListTagsForResource
+        GetReferenceStore ListReferenceStores GetReferenceMetadata ListReferences
+        StartReferenceImportJob GetReferenceImportJob ListReferenceImportJobs
+        GetSequenceStore ListSequenceStores GetReadSetMetadata ListReadSets
+        StartReadSetImportJob GetReadSetImportJob ListReadSetImportJobs
+        StartReadSetExportJob GetReadSetExportJob ListReadSetExportJobs
+        StartReadSetActivationJob GetReadSetActivationJob ListReadSetActivationJobs
+        ListMultipartReadSetUploads ListReadSetUploadParts""",
     10: """CancelRun DeleteRun GetRun GetRunTask ListRunTasks ListRuns CreateRunGroup GetRunGroup
         ListRunGroups UpdateRunGroup DeleteRunGroup CreateRunCache GetRunCache ListRunCaches
         UpdateRunCache DeleteRunCache DeleteWorkflow GetWorkflow ListWorkflows UpdateWorkflow
@@ -91,27 +106,44 @@ class Quotas:
 
 def add_quota_options(parser: argparse.ArgumentParser) -> None:
     """`--strict`, and `--quota NAME=N` and `--rate OPERATION=N` as often as wanted."""
+    operations = botocore.session.get_session().get_service_model("omics").operation_names
     parser.add_argument(
         "--strict", action="store_true", help="enforce the service's default quotas and rates"
     )
     parser.add_argument(
-        "--quota", action="append", default=[], type=_named(RESOURCES, int), metavar="NAME=N",
+        "--quota", action="append", default=[], type=_named(RESOURCES, _count), metavar="NAME=N",
         help=f"enforce one quota: {', '.join(RESOURCES)}",
     )  # fmt: skip
     parser.add_argument(
-        "--rate", action="append", default=[], type=_named(RATES, float), metavar="OPERATION=N",
-        help="let an operation be called N times a second",
+        "--rate", action="append", default=[], type=_named(operations, _rate),
+        metavar="OPERATION=N", help="let an operation be called N times a second",
     )  # fmt: skip
 
 
-def _named(known: Mapping[str, Any], number: type[int] | type[float]) -> Callable[[str], Any]:
-    def read(text: str) -> tuple[str, int | float]:
+def _named(
+    known: Collection[str], number: Callable[[str], float]
+) -> Callable[[str], tuple[str, float]]:
+    def read(text: str) -> tuple[str, float]:
         name, _, value = text.partition("=")
         if name not in known:
             raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(known)}")
         try:
             return name, number(value)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{value!r} is no number") from error
+            raise argparse.ArgumentTypeError(f"{name}: {error}") from error
 
     return read
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise ValueError(f"{text} is below 0")
+    return count
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < math.inf:
+        raise ValueError(f"{text} is no number above 0")
+    return rate

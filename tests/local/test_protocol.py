@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,13 @@ def ask(
     return answer.status, answer.getheader("x-amzn-errortype"), said
 
 
+def _parsed(method: str, path: str, **body: Any) -> dict[str, Any]:
+    protocol = Protocol()
+    raw_path, _, query = path.partition("?")
+    operation, in_path = protocol.match(method, raw_path)
+    return protocol.parse(operation, in_path, query, {}, json.dumps(body).encode())
+
+
 def test_every_operation_of_the_model_has_its_own_route() -> None:
     protocol = Protocol()
     for name in protocol.model.operation_names:
@@ -49,14 +57,23 @@ def test_quoted_slashes_in_a_path_stay_in_one_member() -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({}, "definitionZip"),
-        ({"engine": "BASH"}, "engine must be one of WDL"),
-        ({"name": "a\nb"}, "name does not match the pattern"),
-        ({"name": ""}, "the length of name must be at least 1"),
-        ({"storageCapacity": -1}, "storageCapacity must be at least 0"),
-        ({"storageCapacity": "much"}, "storageCapacity must be of type integer"),
-        ({"definitionZip": "%%%"}, "definitionZip is no base64 text"),
-        ({"requestId": None}, "requestId is required"),
+        ({"engine": "BASH"}, "'engine' failed to satisfy constraint: Member must satisfy enum"),
+        ({"name": "a\nb"}, "'name' failed to satisfy constraint: Member must satisfy regular"),
+        ({"name": ""}, "'name' failed to satisfy constraint: Member must have length greater"),
+        (
+            {"storageCapacity": -1},
+            "'storageCapacity' failed to satisfy constraint: Member must have",
+        ),
+        ({"storageCapacity": "much"}, "'storageCapacity' failed"),
+        ({"storageCapacity": 2**31}, "'storageCapacity' failed"),
+        ({"storageCapacity": 1.5}, "'storageCapacity' failed"),
+        ({"storageCapacity": True}, "'storageCapacity' failed"),
+        ({"definitionZip": "%%%"}, "'definitionZip' failed"),
+        ({"requestId": None}, "Value null at 'requestId' failed"),
+        ({"tags": {"k": None}}, "Value null at 'tags.k.member' failed"),
+        ({"tags": {"": "v"}}, "at 'tags' failed to satisfy constraint: Member must have length"),
+        ({"parameterTemplate": {"p": {"description": "a\nb"}}}, "'parameterTemplate.p.member.desc"),
+        ({"name": 1, "engine": 2}, "2 validation errors detected: "),
     ],
 )
 def test_a_bad_request_is_a_validation_exception(
@@ -76,16 +93,144 @@ def test_unknown_members_are_ignored(fake: Clients) -> None:
     assert "colour" not in answer
 
 
-def test_a_path_of_no_operation_is_refused(fake: Clients) -> None:
-    status, code, _ = ask(fake.service.endpoint_url, "GET", "/nothing")
-    assert (status, code) == (400, "ValidationException")
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "//run", 404),
+        ("GET", "/run/1/task/2/", 404),
+        ("PATCH", "/run", 405),
+        ("OPTIONS", "/run", 405),
+    ],
+)
+def test_what_is_no_operation_is_an_unknown_one(
+    fake: Clients, method: str, path: str, status: int
+) -> None:
+    said = ask(fake.service.endpoint_url, method, path)
+    assert said[:2] == (status, "UnknownOperationException")
 
 
-def test_a_body_that_is_no_json_is_refused(fake: Clients) -> None:
+def test_an_answer_to_head_has_no_body(fake: Clients) -> None:
     connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc, timeout=20)
-    connection.request("POST", "/runGroup", "{", {"Authorization": AUTH})
-    assert connection.getresponse().status == 400
+    for _ in range(2):  # the second would read a left-over body
+        connection.request("HEAD", "/run", headers={"Authorization": AUTH})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (405, b"")
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [
+        ("/run/", "id"),
+        ("/run/%20", "id"),
+        ("/run//task", "id"),
+        ("/run/1/task/%zz", "taskId"),
+        ("/workflow/1/version/", "versionName"),
+        ("/tags/", "resourceArn"),
+    ],
+)
+def test_a_part_of_a_path_is_a_member_like_others(fake: Clients, path: str, member: str) -> None:
+    status, code, answer = ask(fake.service.endpoint_url, "GET", path)
+    assert (status, code) == (400, "ValidationException")
+    assert f"at '{member}' failed" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "query", ["maxResults=ten", "maxResults=1_0", "maxResults=", "maxResults=%2B5", "maxResults=0"]
+)
+def test_an_integer_of_a_query_is_written_in_digits(fake: Clients, query: str) -> None:
+    status, _, answer = ask(fake.service.endpoint_url, "GET", f"/run?{query}")
+    assert status == 400
+    assert "at 'maxResults' failed" in answer["message"]
+
+
+def test_a_boolean_of_a_query_is_true_or_false() -> None:
+    for text, value in (("true", True), ("false", False)):
+        assert _parsed("DELETE", f"/variantStore/store?force={text}")["force"] is value
+    with pytest.raises(ValidationFault, match="'yes' at 'force'"):
+        _parsed("DELETE", "/variantStore/store?force=yes")
+
+
+def test_a_repeated_member_of_a_query_is_a_list() -> None:
+    path = "/tags/arn%3Aaws%3Aomics%3A%3A123456789012%3Ax"
+    assert _parsed("DELETE", f"{path}?tagKeys=a&tagKeys=b%26c")["tagKeys"] == ["a", "b&c"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [1672628645, 1672628645.0, "2023-01-02T03:04:05Z", "2023-01-02T04:04:05+01:00",
+     "2023-01-02T03:04:05.000Z", "Mon, 02 Jan 2023 03:04:05 GMT"],
+)  # fmt: skip
+def test_a_time_may_be_written_in_each_of_the_three_ways(written: Any) -> None:
+    params = _jobs_created_after(written)
+    assert params["filter"]["createdAfter"] == datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["yesterday", "", True, [], 1e300, "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_time_is_refused(written: Any) -> None:
+    with pytest.raises(ValidationFault, match=r"at 'filter.createdAfter' failed"):
+        _jobs_created_after(written)
+
+
+def _jobs_created_after(written: Any) -> Any:
+    path = "/sequencestore/1234567890/importjobs"
+    return _parsed("POST", path, filter={"createdAfter": written})
+
+
+def test_a_union_holds_exactly_one_of_its_members() -> None:
+    assert _reference_of({"referenceArn": "arn:x", "unknown": 1}) == {"referenceArn": "arn:x"}
+    with pytest.raises(ValidationFault, match=r"at 'reference' failed .* exactly one"):
+        _reference_of({"unknown": 1})
+
+
+def _reference_of(reference: dict[str, Any]) -> Any:
+    return _parsed("POST", "/annotationStore", storeFormat="TSV", reference=reference)["reference"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b"\xff", b'{"maxCpus": NaN}', b'{"maxDuration": 1e999}', b'{"name": "\\ud800"}',
+     b'{"a":' * 50_000],
+)  # fmt: skip
+def test_a_body_that_is_no_json_object_is_refused(fake: Clients, body: bytes) -> None:
+    connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc, timeout=20)
+    connection.request("POST", "/runGroup", body, {"Authorization": AUTH})
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("x-amzn-errortype")) == (400, "ValidationException")
+    connection.close()
+
+
+def test_success_without_members_has_an_empty_body(fake: Clients) -> None:
+    group = fake.omics.create_run_group(name="g")["id"]
+    status, _, answer = ask(fake.service.endpoint_url, "POST", f"/runGroup/{group}", {"maxRuns": 2})
+    assert (status, answer) == (202, None)
+
+
+def test_every_answer_has_a_request_id_of_its_own(fake: Clients) -> None:
+    said = {fake.omics.list_runs()["ResponseMetadata"]["RequestId"] for _ in range(2)}
+    assert len(said) == 2
+
+
+def test_a_presigned_query_says_whom_it_is_from_and_for_what(fake: Clients) -> None:
+    scope = "X-Amz-Credential=local/20260101/us-east-1/omics/aws4_request"
+    status, _, answer = ask(fake.service.endpoint_url, "GET", f"/run?{scope}", headers={"X": "1"})
+    assert status == 200
+    assert "items" in answer
+
+
+def test_an_unsigned_request_lacks_its_authentication_token(fake: Clients) -> None:
+    said = ask(fake.service.endpoint_url, "GET", "/run", headers={"X": "1"})
+    assert said == (403, "MissingAuthenticationTokenException", {
+        "message": "Missing Authentication Token"})  # fmt: skip
+
+
+def test_an_unsigned_request_for_an_object_goes_to_s3(fake: Clients) -> None:
+    fake.s3.create_bucket(Bucket="run")
+    fake.s3.put_object(Bucket="run", Key="1", Body=b"{}", ACL="public-read")
+    assert ask(fake.service.endpoint_url, "GET", "/run/1", headers={"X": "1"})[0] == 200
+    fake.s3.delete_object(Bucket="run", Key="1")
+    fake.s3.delete_bucket(Bucket="run")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +256,20 @@ def test_error_statuses_come_from_the_model() -> None:
     assert protocol.failure(operation, ValidationFault("no")).status == 400
 
 
+def test_an_operation_answers_with_no_error_that_the_model_does_not_declare_for_it() -> None:
+    protocol = Protocol()
+    answer = protocol.failure(protocol.model.operation_model("GetBatch"), Conflict("no"))
+    assert answer.status == 400
+    assert answer.headers == (("x-amzn-errortype", "ValidationException"),)
+
+
+def test_an_answer_that_lacks_a_required_member_is_not_sent() -> None:
+    protocol = Protocol()
+    operation = protocol.model.operation_model("GetReferenceStore")
+    with pytest.raises(LookupError, match="lacks arn, creationTime"):
+        protocol.serialise(operation, {"id": "1234567890"})
+
+
 def test_boto3_sees_the_error_by_its_name(fake: Clients) -> None:
     with pytest.raises(fake.omics.exceptions.ResourceNotFoundException) as caught:
         fake.omics.get_run(id="1")
@@ -122,3 +281,10 @@ def test_patterns_of_the_model_know_unicode() -> None:
     letters = pattern(r"[\p{L}||\p{M}||\p{Z}||\p{S}||\p{N}||\p{P}]+")
     assert letters.fullmatch("Ünï code, 汉字 + 1")
     assert not letters.fullmatch("tab\there")
+
+
+def test_lengths_are_in_code_points() -> None:
+    name = "\N{DNA DOUBLE HELIX}" * 128
+    assert _parsed("POST", "/runGroup", requestId="r", name=name)["name"] == name
+    with pytest.raises(ValidationFault, match="length less than or equal to 128"):
+        _parsed("POST", "/runGroup", requestId="r", name=name + "x")

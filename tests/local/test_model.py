@@ -1,0 +1,170 @@
+"""Every operation of the model: requests of its own shape, and requests broken in one constraint.
+
+Nothing is written down here about an operation but the scenarios, in which each gets a request
+that succeeds; a new operation needs a line or two there.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from snakemake_executor_omics.local.handlers import HANDLERS
+from snakemake_executor_omics.local.protocol import Protocol
+from snakemake_executor_omics.local.validation import problems
+
+from .conftest import Clients
+from .model_requests import Wire, broken, valid
+from .model_scenarios import SCENARIOS, Step
+
+MODEL = Protocol().model
+EVERY = sorted(MODEL.operation_names)
+_REQUEST_TOKENS = ("requestId", "clientToken")
+_PAGE_TOKENS = ("startingToken", "nextToken")
+
+
+@pytest.fixture(scope="module")
+def wire(fake: Clients) -> Iterator[Wire]:
+    wire = Wire(fake.service.endpoint_url)
+    yield wire
+    wire.close()
+
+
+@pytest.mark.xfail(strict=True, reason="families are still being written")
+def test_every_operation_has_a_handler() -> None:
+    assert sorted(HANDLERS) == EVERY
+
+
+@pytest.mark.xfail(strict=True, reason="families are still being written")
+def test_every_operation_is_in_a_scenario() -> None:
+    assert sorted({step.operation for steps in SCENARIOS.values() for step in steps}) == EVERY
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_request_broken_in_one_constraint_is_refused_naming_the_member(
+    wire: Wire, name: str
+) -> None:
+    operation = MODEL.operation_model(name)
+    let_through = []
+    for wrong in broken(operation.input_shape) if operation.input_shape.members else ():
+        if not wrong.member:  # the request as a whole is always an object
+            continue
+        reply = wire.send(operation, wrong.value)
+        said = reply.parsed(operation).get("Error", {})
+        names_it = re.search(
+            rf"at '([^']*\.)?{wrong.member}(\.[^']*)?' failed to satisfy", said.get("Message", "")
+        )
+        if (reply.status, said.get("Code")) != (400, "ValidationException") or not names_it:
+            let_through.append(f"{wrong} -> {reply.status} {said}")
+    assert let_through == []
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["minimal", "full"])
+@pytest.mark.parametrize("name", sorted(HANDLERS))
+def test_a_request_of_the_models_shape_gets_an_answer_of_the_models_shape(
+    wire: Wire, name: str, full: bool
+) -> None:
+    operation = MODEL.operation_model(name)
+    reply = wire.send(operation, valid(operation.input_shape, full=full))
+    parsed = reply.parsed(operation)
+    if reply.status < 300:
+        assert reply.status == operation.http["responseCode"]
+        assert list(_wrong(operation, parsed)) == []
+        return
+    error = parsed["Error"]
+    statuses = {
+        shape.name: shape.metadata["error"]["httpStatusCode"] for shape in operation.error_shapes
+    }
+    assert statuses.get(error["Code"]) == reply.status < 500, error
+    assert "failed to satisfy constraint" not in error["Message"]
+
+
+def _wrong(operation: Any, parsed: dict[str, Any]) -> Iterator[str]:
+    """What an answer has that the model forbids, or lacks that it requires."""
+    answer = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+    if operation.output_shape is not None and not operation.has_streaming_output:
+        for problem in problems(operation.output_shape, answer, ""):
+            # The text of a WDL check has lines, which the model's pattern forbids.
+            if "statusMessage' failed to satisfy constraint: Member must satisfy" not in problem:
+                yield problem
+
+
+@pytest.mark.parametrize("family", SCENARIOS)
+def test_a_family_of_operations_does_its_work(fake: Clients, family: str) -> None:
+    """Answers are wholly of the model's shape; tokens stand for one request, or one listing."""
+    world = {
+        "role": fake.service.role_arn, "output": fake.service.default_output_uri,
+        "account": fake.service.account,
+    }  # fmt: skip
+    for step in SCENARIOS[family]:
+        request = _filled(step.request, world)
+        answer = _done(fake, step, request)
+        for name, place in step.keep.items():
+            world[name] = _at(answer, place)
+
+
+def _done(clients: Clients, step: Step, request: dict[str, Any]) -> dict[str, Any]:
+    operation = MODEL.operation_model(step.operation)
+    call = getattr(clients.omics, xform_name(step.operation))
+    members = operation.input_shape.members
+    if (token := next((name for name in _REQUEST_TOKENS if name in members), None)) is not None:
+        return _repeated(operation, call, {**request, token: str(uuid.uuid4())})
+    if (token := next((name for name in _PAGE_TOKENS if name in members), None)) is not None:
+        with pytest.raises(clients.omics.exceptions.ValidationException, match=token):
+            call(**request, **{token: _token_of_another_listing(clients)})
+    tick = threading.Event()
+    for _ in range(1200):
+        answer: dict[str, Any] = call(**request)
+        assert list(_wrong(operation, answer)) == []
+        if step.until in ("", answer.get("status")):
+            return answer
+        tick.wait(0.05)
+    raise AssertionError(f"{step} ends in {answer}")
+
+
+def _repeated(operation: Any, call: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer, which a repeated request gets too, and no other with the same token."""
+    answer: dict[str, Any] = call(**request)
+    assert list(_wrong(operation, answer)) == []
+    again = call(**request)
+    assert {**again, "ResponseMetadata": 0} == {**answer, "ResponseMetadata": 0}
+    others = {
+        "description": "another", "tags": {"another": "one"},
+        "sources": request.get("sources", []) * 2,
+    }  # fmt: skip
+    changed = next(name for name in others if name in operation.input_shape.members)
+    declared = {shape.name for shape in operation.error_shapes}
+    refused = "ConflictException" if "ConflictException" in declared else "ValidationException"
+    with pytest.raises(ClientError, match=rf"\({refused}\).*token"):
+        call(**{**request, changed: others[changed]})
+    return answer
+
+
+def _token_of_another_listing(clients: Clients) -> str:
+    for _ in range(2):
+        clients.omics.create_run_group(name="another listing")
+    page = clients.omics.list_run_groups(name="another listing", maxResults=1)
+    return str(page["nextToken"])
+
+
+def _filled(value: Any, world: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return value.format_map(world)
+    if isinstance(value, list):
+        return [_filled(item, world) for item in value]
+    if isinstance(value, dict):
+        return {key: _filled(item, world) for key, item in value.items()}
+    return value
+
+
+def _at(answer: Any, place: str) -> str:
+    for part in place.split("."):
+        answer = answer[int(part)] if part.isdigit() else answer[part]
+    return str(answer)
