@@ -4,7 +4,7 @@ JOBS are the functions that take documents of a kind from one state to the next 
 """
 
 from ..jobs import Job
-from . import caches, groups, runs, tags, workflows
+from . import caches, groups, runs, sequence_stores, tags, workflows
 from .context import Context, Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -13,7 +13,10 @@ HANDLERS: dict[str, Handler] = {
     **groups.HANDLERS,
     **caches.HANDLERS,
     **tags.HANDLERS,
+    **sequence_stores.HANDLERS,
 }
-JOBS: dict[str, Job] = {}
+JOBS: dict[str, Job] = {
+    **sequence_stores.JOBS,
+}
 
 __all__ = ["HANDLERS", "JOBS", "Context", "Handler"]
