@@ -78,14 +78,16 @@ class Peers:
             self._s3.create_bucket(name, REGION)
             self._objects.flush(self._s3)
 
-    def link(self, bucket: str, key: str, path: Path) -> None:
+    def link(self, bucket: str, key: str, path: Path, etag: str | None = None) -> None:
         """Make a file an object without copying it; the object keeps its bytes if `path` goes."""
-        self._s3.put_object(bucket, key, s3_durable.FileValue(path))
+        self._s3.put_object(bucket, key, s3_durable.FileValue(path), etag=etag)
         self._objects.flush(self._s3)
 
     def remove_bucket(self, name: str) -> None:
-        """An empty bucket of the service's own; it may be gone already."""
+        """A bucket of the service's own with what is left in it; it may be gone already."""
         if name in self._s3.buckets:
+            for key in list(self._s3.buckets[name].keys):
+                self._s3.delete_object(name, key)
             self._s3.delete_bucket(name)
             self._objects.flush(self._s3)
 

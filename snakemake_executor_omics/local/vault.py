@@ -57,13 +57,17 @@ def uri_of(store: Mapping[str, Any], id: str, filename: str) -> str:
 
 
 def keep(
-    context: Context, store: Mapping[str, Any], id: str, filename: str, path: Path
-) -> dict[str, Any]:
-    """Take a file in, without copying it if it is on the state's disk; `path` may go then."""
+    context: Context, store: Mapping[str, Any], id: str, filename: str, path: Path, *,
+    etag: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Take a file in, without copying it if it is on the state's disk; `path` may go then.
+
+    `etag` is the MD5 of the file in hex, if it is known already: else S3 computes it.
+    """
     uri = uri_of(store, id, filename)
     bucket, key = _place(uri)
     context.peers.make_bucket(bucket)
-    context.peers.link(bucket, key, path)
+    context.peers.link(bucket, key, path, etag)
     length = path.stat().st_size
     size = max(PART, -(-length // _MOST_PARTS))
     return {
@@ -121,7 +125,7 @@ def part(
 
 def _bounds(text: str, length: int) -> tuple[int, int]:
     """First byte and the byte after the last of a range of HTTP."""
-    matched = _RANGE.fullmatch(text.removeprefix("bytes="))
+    matched = _RANGE.fullmatch(text)
     first, last = matched.groups() if matched else ("", "")
     if first:
         bounds = int(first), min(int(last) + 1, length) if last else length

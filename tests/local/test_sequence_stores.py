@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -103,3 +104,72 @@ def test_a_store_outlives_the_server(starter: Callable[[], Clients]) -> None:
     found = after.omics.get_sequence_store(id=store["id"])
     assert found["s3Access"] == store["s3Access"]
     assert after.s3.list_objects_v2(Bucket=bucket_of(store))["KeyCount"] == 0
+
+
+POLICY = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::999999999999:root"},
+        "Action": "s3:GetObject",
+        "Resource": "*",
+    }],
+})  # fmt: skip
+
+
+def test_the_policy_of_a_new_store_lets_its_owner_read(fake: Clients) -> None:
+    store = made(fake)
+    point = store["s3Access"]["s3AccessPointArn"]
+    said = fake.omics.get_s3_access_policy(s3AccessPointArn=point)
+    assert (said["storeId"], said["storeType"]) == (store["id"], "SEQUENCE_STORE")
+    objects, listing = json.loads(said["s3AccessPolicy"])["Statement"]
+    assert objects["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    assert objects["Resource"].startswith(f"{point}/object/123456789012/sequenceStore/")
+    assert listing["Action"] == "s3:ListBucket"
+
+
+def test_a_policy_is_put_read_and_deleted(fake: Clients) -> None:
+    store = made(fake)
+    point = store["s3Access"]["s3AccessPointArn"]
+    said = fake.omics.put_s3_access_policy(s3AccessPointArn=point, s3AccessPolicy=POLICY)
+    assert (said["s3AccessPointArn"], said["storeId"]) == (point, store["id"])
+    found = fake.omics.get_s3_access_policy(s3AccessPointArn=point)
+    assert found["s3AccessPolicy"] == POLICY
+    assert found["updateTime"] >= store["creationTime"]
+    fake.omics.delete_s3_access_policy(s3AccessPointArn=point)
+    with pytest.raises(fake.omics.exceptions.ResourceNotFoundException):
+        fake.omics.get_s3_access_policy(s3AccessPointArn=point)
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("{", "no JSON"),
+        ("[]", "no Statement"),
+        ('{"Statement": ["x"]}', "no object"),
+        (POLICY.replace("Allow", "Perhaps"), "Allow or Deny"),
+        (POLICY.replace("Principal", "Principle"), "no Principal"),
+    ],
+)
+def test_what_is_no_policy_is_refused(fake: Clients, policy: str, said: str) -> None:
+    point = made(fake)["s3Access"]["s3AccessPointArn"]
+    with pytest.raises(fake.omics.exceptions.ValidationException, match=said):
+        fake.omics.put_s3_access_policy(s3AccessPointArn=point, s3AccessPolicy=policy)
+
+
+def test_an_access_point_of_no_store_is_not_found(fake: Clients) -> None:
+    point = "arn:aws:s3:us-east-1:123456789012:accesspoint/123456789012-1999999999"
+    for refused in (
+        lambda: fake.omics.get_s3_access_policy(s3AccessPointArn=point),
+        lambda: fake.omics.put_s3_access_policy(s3AccessPointArn=point, s3AccessPolicy=POLICY),
+        lambda: fake.omics.delete_s3_access_policy(s3AccessPointArn=point),
+    ):
+        with pytest.raises(fake.omics.exceptions.ResourceNotFoundException):
+            refused()
+
+
+def test_a_reference_store_has_no_access_policy(fake: Clients) -> None:
+    id = fake.omics.create_reference_store(name="no policy")["id"]
+    point = f"arn:aws:s3:us-east-1:123456789012:accesspoint/123456789012-{id}"
+    with pytest.raises(ClientError, match="NotSupportedOperationException"):
+        fake.omics.put_s3_access_policy(s3AccessPointArn=point, s3AccessPolicy=POLICY)

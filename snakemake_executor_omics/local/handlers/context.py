@@ -71,8 +71,12 @@ def existing(context: Context, kind: str, id: str) -> dict[str, Any]:
     """The account's document, or a ResourceNotFoundException that names it."""
     found = context.store.get(kind, id)
     if found is None or found["account"] != context.account:
-        raise NotFound(_WORDS.get(kind, kind), id)
+        raise not_found(kind, id)
     return found
+
+
+def not_found(kind: str, id: str) -> NotFound:
+    return NotFound(_WORDS.get(kind, kind), id)
 
 
 def given(params: Params, *names: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ..errors import Conflict
 from ..jobs import Job
 from ..store import FIRST_LONG_ID
 from .context import Context, Handler, Params, existing, given, times
+from .s3_policies import default_policy
 
 _MEMBERS = ("name", "description", "fallbackLocation", "propagatedSetLevelTags")
 
@@ -32,6 +33,7 @@ def create_sequence_store(context: Context, params: Params) -> dict[str, Any]:
         "s3AccessPointArn": vault.access_point(document),
         **given(params.get("s3AccessConfig") or {}, "accessLogLocation"),
     }
+    document["policy"] = {"text": default_policy(document), "time": document["creationTime"]}
     context.store.update("sequenceStore", id, document)
     return {**document, "then": [("sequenceStore", id)]}
 
