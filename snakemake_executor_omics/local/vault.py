@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from .arn import ALIAS, REGION
 from .errors import NotFound, RangeNotSatisfiable
@@ -26,10 +25,6 @@ PART = 100 * 1024 * 1024  # what a part holds, unless the file would have too ma
 _MOST_PARTS = 10_000
 _SETS = {"sequenceStore": "readSet", "referenceStore": "reference"}
 _RANGE = re.compile(r"(\d*)-(\d*)")
-_OMICS_URI = re.compile(
-    r"omics://(\d{12})\.storage\.([a-z0-9-]+)\.amazonaws\.com/(\d+)/(readSet|reference)/(\d+)"
-    r"(?:/(source[12]?|index))?"
-)
 
 FileInformation = Mapping[str, Any]  # totalParts, partSize, contentLength, s3Access.s3Uri
 
@@ -134,29 +129,6 @@ def _bounds(text: str, length: int) -> tuple[int, int]:
     if bounds[0] >= bounds[1]:
         raise RangeNotSatisfiable(f"{text} is no range of {length} bytes")
     return bounds
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What an `omics://` URI names: a file of a read set or reference, by default the first."""
-
-    account: str
-    region: str
-    store_id: str
-    kind: str  # of the document: readSet, reference
-    id: str
-    file: str  # the member of `files`: source, source1, source2, index
-
-    @classmethod
-    def of(cls, uri: str) -> Self | None:
-        """None if the URI is not of this form."""
-        found = _OMICS_URI.fullmatch(uri)
-        if found is None:
-            return None
-        account, region, store_id, kind, id, file = found.groups()
-        files = ("source1", "source2", "index") if kind == "readSet" else ("source", "index")
-        file = file or files[0]
-        return cls(account, region, store_id, kind, id, file) if file in files else None
 
 
 def _place(uri: str) -> tuple[str, str]:
