@@ -10,8 +10,13 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/LocalHealthOmics"
 BUCKET = "omics-local"
 OUTPUT_URI = f"s3://{BUCKET}/runs"
 LOG_GROUP = "/aws/omics/WorkflowLog"
+ALIAS = "-s3alias"  # how the names of the stores' own buckets, and of no other, end
 _PATTERN = re.compile(r"arn:aws[\w-]*:omics:[\w-]+:\d{12}:(.+)")
-_KINDS = {"workflow": "workflow", "run": "run", "runGroup": "group", "runCache": "cache"}
+_KINDS = {
+    "workflow": "workflow", "run": "run", "runGroup": "group", "runCache": "cache",
+    "sequenceStore": "sequenceStore", "referenceStore": "referenceStore",
+}  # fmt: skip
+_SETS = {("sequenceStore", "readSet"), ("referenceStore", "reference")}
 
 
 def arn(path: str, account: str = ACCOUNT) -> str:
@@ -28,6 +33,8 @@ def document_of(name: str) -> tuple[str, str] | None:
     parts = found.group(1).split("/") if found else []
     if len(parts) == 4 and parts[0] == "workflow" and parts[2] == "version":
         return "version", f"{parts[1]}/{parts[3]}"
+    if len(parts) == 4 and (parts[0], parts[2]) in _SETS:
+        return parts[2], parts[3]
     if len(parts) == 2 and parts[0] in _KINDS:
         return _KINDS[parts[0]], parts[1]
     return None

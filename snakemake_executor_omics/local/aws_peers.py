@@ -2,23 +2,30 @@
 
 moto tells services apart by the SigV4 credential scope, and takes what is unsigned (presigned
 URLs) for S3. S3 and Logs are made durable before moto makes its backends. Reading a large object
-goes past moto, which would read it into memory.
+goes past moto, which would read it into memory. The buckets of read sets and references
+(`…-s3alias`) are for clients to read, not to write.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import logs_durable, s3_durable
-from .arn import ACCOUNT, BUCKET, LOG_GROUP, REGION
+from .arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION
 
 _STREAM_FROM = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
 _ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
+_ARCHIVE = "GLACIER"
+_READS = {"GET", "HEAD", "OPTIONS"}
+_DENIED = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+)
 StartResponse = Callable[..., Any]
 
 
@@ -71,9 +78,28 @@ class Peers:
             self._s3.create_bucket(name, REGION)
             self._objects.flush(self._s3)
 
-    def link(self, bucket: str, key: str, path: Path) -> None:
+    def link(self, bucket: str, key: str, path: Path, etag: str | None = None) -> None:
         """Make a file an object without copying it; the object keeps its bytes if `path` goes."""
-        self._s3.put_object(bucket, key, s3_durable.FileValue(path))
+        self._s3.put_object(bucket, key, s3_durable.FileValue(path), etag=etag)
+        self._objects.flush(self._s3)
+
+    def remove_bucket(self, name: str) -> None:
+        """A bucket of the service's own with what is left in it; it may be gone already."""
+        if name in self._s3.buckets:
+            for key in list(self._s3.buckets[name].keys):
+                self._s3.delete_object(name, key)
+            self._s3.delete_bucket(name)
+            self._objects.flush(self._s3)
+
+    def archive(self, bucket: str, key: str, archived: bool) -> None:
+        """Put an object where S3 answers InvalidObjectState to who reads it, or back."""
+        self._s3.buckets[bucket].keys[key].set_storage_class(_ARCHIVE if archived else "STANDARD")
+        self._objects.flush(self._s3)
+
+    def tag(self, bucket: str, key: str, tags: Mapping[str, str]) -> None:
+        """Give an object these tags and no other."""
+        self._s3.set_key_tags(self._s3.buckets[bucket].keys[key], dict(tags))
+        self._objects.mark(bucket, key)
         self._objects.flush(self._s3)
 
     def remove(self, bucket: str, key: str) -> None:
@@ -88,6 +114,8 @@ class Peers:
         scope = environ.get("HTTP_AUTHORIZATION", "")
         if not scope or "/s3/aws4_request" in scope:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT  # one S3 for all accounts: names are global
+            if environ["REQUEST_METHOD"] not in _READS and _behind_access_point(environ):
+                return _denied(start_response)
         elif (found := _ACCOUNT_KEY.search(scope)) is not None:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = found.group(1)
         if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
@@ -108,7 +136,9 @@ class Peers:
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").lstrip("/")
         bucket, _, key = path.partition("/")
         found = self.object_file(bucket, key)
-        return found if found is not None and found.stat().st_size >= _STREAM_FROM else None
+        if found is None or self._s3.buckets[bucket].keys[key].storage_class == _ARCHIVE:
+            return None
+        return found if found.stat().st_size >= _STREAM_FROM else None
 
     def _streamed(
         self, environ: dict[str, Any], start_response: StartResponse, path: Path
@@ -138,6 +168,19 @@ class Peers:
             headers.append(("Content-Range", f"bytes {start}-{end - 1}/{size}"))
         start_response(status, headers)
         return file_blocks(opened, start, end)
+
+
+def _behind_access_point(environ: dict[str, Any]) -> bool:
+    """Whether a request of S3 is for a store's bucket, named in the path or in the host."""
+    host: str = environ.get("HTTP_HOST", "")
+    path: str = environ["PATH_INFO"].lstrip("/")
+    return host.partition(".")[0].endswith(ALIAS) or path.partition("/")[0].endswith(ALIAS)
+
+
+def _denied(start_response: StartResponse) -> Iterable[bytes]:
+    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(_DENIED)))]
+    start_response("403 Forbidden", headers)
+    return [_DENIED]
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:

@@ -112,6 +112,9 @@ class Protocol:
                     raw = found if member.type_name == "list" or not found else found[-1]
                 case "header":
                     raw = headers.get(wire.lower())
+                    if raw is not None and wire == "Range":
+                        # HTTP's unit, for which the model's pattern has no room
+                        raw = raw.removeprefix("bytes=")
                 case _:
                     raw = document.get(wire)
                     if raw is not None:

@@ -30,6 +30,8 @@ from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3Clie
 from moto.s3.utils import _VersionedKeyStore
 from moto.utilities.utils import LowercaseDict
 
+from .arn import ALIAS
+
 # Typed as nothing: assigning to a library's classes is what types are there to forbid.
 models: Any = moto.s3.models
 
@@ -284,6 +286,14 @@ class DurableKeys(_VersionedKeyStore):
 _by_reference = threading.local()
 _copy_object = models.S3Backend.copy_object
 _put_object = models.S3Backend.put_object
+_list_buckets = models.S3Backend.list_buckets
+
+
+def _list_own(backend: Any, prefix: Any, bucket_region: Any, max_buckets: Any) -> list[Any]:
+    """moto's `list_buckets` without those behind access points, which are nobody's to see."""
+    found = _list_buckets(backend, prefix, bucket_region, None)
+    own = [bucket for bucket in found if not bucket.name.endswith(ALIAS)]
+    return own[: int(max_buckets)] if max_buckets else own
 
 
 def _put_checked(
@@ -330,6 +340,7 @@ def install(state: Path) -> Objects:
     models.FakeMultipart = DurableMultipart
     models._VersionedKeyStore = DurableKeys
     models.S3Backend.put_object = _put_checked
+    models.S3Backend.list_buckets = _list_own
     models.S3Backend.copy_object = _copy_by_reference
     models.S3Backend.upload_part_copy = _upload_part_copy
     return _objects

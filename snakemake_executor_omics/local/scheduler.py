@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .arn import ACCOUNT, REGION, log_stream_arn
+from .arn import REGION, log_stream_arn
 from .aws_peers import Peers
 from .clock import epoch_ms, now
 from .definitions import Builder
@@ -173,7 +173,7 @@ class Scheduler:
         cache = self._store.get("cache", run["cacheId"]) if run.get("cacheId") else None
         request = {
             "run_id": run["id"], "run_uuid": run["uuid"], "run_arn": run["arn"],
-            "account": ACCOUNT, "region": REGION, "endpoint_url": self._endpoint,
+            "account": run["account"], "region": REGION, "endpoint_url": self._endpoint,
             "definition_dir": str(self._builder.unpacked(run["definitionUuid"])),
             "main": run["main"], "parameters": run["parameters"],
             "output_uri": run["runOutputUri"],

@@ -32,6 +32,7 @@ CREATE INDEX IF NOT EXISTS item_name ON item (kind, name, seq);
 CREATE INDEX IF NOT EXISTS item_status ON item (kind, status, seq);
 CREATE INDEX IF NOT EXISTS item_group ON item (kind, json_extract(body, '$.runGroupId'), seq);
 CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batchId'), seq);
+CREATE INDEX IF NOT EXISTS item_reference ON item (kind, json_extract(body, '$.referenceArn'), seq);
 CREATE TABLE IF NOT EXISTS token (
     operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL,
     PRIMARY KEY (operation, token));

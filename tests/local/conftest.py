@@ -113,6 +113,17 @@ class Clients:
         return str(started["id"])
 
 
+def settled(read: Callable[[], dict[str, Any]], *statuses: str) -> dict[str, Any]:
+    """Poll a resource, bounded, until it is in one of the states."""
+    tick = threading.Event()
+    for _ in range(1200):
+        found = read()
+        if found["status"] in statuses:
+            return found
+        tick.wait(0.02)
+    raise AssertionError(f"not one of {statuses}: {found}")
+
+
 def _checked(client: Any) -> Any:
     """Every answer of this client is validated against botocore's model."""
 

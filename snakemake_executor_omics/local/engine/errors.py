@@ -20,7 +20,7 @@ class ParameterError(EngineError):
 
 
 class InvalidUri(EngineError):
-    """A File or Directory is given by something else than an S3 URI."""
+    """A File or Directory is given by something else than an S3 or omics URI."""
 
     reason = "INVALID_URI_INPUT"
 
@@ -33,6 +33,16 @@ class InputNotFound(EngineError):
     def __init__(self, uri: str) -> None:
         super().__init__(f"input not found: {uri}")
         self.uri = uri
+
+
+class InactiveStorage(EngineError):
+    """A read set or reference is not in a state in which it can be read."""
+
+    reason = "INACTIVE_OMICS_STORAGE_RESOURCE"
+
+    def __init__(self, uri: str, status: str = "ARCHIVED") -> None:
+        super().__init__(f"{uri} is {status}, not ACTIVE")
+        self.uri, self.status = uri, status
 
 
 class ImportFailed(EngineError):

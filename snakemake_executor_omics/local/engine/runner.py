@@ -35,6 +35,7 @@ from .export import export_log, export_outputs
 from .gate import Gate
 from .hook import causes, task_hook
 from .logs import attach
+from .omics_uris import SCHEME, OmicsUris
 from .processes import ProcessTask
 from .request import RunRequest
 from .session import Session
@@ -119,7 +120,12 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             events=events,
             gate=gate,
             board=TaskBoard(events),
-            inputs=Inputs(s3, request.run_dir / "inputs", stopping),
+            inputs=Inputs(
+                s3,
+                OmicsUris(request.endpoint_url, request.region, request.account).locate,
+                request.run_dir / "inputs",
+                stopping,
+            ),
             s3=s3,
             cache=None
             if request.cache is None
@@ -247,17 +253,22 @@ def load(definition_dir: Path, main: str) -> Tree.Workflow | Tree.Task:
 
 
 def bind_inputs(workflow: Tree.Workflow | Tree.Task, parameters: Any) -> Env.Bindings[Value.Base]:
-    """Parameters as miniwdl's values; files stay S3 URIs, which miniwdl then asks us to fetch."""
+    """Parameters as miniwdl's values; files stay URIs, which miniwdl then asks us to fetch."""
     try:
         values = WDL.values_from_json(
             dict(parameters), workflow.available_inputs, workflow.required_inputs, workflow.name
         )
     except WDL.Error.InputError as error:
         raise ParameterError(str(error)) from error
-    for uri, _directory in _paths(values):
-        if not uri.startswith("s3://"):
+    for uri, directory in _paths(values):
+        if not _is_input(uri, directory):
             raise InvalidUri(f"not an S3 URI: {uri}")
     return values
+
+
+def _is_input(uri: str, directory: bool) -> bool:
+    """Whether a File or Directory may be given so: read sets and references are files."""
+    return uri.startswith("s3://") or (uri.startswith(SCHEME) and not directory)
 
 
 def _paths(values: Env.Bindings[Value.Base]) -> Iterator[tuple[str, bool]]:
@@ -280,11 +291,12 @@ def _uris(
         expression = binding.value.expr
         if binding.name in values or not isinstance(expression, WDL.Expr.String):
             continue
-        literal = expression.literal
-        if literal is None or not literal.value.startswith("s3://"):
+        literal, type = expression.literal, binding.value.type
+        if literal is None or not isinstance(type, WDL.Type.File | WDL.Type.Directory):
             continue
-        if isinstance(binding.value.type, WDL.Type.File | WDL.Type.Directory):
-            yield literal.value, isinstance(binding.value.type, WDL.Type.Directory)
+        directory = isinstance(type, WDL.Type.Directory)
+        if _is_input(literal.value, directory):
+            yield literal.value, directory
 
 
 def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
@@ -312,8 +324,9 @@ def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
 
         return fetch
 
-    # miniwdl keeps its downloaders here; only S3 may be read, as in the service
-    cfg._downloaders = ({"s3": fetcher(False)}, {"s3": fetcher(True)})  # type: ignore[attr-defined]
+    # miniwdl keeps its downloaders here, by scheme; nothing else may be read, as in the service
+    files = {"s3": fetcher(False), "omics": fetcher(False)}
+    cfg._downloaders = (files, {"s3": fetcher(True)})  # type: ignore[attr-defined]
     return cfg
 
 

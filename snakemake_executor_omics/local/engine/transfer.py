@@ -23,7 +23,16 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import EngineError, ImportFailed, InputModified, InputNotFound, InvalidUri
+from ..arn import ALIAS
+from .errors import (
+    EngineError,
+    ImportFailed,
+    InactiveStorage,
+    InputModified,
+    InputNotFound,
+    InvalidUri,
+)
+from .omics_uris import SCHEME
 
 WORKERS = 16
 _SINGLE_REQUEST = 8 * 1024 * 1024
@@ -72,6 +81,8 @@ def _import_error(uri: str, error: Exception) -> EngineError:
             return InputNotFound(uri)
         if error_code(error) in {"PreconditionFailed", "412"}:
             return InputModified(f"input changed while it was read: {uri}")
+        if error_code(error) == "InvalidObjectState" and split_uri(uri)[0].endswith(ALIAS):
+            return InactiveStorage(uri)
         if error_code(error) in {"403", "AccessDenied"}:
             return ImportFailed(f"S3 access denied for {uri}")
     return ImportFailed(f"could not read {uri}: {error}")
@@ -102,8 +113,11 @@ class _Local:
 class Inputs:
     """The run's input objects on this machine."""
 
-    def __init__(self, s3: Any, folder: Path, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, s3: Any, locate: Callable[[str], str], folder: Path, stopping: Callable[[], bool]
+    ) -> None:
         self._s3 = s3
+        self._locate = locate  # the S3 URI behind one of HealthOmics
         self._folder = folder
         self._stopping = stopping
         self._lock = threading.Lock()
@@ -147,15 +161,16 @@ class Inputs:
     def _object(self, uri: str) -> _Local:
         if self._stopping():
             raise ImportFailed(f"stopped before {uri} was read")
-        _, key = split_uri(uri)
+        source = self._locate(uri) if uri.startswith(SCHEME) else uri
+        _, key = split_uri(source)
         name = posixpath.basename(key)
         if not name or name in {".", ".."}:
             raise InvalidUri(f"an input file needs a name: {uri}")
         target = self._slot(uri) / name
         try:
-            etag = fetch_object(self._s3, uri, target)
+            etag = fetch_object(self._s3, source, target)
         except S3_ERRORS as error:
-            raise _import_error(uri, error) from error
+            raise _import_error(source, error) from error
         return self._remember(uri, target, etag)
 
     def _prefix(self, uri: str) -> _Local:

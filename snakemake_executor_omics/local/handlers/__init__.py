@@ -4,7 +4,17 @@ JOBS are the functions that take documents of a kind from one state to the next 
 """
 
 from ..jobs import Job
-from . import caches, groups, runs, tags, workflows
+from . import (
+    caches,
+    groups,
+    reference_stores,
+    references,
+    runs,
+    s3_policies,
+    sequence_stores,
+    tags,
+    workflows,
+)
 from .context import Context, Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -13,7 +23,14 @@ HANDLERS: dict[str, Handler] = {
     **groups.HANDLERS,
     **caches.HANDLERS,
     **tags.HANDLERS,
+    **sequence_stores.HANDLERS,
+    **reference_stores.HANDLERS,
+    **references.HANDLERS,
+    **s3_policies.HANDLERS,
 }
-JOBS: dict[str, Job] = {}
+JOBS: dict[str, Job] = {
+    **sequence_stores.JOBS,
+    **references.JOBS,
+}
 
 __all__ = ["HANDLERS", "JOBS", "Context", "Handler"]

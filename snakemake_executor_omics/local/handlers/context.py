@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import arn
+from ..clock import written
 from ..errors import NotFound
 from ..paging import page
 from ..store import FIRST_ID, Store
@@ -59,18 +60,37 @@ class Context:
 
 _WORDS = {
     "workflow": "workflow", "version": "workflow version", "run": "run", "task": "run task",
-    "group": "run group", "cache": "run cache",
+    "group": "run group", "cache": "run cache", "sequenceStore": "sequence store",
+    "readSet": "read set", "referenceStore": "reference store", "reference": "reference",
+    "referenceImportJob": "reference import job",
 }  # fmt: skip
+_TIMES = {"created": "creationTime", "updated": "updateTime", "completed": "completionTime"}
 
 
 def existing(context: Context, kind: str, id: str) -> dict[str, Any]:
     """The account's document, or a ResourceNotFoundException that names it."""
     found = context.store.get(kind, id)
     if found is None or found["account"] != context.account:
-        raise NotFound(_WORDS.get(kind, kind), id)
+        raise not_found(kind, id)
     return found
+
+
+def not_found(kind: str, id: str) -> NotFound:
+    return NotFound(_WORDS.get(kind, kind), id)
 
 
 def given(params: Params, *names: str) -> dict[str, Any]:
     """The members among `names` that the request has."""
     return {name: params[name] for name in names if params.get(name) is not None}
+
+
+def times(asked: Params) -> dict[str, dict[str, str]]:
+    """`createdAfter` and its kin of a filter, as `Store.rows` has them."""
+    return {
+        side: {
+            member: written(asked[name + word])
+            for name, member in _TIMES.items()
+            if asked.get(name + word) is not None
+        }
+        for side, word in (("since", "After"), ("until", "Before"))
+    }

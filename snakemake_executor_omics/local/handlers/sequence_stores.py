@@ -1,0 +1,89 @@
+"""Sequence stores: what read sets are kept in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import vault
+from ..clock import now
+from ..errors import Conflict
+from ..jobs import Job
+from ..store import FIRST_LONG_ID
+from .context import Context, Handler, Params, existing, given, times
+from .s3_policies import default_policy
+
+_MEMBERS = ("name", "description", "fallbackLocation", "propagatedSetLevelTags")
+
+
+def create_sequence_store(context: Context, params: Params) -> dict[str, Any]:
+    document = context.add("sequenceStore", {
+        **given(params, *_MEMBERS, "sseConfig"),
+        "eTagAlgorithmFamily": params.get("eTagAlgorithmFamily") or "MD5up",
+        "status": "CREATING",
+        "creationTime": now(),
+        "tags": dict(params.get("tags") or {}),
+    }, first_id=FIRST_LONG_ID)  # fmt: skip
+    id = document["id"]
+    document |= {
+        "arn": context.arn(f"sequenceStore/{id}"),
+        "bucket": vault.new_bucket(context.account, id),
+    }
+    document["s3Access"] = {
+        "s3Uri": vault.store_uri(document),
+        "s3AccessPointArn": vault.access_point(document),
+        **given(params.get("s3AccessConfig") or {}, "accessLogLocation"),
+    }
+    document["policy"] = {"text": default_policy(document), "time": document["creationTime"]}
+    context.store.update("sequenceStore", id, document)
+    return {**document, "then": [("sequenceStore", id)]}
+
+
+def get_sequence_store(context: Context, params: Params) -> dict[str, Any]:
+    return existing(context, "sequenceStore", params["id"])
+
+
+def list_sequence_stores(context: Context, params: Params) -> dict[str, Any]:
+    asked = params.get("filter") or {}
+    return context.page(
+        "sequenceStore", params, key="sequenceStores", name=asked.get("name"),
+        statuses=[asked["status"]] if asked.get("status") else [], **times(asked),
+    )  # fmt: skip
+
+
+def update_sequence_store(context: Context, params: Params) -> dict[str, Any]:
+    document = existing(context, "sequenceStore", params["id"])
+    log = given(params.get("s3AccessConfig") or {}, "accessLogLocation")
+    changed = context.store.update("sequenceStore", params["id"], {
+        **given(params, *_MEMBERS),
+        "s3Access": document["s3Access"] | log,
+        "status": "UPDATING",
+        "updateTime": now(),
+    })  # fmt: skip
+    return {**changed, "then": [("sequenceStore", params["id"])]}
+
+
+def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
+    document = existing(context, "sequenceStore", params["id"])
+    if context.count("readSet", params["id"]):
+        raise Conflict(f"sequence store {params['id']} holds read sets; delete them first")
+    context.store.delete("sequenceStore", params["id"])
+    context.peers.remove_bucket(document["bucket"])
+    return {}
+
+
+def settle(context: Context, document: dict[str, Any]) -> None:
+    """A store that is CREATING or UPDATING becomes ACTIVE."""
+    with context.store.transaction():
+        if context.store.get("sequenceStore", document["id"]) is not None:
+            context.peers.make_bucket(document["bucket"])
+            context.store.update("sequenceStore", document["id"], {"status": "ACTIVE"})
+
+
+HANDLERS: dict[str, Handler] = {
+    "CreateSequenceStore": create_sequence_store,
+    "GetSequenceStore": get_sequence_store,
+    "ListSequenceStores": list_sequence_stores,
+    "UpdateSequenceStore": update_sequence_store,
+    "DeleteSequenceStore": delete_sequence_store,
+}
+JOBS: dict[str, Job] = {"sequenceStore": settle}

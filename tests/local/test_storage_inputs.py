@@ -1,0 +1,118 @@
+"""Runs whose inputs are in a reference store, by `omics://` URIs and by S3 ones."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from .conftest import Clients, zipped
+from .test_references import BUCKET, GENOME, INDEX, reference
+
+WDL = """version 1.0
+workflow w {
+    input { File genome File? index }
+    call t { input: genome = genome, index = index }
+    output { File copy = t.copy Array[File] seen = t.seen }
+}
+task t {
+    input { File genome File? index }
+    command <<<
+        basename ~{genome} > names.txt
+        ls $(dirname ~{genome}) | grep -c fai >> names.txt
+        cat ~{genome} ~{index} > copy.txt
+    >>>
+    output { File copy = "copy.txt" Array[File] seen = ["names.txt"] }
+    runtime { container: "x/y:1" cpu: 1 memory: "1 GiB" }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def genome(real: Clients) -> dict[str, Any]:
+    real.s3.create_bucket(Bucket=BUCKET)
+    store = real.omics.create_reference_store(name="genomes")["id"]
+    return reference(real, store)
+
+
+@pytest.fixture(scope="module")
+def copier(real: Clients) -> str:
+    return real.active_workflow(definitionZip=zipped(main=WDL))
+
+
+def omics_uri(found: dict[str, Any], *file: str, account: str = "123456789012") -> str:
+    place = "/".join((found["referenceStoreId"], "reference", found["id"], *file))
+    return f"omics://{account}.storage.us-east-1.amazonaws.com/{place}"
+
+
+def ended(clients: Clients, workflow: str, **parameters: Any) -> dict[str, Any]:
+    started = clients.omics.start_run(
+        workflowId=workflow, roleArn=clients.service.role_arn, parameters=parameters,
+        outputUri=clients.service.default_output_uri,
+    )  # fmt: skip
+    return clients.until(started["id"], "COMPLETED", "FAILED")
+
+
+def output(clients: Clients, run: dict[str, Any], name: str) -> bytes:
+    bucket, _, key = f"{run['runOutputUri'][5:]}/out/{name}".partition("/")
+    return bytes(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def test_a_short_omics_uri_is_the_source_without_its_index(
+    real: Clients, genome: dict[str, Any], copier: str
+) -> None:
+    uri = omics_uri(genome)
+    run = ended(real, copier, genome=uri)
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    assert output(real, run, "copy/copy.txt") == GENOME
+    assert output(real, run, "seen/0/names.txt") == b"genome.fasta\n0\n"
+    md5 = hashlib.md5(GENOME, usedforsecurity=False).hexdigest()
+    assert run["resourceDigests"] == {uri: f"etag:{md5}"}
+
+
+def test_an_index_comes_where_its_uri_is_given(
+    real: Clients, genome: dict[str, Any], copier: str
+) -> None:
+    run = ended(
+        real, copier, genome=omics_uri(genome, "source"), index=omics_uri(genome, "index")
+    )  # fmt: skip
+    assert output(real, run, "copy/copy.txt") == GENOME + INDEX
+
+
+def test_the_s3_uri_of_a_reference_is_an_input_like_any_other(
+    real: Clients, genome: dict[str, Any], copier: str
+) -> None:
+    uri = genome["files"]["source"]["s3Access"]["s3Uri"]
+    run = ended(real, copier, genome=uri)
+    assert output(real, run, "copy/copy.txt") == GENOME
+    assert run["resourceDigests"] == {uri: f"etag:{genome['md5']}"}
+
+
+def test_a_default_in_the_workflow_may_be_an_omics_uri(
+    real: Clients, genome: dict[str, Any]
+) -> None:
+    text = WDL.replace("{ File genome File? index }", f'{{ File genome = "{omics_uri(genome)}"\n'
+                       " File? index }", 1)  # fmt: skip
+    run = ended(real, real.active_workflow(definitionZip=zipped(main=text)))
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    assert list(run["resourceDigests"]) == [omics_uri(genome)]
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("{place}/1999999999", "INPUT_URI_NOT_FOUND"),
+        ("{other}", "INPUT_URI_NOT_FOUND"),
+        ("{genome}/source2", "INVALID_URI_INPUT"),
+        ("omics://somewhere/else", "INVALID_URI_INPUT"),
+    ],
+)
+def test_a_uri_that_names_nothing_fails_the_run(
+    real: Clients, genome: dict[str, Any], copier: str, uri: str, reason: str
+) -> None:
+    good = omics_uri(genome)
+    place = good.rpartition("/")[0]
+    other = omics_uri(genome, account="999999999999")
+    run = ended(real, copier, genome=uri.format(genome=good, place=place, other=other))
+    assert (run["status"], run["failureReason"]) == ("FAILED", reason)
