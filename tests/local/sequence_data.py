@@ -50,6 +50,17 @@ def bam(path: Path, *, chromosome: str | None = "chr1", comment: str = "") -> Pa
     return path
 
 
+def cram(path: Path) -> Path:
+    """The reads of `bam` as CRAM that needs no reference."""
+    with (
+        pysam.AlignmentFile(str(bam(path.with_suffix(".bam")))) as reads,
+        pysam.AlignmentFile(str(path), "wc", template=reads, format_options=[b"no_ref=1"]) as out,
+    ):
+        for read in reads:
+            out.write(read)
+    return path
+
+
 @dataclass(frozen=True)
 class SequenceStore:
     """A sequence store, and what one does with it."""
