@@ -8,11 +8,15 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from .errors import AlreadyRunning
 from .quotas import Quotas, add_quota_options
+from .read_sets import ARCHIVE_AFTER
 from .server import BACKENDS, serve
+
+_MOST_DAYS = 36_500
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--lifeline", action="store_true", help="stop when stdin is closed at the other end"
     )
+    parser.add_argument(
+        "--archive-after", type=_days, default=ARCHIVE_AFTER, metavar="DAYS",
+        help=f"archive read sets that nobody has read for so long (default: {ARCHIVE_AFTER.days})",
+    )  # fmt: skip
     add_quota_options(parser)
     options = parser.parse_args(arguments)
     try:
@@ -34,10 +42,18 @@ def main(arguments: list[str] | None = None) -> int:
             quotas=Quotas.of(
                 strict=options.strict, resources=dict(options.quota), rates=dict(options.rate)
             ),
+            archive_after=options.archive_after,
         )  # fmt: skip
     except AlreadyRunning as error:
         print(error, file=sys.stderr)
         return 3
+
+
+def _days(text: str) -> timedelta:
+    days = float(text)
+    if not 0 <= days <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_MOST_DAYS} days")
+    return timedelta(days=days)
 
 
 if __name__ == "__main__":

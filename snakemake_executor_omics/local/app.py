@@ -32,7 +32,7 @@ from .errors import (
     ValidationFault,
 )
 from .handlers import HANDLERS, Context
-from .protocol import Answer, Excerpt, Protocol
+from .protocol import Answer, Excerpt, Protocol, Spooled
 
 HEALTH = "/_local/health"
 _PREFIXED = re.compile(r"(workflows|control-storage|storage|analytics|tags)-")
@@ -86,7 +86,7 @@ class App:
     def answer(self, environ: dict[str, Any], raw_path: str, credential: str) -> Answer:
         """The answer of HealthOmics."""
         operation: Any = None
-        spooled: Path | None = None
+        spooled: Spooled | None = None
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
             account = self._context.peers.account(credential)
@@ -106,18 +106,22 @@ class App:
             return self._protocol.failure(operation, Fault(f"{type(error).__name__}: {error}"))
         finally:
             if spooled is not None:
-                spooled.unlink(missing_ok=True)
+                spooled.path.unlink(missing_ok=True)
 
-    def _spooled(self, environ: dict[str, Any]) -> Path:
+    def _spooled(self, environ: dict[str, Any]) -> Spooled:
         """A streaming body in a file, as it may be larger than memory and slower than a lock."""
         path = self._spool / uuid.uuid4().hex
+        size, digest = 0, hashlib.sha256()
         try:
             with path.open("wb") as out:
-                out.writelines(_blocks(environ, _MAX_PART))
+                for block in _blocks(environ, _MAX_PART):
+                    out.write(block)
+                    digest.update(block)
+                    size += len(block)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return path
+        return Spooled(path, size, digest.hexdigest())
 
 
 def _handle(context: Context, operation: Any, params: dict[str, Any]) -> dict[str, Any]:

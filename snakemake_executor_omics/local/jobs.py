@@ -19,7 +19,11 @@ from .store import Store
 if TYPE_CHECKING:
     from .handlers import Context
 
-UNFINISHED = ("SUBMITTED", "IN_PROGRESS", "CREATING", "UPDATING", "DELETING", "CANCELLING")
+UNFINISHED = (
+    "SUBMITTED", "IN_PROGRESS", "CREATING", "UPDATING", "DELETING", "CANCELLING",
+    "PROCESSING_UPLOAD",
+)  # fmt: skip
+_FAILED = {"readSet": "UPLOAD_FAILED"}  # what kinds of documents call it that do not say FAILED
 _WORKERS = 4
 _STATUS_MESSAGE = 1000
 
@@ -65,9 +69,10 @@ class Jobs:
     def _fail(self, kind: str, key: str, message: str) -> None:
         with self._store.transaction():
             if self._store.get(kind, key) is not None:
-                self._store.update(
-                    kind, key, {"status": "FAILED", "statusMessage": message[:_STATUS_MESSAGE]}
-                )
+                self._store.update(kind, key, {
+                    "status": _FAILED.get(kind, "FAILED"),
+                    "statusMessage": message[:_STATUS_MESSAGE],
+                })  # fmt: skip
 
     @property
     def closing(self) -> bool:

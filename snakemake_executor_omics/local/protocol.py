@@ -40,6 +40,15 @@ class Excerpt:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A streaming body in a file of the server's own, which a handler may move elsewhere."""
+
+    path: Path
+    size: int
+    sha256: str  # hexadecimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An HTTP answer."""
@@ -88,9 +97,9 @@ class Protocol:
 
     def parse(
         self, operation: Any, in_path: Mapping[str, str], query: str,
-        headers: Mapping[str, str], body: bytes | Path,
+        headers: Mapping[str, str], body: bytes | Spooled,
     ) -> dict[str, Any]:  # fmt: skip
-        """The validated members of a request; a streaming one is the file that holds it."""
+        """The validated members of a request, a streaming one spooled."""
         shape = operation.input_shape
         if shape is None:
             return {}

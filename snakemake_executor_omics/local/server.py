@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .handlers import JOBS, Context
 from .jobs import Jobs
 from .pool import Pool
 from .quotas import Quotas
+from .read_sets import ARCHIVE_AFTER
 from .scheduler import Scheduler
 from .store import Store
 
@@ -49,6 +51,7 @@ class Server:
     def __init__(
         self, state: Path, *, port: int = 0, backend: str = "process",
         engine: Sequence[str] | None = None, quotas: Quotas | None = None,
+        archive_after: timedelta = ARCHIVE_AFTER,
     ) -> None:  # fmt: skip
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
@@ -62,6 +65,8 @@ class Server:
         self._peers = Peers(self.state)
         definitions = self.state / "definitions"
         definitions.mkdir(exist_ok=True)
+        uploads = self.state / "uploads"
+        uploads.mkdir(exist_ok=True)
         self._builder = Builder(self._store, definitions)
         self._scheduler = Scheduler(
             self._store, self._peers, self._builder, folder=self.state / "runs", backend=backend,
@@ -71,7 +76,7 @@ class Server:
         self._context = Context(
             store=self._store, peers=self._peers, builder=self._builder,
             scheduler=self._scheduler, jobs=self._jobs, quotas=quotas or Quotas(),
-            endpoint_url=lambda: self.url,
+            endpoint_url=lambda: self.url, uploads=uploads, archive_after=archive_after,
         )  # fmt: skip
         self._app = App(self._context, self.identity, self.state / "incoming")
 
@@ -122,10 +127,13 @@ def _lock(state: Path) -> int:
 
 def serve(
     state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool,
-    quotas: Quotas | None = None,
+    quotas: Quotas | None = None, archive_after: timedelta = ARCHIVE_AFTER,
 ) -> int:  # fmt: skip
     """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
-    server = Server(state, port=port, backend=backend, engine=engine, quotas=quotas)
+    server = Server(
+        state, port=port, backend=backend, engine=engine, quotas=quotas,
+        archive_after=archive_after,
+    )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ask_to_stop())
     server.start()

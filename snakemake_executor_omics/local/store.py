@@ -113,6 +113,13 @@ class Store:
             )
         return document
 
+    def new_id(self, first_id: int = FIRST_ID) -> str:
+        """A number that no document has, nor will be given."""
+        with self.transaction():
+            id: str = self.add("id", {}, first_id=first_id)["id"]
+            self.delete("id", id)
+        return id
+
     def get(self, kind: str, id: str) -> dict[str, Any] | None:
         with self._lock:
             row = self._db.execute(

@@ -7,6 +7,9 @@ from ..jobs import Job
 from . import (
     caches,
     groups,
+    read_set_jobs,
+    read_set_uploads,
+    read_sets,
     reference_stores,
     references,
     runs,
@@ -18,19 +21,24 @@ from . import (
 from .context import Context, Handler
 
 HANDLERS: dict[str, Handler] = {
-    **workflows.HANDLERS,
-    **runs.HANDLERS,
-    **groups.HANDLERS,
     **caches.HANDLERS,
-    **tags.HANDLERS,
-    **sequence_stores.HANDLERS,
+    **groups.HANDLERS,
+    **read_set_jobs.HANDLERS,
+    **read_set_uploads.HANDLERS,
+    **read_sets.HANDLERS,
     **reference_stores.HANDLERS,
     **references.HANDLERS,
+    **runs.HANDLERS,
     **s3_policies.HANDLERS,
+    **sequence_stores.HANDLERS,
+    **tags.HANDLERS,
+    **workflows.HANDLERS,
 }
 JOBS: dict[str, Job] = {
-    **sequence_stores.JOBS,
+    **read_set_jobs.JOBS,
+    **read_set_uploads.JOBS,
     **references.JOBS,
+    **sequence_stores.JOBS,
 }
 
 __all__ = ["HANDLERS", "JOBS", "Context", "Handler"]

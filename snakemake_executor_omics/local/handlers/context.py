@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import arn
@@ -35,6 +37,8 @@ class Context:
     jobs: Jobs
     quotas: Quotas
     endpoint_url: Callable[[], str]
+    uploads: Path  # the parts of read sets that are on their way, in a folder per upload
+    archive_after: timedelta  # a read set that nobody has read for so long is archived
     account: str = arn.ACCOUNT
 
     def arn(self, path: str) -> str:
@@ -62,7 +66,9 @@ _WORDS = {
     "workflow": "workflow", "version": "workflow version", "run": "run", "task": "run task",
     "group": "run group", "cache": "run cache", "sequenceStore": "sequence store",
     "readSet": "read set", "referenceStore": "reference store", "reference": "reference",
-    "referenceImportJob": "reference import job",
+    "referenceImportJob": "reference import job", "upload": "upload",
+    "readSetImportJob": "read set import job", "readSetExportJob": "read set export job",
+    "readSetActivationJob": "read set activation job",
 }  # fmt: skip
 _TIMES = {"created": "creationTime", "updated": "updateTime", "completed": "completionTime"}
 

@@ -8,6 +8,7 @@ from .. import vault
 from ..clock import now
 from ..errors import Conflict
 from ..jobs import Job
+from ..read_sets import tag_objects
 from ..store import FIRST_LONG_ID
 from .context import Context, Handler, Params, existing, given, times
 from .s3_policies import default_policy
@@ -72,7 +73,9 @@ def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
 
 
 def settle(context: Context, document: dict[str, Any]) -> None:
-    """A store that is CREATING or UPDATING becomes ACTIVE."""
+    """A store that is CREATING or UPDATING becomes ACTIVE, its objects tagged as it says."""
+    for row in context.store.rows("readSet", parent=document["id"]):
+        tag_objects(context, document, row.body)
     with context.store.transaction():
         if context.store.get("sequenceStore", document["id"]) is not None:
             context.peers.make_bucket(document["bucket"])

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..arn import document_of
 from ..errors import NotFound, ValidationFault
-from .context import Context, Handler, Params
+from ..read_sets import tag_objects
+from .context import Context, Handler, Params, existing
 
 _TAGS = 50
 
@@ -24,15 +25,23 @@ def tag_resource(context: Context, params: Params) -> dict[str, Any]:
     tags |= params["tags"]
     if len(tags) > _TAGS:
         raise ValidationFault(f"a resource has at most {_TAGS} tags")
-    context.store.update(kind, id, {"tags": tags})
+    _change(context, kind, id, tags)
     return {}
 
 
 def untag_resource(context: Context, params: Params) -> dict[str, Any]:
     kind, id, tags = _tagged(context, params["resourceArn"])
     left = {key: value for key, value in tags.items() if key not in params["tagKeys"]}
-    context.store.update(kind, id, {"tags": left})
+    _change(context, kind, id, left)
     return {}
+
+
+def _change(context: Context, kind: str, id: str, tags: dict[str, str]) -> None:
+    changed = context.store.update(kind, id, {"tags": tags})
+    if kind == "readSet":
+        tag_objects(
+            context, existing(context, "sequenceStore", changed["sequenceStoreId"]), changed
+        )
 
 
 def list_tags_for_resource(context: Context, params: Params) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""What becomes of a read set's files: they are taken in, tagged, archived, and read.
+
+No operation archives: the service does, when a read set has not been read for 30 days. Here that
+is settled whenever somebody looks at a read set (`--archive-after DAYS` says after how long). Only
+GetReadSet and activation count as reading; what S3 serves goes past HealthOmics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from . import vault
+from .clock import now, written
+from .errors import Fault
+from .sequences import etag_algorithm, survey
+from .sequences.index import SUFFIXES, make_index
+
+if TYPE_CHECKING:
+    from .handlers import Context
+
+ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
+Document = dict[str, Any]
+_ALIGNED = ("BAM", "CRAM")
+_FASTQ = re.compile(r"(\.(?:fastq|fq)(?:\.gz)?)?$")
+
+
+def take_in(
+    context: Context, store: Document, read_set: Document, sources: Sequence[tuple[str, Path]]
+) -> Document:
+    """Keep one or two source files, by name, and say what they are: `files`, `etag` and so on.
+
+    ValidationException, and nothing is kept, if a file is not of the read set's type.
+    """
+    id, file_type, family = read_set["id"], read_set["fileType"], store["eTagAlgorithmFamily"]
+    files: Document = {}
+    try:
+        for number, (name, path) in enumerate(_distinct(sources), 1):
+            files[f"source{number}"] = vault.keep(context, store, id, name, path)
+        surveys = {
+            member: survey(vault.path(context, file), file_type, family)
+            for member, file in files.items()
+        }
+    except Fault:
+        for file in files.values():
+            vault.drop(context, file)
+        raise
+    if file_type in SUFFIXES:
+        _keep_index(context, store, read_set, files)
+    taken = {
+        "files": files,
+        "etag": {
+            "algorithm": etag_algorithm(file_type, family),
+            **{member: found.etag for member, found in surveys.items()},
+        },
+        "sequenceInformation": read_set.get("sequenceInformation", {}) | {
+            "totalReadCount": sum(found.reads for found in surveys.values()),
+            "totalBaseCount": sum(found.bases for found in surveys.values()),
+            "alignment": "ALIGNED" if file_type in _ALIGNED else "UNALIGNED",
+        },
+        "lastReadTime": now(),
+    }  # fmt: skip
+    tag_objects(context, store, read_set | taken)
+    return taken
+
+
+def _distinct(sources: Sequence[tuple[str, Path]]) -> Sequence[tuple[str, Path]]:
+    """Names that are the same get `sourceX` inserted ("Amazon S3 URI structure")."""
+    if len({name for name, _ in sources}) == len(sources):
+        return sources
+    return [
+        (_FASTQ.sub(rf"_source{number}\1", name, count=1), path)
+        for number, (name, path) in enumerate(sources, 1)
+    ]
+
+
+def _keep_index(context: Context, store: Document, read_set: Document, files: Document) -> None:
+    source = files["source1"]
+    name = Path(source["s3Access"]["s3Uri"]).name + SUFFIXES[read_set["fileType"]]
+    with TemporaryDirectory(dir=context.uploads) as folder:
+        index = Path(folder) / name
+        if make_index(vault.path(context, source), index):
+            files["index"] = vault.keep(context, store, read_set["id"], name, index)
+
+
+def tag_objects(context: Context, store: Document, read_set: Document) -> None:
+    """Give the S3 objects the tags by which access may be ruled.
+
+    The subject's and sample's ids always, and what the store's `propagatedSetLevelTags` name of the
+    read set's own ("Tagging resources in HealthOmics").
+    """
+    own = read_set.get("tags", {})
+    tags = {
+        "omics:subjectId": read_set["subjectId"],
+        "omics:sampleId": read_set["sampleId"],
+        **{key: own[key] for key in store.get("propagatedSetLevelTags", ()) if key in own},
+    }
+    for file in read_set.get("files", {}).values():
+        vault.tag(context, file, tags)
+
+
+def settled(context: Context, read_set: Document) -> Document:
+    """The read set as it is now: archived, if nobody has read it for long."""
+    if not _idle(context, read_set):
+        return read_set
+    with context.store.transaction():
+        current = context.store.get("readSet", read_set["id"])
+        if current is None or not _idle(context, current):
+            return current or read_set
+        for file in current["files"].values():
+            vault.archive(context, file)
+        return context.store.update("readSet", current["id"], {"status": "ARCHIVED"})
+
+
+def settle_all(context: Context, store_id: str) -> None:
+    """Archive every read set of a store that nobody has read for long."""
+    idle = context.store.rows(
+        "readSet", parent=store_id, statuses=["ACTIVE"], until={"lastReadTime": _limit(context)}
+    )
+    for row in idle:
+        settled(context, row.body)
+
+
+def _idle(context: Context, read_set: Document) -> bool:
+    return read_set["status"] == "ACTIVE" and bool(read_set["lastReadTime"] <= _limit(context))
+
+
+def _limit(context: Context) -> str:
+    return written(datetime.now(UTC) - context.archive_after)
+
+
+def activate(context: Context, id: str) -> None:
+    """Make an archived read set one that can be read."""
+    with context.store.transaction():
+        read_set = context.store.update("readSet", id, {"status": "ACTIVATING"})
+    for file in read_set["files"].values():
+        vault.archive(context, file, archived=False)
+    context.store.update("readSet", id, {"status": "ACTIVE", "lastReadTime": now()})
+
+
+def note_reading(context: Context, id: str) -> None:
+    """Somebody reads a read set, if it is still there."""
+    with context.store.transaction():
+        if context.store.get("readSet", id) is not None:
+            context.store.update("readSet", id, {"lastReadTime": now()})
+
+
+def drop(context: Context, read_set: Document) -> None:
+    """Delete a read set and its files."""
+    context.store.delete("readSet", read_set["id"])
+    for file in read_set.get("files", {}).values():
+        vault.drop(context, file)

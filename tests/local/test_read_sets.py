@@ -1,0 +1,281 @@
+"""Read sets: what they tell of themselves, how they are read, found, archived and deleted."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pysam
+import pytest
+from botocore.exceptions import ClientError
+
+from snakemake_executor_omics import local
+from snakemake_executor_omics.local.errors import ValidationFault
+from snakemake_executor_omics.local.sequences import survey
+
+from .conftest import Clients, connect
+from .sequence_data import REFERENCE, SequenceStore, bam, cram, fastq, gzipped, parts_of
+
+
+@pytest.fixture(scope="module")
+def store(fake: Clients) -> SequenceStore:
+    return SequenceStore.new(fake)
+
+
+def test_metadata_say_what_was_uploaded_and_what_is_in_it(store: SequenceStore) -> None:
+    found = store.uploaded(gzipped(fastq(3)), description="as is", generatedFrom="1000 Genomes")
+    id = found["id"]
+    assert found["arn"].endswith(f":sequenceStore/{store.id}/readSet/{id}")
+    assert (found["fileType"], found["description"]) == ("FASTQ", "as is")
+    assert (found["subjectId"], found["sampleId"]) == ("subject", "sample")
+    assert found["sequenceInformation"] == {
+        "totalReadCount": 3, "totalBaseCount": 12, "alignment": "UNALIGNED",
+        "generatedFrom": "1000 Genomes",
+    }  # fmt: skip
+    source = found["files"]["source1"]
+    assert (source["totalParts"], source["partSize"]) == (1, 100 * 1024 * 1024)
+    assert "source2" not in found["files"]
+
+
+def test_a_part_or_file_that_is_not_there_is_refused(store: SequenceStore) -> None:
+    id, errors = store.uploaded(fastq())["id"], store.clients.omics.exceptions
+    with pytest.raises(errors.RangeNotSatisfiableException):
+        store.read(id, part=2)
+    with pytest.raises(errors.ResourceNotFoundException):
+        store.read(id, file="SOURCE2")
+    with pytest.raises(errors.ResourceNotFoundException):
+        store.read("9999999999")
+
+
+def test_a_read_set_is_of_one_store_and_one_account(fake: Clients, store: SequenceStore) -> None:
+    id = store.uploaded(fastq())["id"]
+    with pytest.raises(fake.omics.exceptions.ResourceNotFoundException):
+        SequenceStore.new(fake).metadata(id)
+
+
+def test_its_s3_uri_serves_the_file(store: SequenceStore) -> None:
+    found = store.uploaded(gzipped(fastq()))
+    place = parts_of(found["files"]["source1"]["s3Access"]["s3Uri"])
+    assert place["Key"].startswith(f"123456789012/sequenceStore/{store.id}/readSet/{found['id']}/")
+    assert store.clients.s3.get_object(**place)["Body"].read() == gzipped(fastq())
+
+
+def test_s3_objects_carry_the_tags_that_access_is_ruled_by(fake: Clients) -> None:
+    store = SequenceStore.new(fake, propagatedSetLevelTags=["team"])
+    found = store.uploaded(fastq(), tags={"team": "one", "room": "2"})
+    place = parts_of(found["files"]["source1"]["s3Access"]["s3Uri"])
+
+    def tags() -> dict[str, str]:
+        return {t["Key"]: t["Value"] for t in fake.s3.get_object_tagging(**place)["TagSet"]}
+
+    ids = {"omics:subjectId": "subject", "omics:sampleId": "sample"}
+    assert tags() == {**ids, "team": "one"}
+    fake.omics.tag_resource(resourceArn=found["arn"], tags={"team": "two"})
+    assert tags() == {**ids, "team": "two"}
+    assert fake.omics.list_tags_for_resource(resourceArn=found["arn"])["tags"]["room"] == "2"
+    fake.omics.untag_resource(resourceArn=found["arn"], tagKeys=["team"])
+    assert tags() == ids
+
+
+@pytest.fixture(scope="module")
+def library(fake: Clients) -> tuple[SequenceStore, dict[str, str]]:
+    """A store of three read sets that differ in everything one may ask for."""
+    store = SequenceStore.new(fake)
+    fake.s3.create_bucket(Bucket="library")
+    fake.s3.put_object(Bucket="library", Key="reads.fastq", Body=fastq())
+    ids = {
+        "plain": store.uploaded(fastq(), name="plain")["id"],
+        "failed": store.uploaded(b"no reads", name="failed", subjectId="other")["id"],
+    }
+    done = store.imported({
+        "name": "imported", "sampleId": "another", "generatedFrom": "somewhere",
+        "referenceArn": REFERENCE, "sourceFiles": {"source1": "s3://library/reads.fastq"},
+    })  # fmt: skip
+    return store, {**ids, "imported": done["sources"][0]["readSetId"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"name": "plain"}, {"plain"}),
+        ({"status": "UPLOAD_FAILED"}, {"failed"}),
+        ({"status": "ACTIVE"}, {"plain", "imported"}),
+        ({"subjectId": "other"}, {"failed"}),
+        ({"sampleId": "another"}, {"imported"}),
+        ({"generatedFrom": "somewhere"}, {"imported"}),
+        ({"referenceArn": REFERENCE}, {"imported"}),
+        ({"creationType": "UPLOAD"}, {"plain", "failed"}),
+        ({"creationType": "IMPORT", "name": "plain"}, set()),
+        ({"createdAfter": "2020-01-01T00:00:00Z"}, {"plain", "failed", "imported"}),
+        ({"createdBefore": "2020-01-01T00:00:00Z"}, set()),
+    ],
+)
+def test_read_sets_are_found_by_what_they_are(
+    library: tuple[SequenceStore, dict[str, str]], asked: dict[str, str], found: set[str]
+) -> None:
+    store, ids = library
+    assert set(store.ids(**asked)) == {ids[name] for name in found}
+
+
+def test_read_sets_are_listed_in_pages(library: tuple[SequenceStore, dict[str, str]]) -> None:
+    store, ids = library
+    pages = list(
+        store.clients.omics.get_paginator("list_read_sets").paginate(
+            sequenceStoreId=store.id, PaginationConfig={"PageSize": 2}
+        )
+    )
+    assert [len(page["readSets"]) for page in pages] == [2, 1]
+    assert {item["id"] for page in pages for item in page["readSets"]} == set(ids.values())
+
+
+def test_deleted_read_sets_and_their_objects_are_gone(fake: Clients) -> None:
+    store = SequenceStore.new(fake)
+    kept, *deleted = (store.uploaded(fastq())["id"] for _ in range(3))
+    place = parts_of(store.metadata(deleted[0])["files"]["source1"]["s3Access"]["s3Uri"])
+    assert "errors" not in fake.omics.batch_delete_read_set(sequenceStoreId=store.id, ids=deleted)
+    assert store.ids() == [kept]
+    with pytest.raises(fake.omics.exceptions.ResourceNotFoundException):
+        store.metadata(deleted[0])
+    with pytest.raises(ClientError, match="404"):
+        fake.s3.head_object(**place)
+
+
+def test_what_cannot_be_deleted_is_told_and_the_rest_deleted(fake: Clients) -> None:
+    store = SequenceStore.new(fake)
+    id = store.uploaded(fastq())["id"]
+    (error,) = fake.omics.batch_delete_read_set(
+        sequenceStoreId=store.id, ids=["9999999999", id]
+    )["errors"]  # fmt: skip
+    assert (error["id"], error["code"]) == ("9999999999", "ResourceNotFoundException")
+    assert store.ids() == []
+
+
+def test_a_store_is_deleted_only_when_it_is_empty(fake: Clients) -> None:
+    store = SequenceStore.new(fake)
+    id = store.uploaded(fastq())["id"]
+    with pytest.raises(fake.omics.exceptions.ConflictException):
+        fake.omics.delete_sequence_store(id=store.id)
+    fake.omics.batch_delete_read_set(sequenceStoreId=store.id, ids=[id])
+    fake.omics.delete_sequence_store(id=store.id)
+
+
+@pytest.mark.parametrize("family", ["MD5up", "SHA256up", "SHA512up"])
+def test_the_etag_of_fastq_is_a_hash_of_the_uncompressed_file(fake: Clients, family: str) -> None:
+    store = SequenceStore.new(fake, eTagAlgorithmFamily=family)
+    expected = hashlib.new(family.removesuffix("up").lower(), fastq()).hexdigest()
+    for content in (fastq(), gzipped(fastq()), gzip.compress(fastq(), 1)):
+        assert store.uploaded(content)["etag"] == {
+            "algorithm": f"FASTQ_{family}", "source1": expected,
+        }  # fmt: skip
+
+
+def test_the_etag_of_bam_is_a_hash_of_its_alignments_as_sam(
+    store: SequenceStore, tmp_path: Path
+) -> None:
+    path = bam(tmp_path / "one.bam")
+    expected = hashlib.md5(pysam.view(str(path)).encode()).hexdigest()  # type: ignore[attr-defined]
+    other_header = bam(tmp_path / "two.bam", comment="another header")
+    for content in (path.read_bytes(), other_header.read_bytes()):
+        found = store.uploaded(content, sourceFileType="BAM", referenceArn=REFERENCE)
+        assert found["etag"] == {"algorithm": "BAM_MD5up", "source1": expected}
+        assert found["sequenceInformation"] == {
+            "totalReadCount": 2, "totalBaseCount": 10, "alignment": "ALIGNED",
+        }  # fmt: skip
+
+
+def test_unaligned_bam_has_etags_like_bam_and_no_index(
+    store: SequenceStore, tmp_path: Path
+) -> None:
+    path = bam(tmp_path / "u.bam", chromosome=None)
+    found = store.uploaded(path.read_bytes(), sourceFileType="UBAM")
+    assert found["etag"]["algorithm"] == "BAM_MD5up"
+    assert found["sequenceInformation"]["alignment"] == "UNALIGNED"
+    assert "index" not in found["files"]
+
+
+def test_aligned_reads_get_an_index(store: SequenceStore, tmp_path: Path) -> None:
+    content = bam(tmp_path / "x.bam").read_bytes()
+    found = store.uploaded(content, sourceFileType="BAM", referenceArn=REFERENCE)
+    assert found["files"]["index"]["s3Access"]["s3Uri"].endswith("/HG00146.bam.bai")
+    assert store.read(found["id"], file="INDEX").startswith(b"BAI\x01")
+
+
+def test_cram_tells_how_many_reads_and_bases_it_holds(tmp_path: Path) -> None:
+    found = survey(cram(tmp_path / "x.cram"), "CRAM", "MD5up")
+    assert (found.reads, found.bases) == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("file_type", "content"),
+    [
+        ("FASTQ", b""),
+        ("FASTQ", b"@read\nACGT\n+\nIII\n"),
+        ("FASTQ", b"@read\nACGT\n"),
+        ("FASTQ", b">read\nACGT\n+\nIIII\n"),
+        ("FASTQ", gzipped(fastq())[:-9]),
+        ("BAM", fastq()),
+        ("BAM", gzipped(b"BAM\x01" + b"\xff" * 8)),
+        ("BAM", gzipped(b"BAM\x01\x00\x00")),
+        ("CRAM", b"CRAM\x03\x00"),
+        ("CRAM", b"CRAM\x09\x00" + b"\0" * 40),
+    ],
+)
+def test_a_bad_file_is_refused(tmp_path: Path, file_type: str, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(ValidationFault):
+        survey(path, file_type, "MD5up")
+
+
+@pytest.fixture
+def archiving(tmp_path: Path, fake_engine: list[str]) -> Iterator[Clients]:
+    """A server that archives what nobody is reading this moment."""
+    service = local.start(
+        tmp_path / "state", engine=fake_engine, options=["--archive-after", "0"]
+    )  # fmt: skip
+    yield connect(service)
+    service.stop()
+
+
+def test_an_idle_read_set_is_archived_until_it_is_activated(
+    archiving: Clients, fake_engine: list[str]
+) -> None:
+    store = SequenceStore.new(archiving)
+    found = store.uploaded(fastq())
+    assert found["status"] == "ARCHIVED"
+    assert store.ids(status="ARCHIVED") == [found["id"]]
+    place = parts_of(found["files"]["source1"]["s3Access"]["s3Uri"])
+    with pytest.raises(archiving.omics.exceptions.ConflictException, match="ARCHIVED"):
+        store.read(found["id"])
+    with pytest.raises(ClientError, match="InvalidObjectState"):
+        archiving.s3.get_object(**place)
+    archiving.s3.create_bucket(Bucket="out")
+    refused = store.exported("s3://out/", found["id"])
+    assert refused["status"] == "FAILED"
+    assert "ARCHIVED" in refused["readSets"][0]["statusMessage"]
+
+    archiving.service.stop()
+    patient = local.start(archiving.service.state, engine=fake_engine)  # 30 days, as the service
+    try:
+        store = SequenceStore(connect(patient), store.id)
+        assert store.activated(found["id"])["status"] == "COMPLETED"
+        assert store.metadata(found["id"])["status"] == "ACTIVE"
+        assert store.read(found["id"]) == fastq()
+        assert store.clients.s3.get_object(**place)["Body"].read() == fastq()
+    finally:
+        patient.stop()
+
+
+@pytest.mark.parametrize("days", ["-1", "never"])
+def test_archiving_after_no_number_of_days_is_refused(tmp_path: Path, days: str) -> None:
+    command = [sys.executable, "-m", local.__name__, "--state", str(tmp_path)]
+    ended: Any = subprocess.run(
+        [*command, f"--archive-after={days}"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "--archive-after" in ended.stderr
