@@ -20,6 +20,7 @@ from .errors import ValidationFault
 
 MOST_TAGS = 50
 _MOST_PROBLEMS = 20
+_SECONDS = 0.5  # to match a text
 _LONGEST_VALUE = 300  # characters of a wrong value that are quoted
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "blob": (bytes,), "list": (list,), "map": (dict,), "structure": (dict,),
@@ -113,8 +114,15 @@ def _of_text(shape: Any, value: str, where: str) -> Iterator[str]:
     wanted = shape.metadata.get("pattern")
     # A text that may be empty by its length is not forbidden to be so by a pattern ending in `+`.
     allowed_empty = not value and shape.metadata.get("min") == 0
-    if wanted and not allowed_empty and not pattern(wanted).fullmatch(value):
+    if wanted and not allowed_empty and not _matches(wanted, value):
         yield _unsatisfied(value, where, f"satisfy regular expression pattern: {wanted}")
+
+
+def _matches(wanted: str, value: str) -> bool:
+    try:
+        return pattern(wanted).fullmatch(value, timeout=_SECONDS) is not None
+    except TimeoutError:  # some of the patterns take quadratic time to refuse a text
+        return False
 
 
 def _unsatisfied(value: Any, where: str, constraint: str) -> str:

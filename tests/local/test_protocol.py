@@ -283,6 +283,15 @@ def test_patterns_of_the_model_know_unicode() -> None:
     assert not letters.fullmatch("tab\there")
 
 
+def test_a_text_that_takes_for_ever_to_match_does_not_match() -> None:
+    name = "/" * 1_000_000 + "\n"
+    with pytest.raises(ValidationFault, match=r"fullRepositoryId' failed .* regular"):
+        _parsed(
+            "POST", "/workflow", requestId="r",
+            definitionRepository={"connectionArn": "arn", "fullRepositoryId": name},
+        )  # fmt: skip
+
+
 def test_lengths_are_in_code_points() -> None:
     name = "\N{DNA DOUBLE HELIX}" * 128
     assert _parsed("POST", "/runGroup", requestId="r", name=name)["name"] == name
