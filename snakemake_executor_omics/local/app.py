@@ -27,6 +27,7 @@ from .errors import (
     Conflict,
     Fault,
     MissingAuthenticationToken,
+    NotSupported,
     RequestTimeout,
     UnknownOperation,
     ValidationFault,
@@ -79,7 +80,7 @@ class App:
         """Whether this is no path of S3, but one of HealthOmics."""
         try:
             self._protocol.match(method, raw_path)
-        except UnknownOperation:
+        except (UnknownOperation, NotSupported):
             return False
         return not self._context.peers.has_bucket(raw_path.split("/")[1])
 

@@ -10,7 +10,7 @@ the server.
     Fault
     ├── ValidationFault, NotFound, Conflict, QuotaExceeded, Throttled, AccessDenied
     ├── NotSupported, RangeNotSatisfiable, RequestTimeout
-    └── UnknownOperation, MethodNotAllowed, MissingAuthenticationToken   of no operation
+    └── UnknownOperation, MissingAuthenticationToken   of no operation
 """
 
 from __future__ import annotations
@@ -93,14 +93,8 @@ class UnknownOperation(Fault):
     code = "UnknownOperationException"
     status = 404
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"{method} {path} is no operation of HealthOmics")
-
-
-class MethodNotAllowed(UnknownOperation):
-    """There are operations at this path, but with other methods."""
-
-    status = 405
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is no path of an operation of HealthOmics")
 
 
 class MissingAuthenticationToken(Fault):

@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, unquote
 import botocore.session
 
 from .clock import written
-from .errors import Fault, MethodNotAllowed, UnknownOperation, ValidationFault
+from .errors import Fault, NotSupported, UnknownOperation, ValidationFault
 from .validation import validate
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
@@ -87,13 +87,15 @@ class Protocol:
 
     def match(self, method: str, raw_path: str) -> tuple[Any, dict[str, str]]:
         """The operation that a request names, and the members in its path."""
-        others = False
+        methods = []
         for route in self._routes:
             if found := route.path.fullmatch(raw_path):
                 if route.method == method:
                     return route.operation, {k: unquote(v) for k, v in found.groupdict().items()}
-                others = True
-        raise (MethodNotAllowed if others else UnknownOperation)(method, raw_path)
+                methods.append(route.method)
+        if methods:
+            raise NotSupported(f"{raw_path} has {', '.join(sorted(methods))}, but no {method}")
+        raise UnknownOperation(raw_path)
 
     def parse(
         self, operation: Any, in_path: Mapping[str, str], query: str,
