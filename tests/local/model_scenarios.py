@@ -99,7 +99,7 @@ SCENARIOS: dict[str, list[Step]] = {
             "readmeMarkdown": "# w", "tags": {"k": "v"},
         }, keep={"workflow": "id", "arn": "arn"}),
         Step("GetWorkflow", {"id": "{workflow}", "export": ["DEFINITION"]}, until="ACTIVE"),
-        Step("ListWorkflows", {"type": "PRIVATE", "name": "w", "maxResults": 1}),
+        Step("ListWorkflows", {"type": "PRIVATE", "name": "w"}),
         Step("UpdateWorkflow", {"id": "{workflow}", "name": "x", "description": "e"}),
         Step("CreateWorkflowVersion", {**_VERSION, "definitionZip": zipped(main=WDL)}),
         Step("GetWorkflowVersion", _VERSION, until="ACTIVE"),
@@ -161,7 +161,7 @@ SCENARIOS: dict[str, list[Step]] = {
             "tags": {"k": "v"},
         }),
         Step("GetConfiguration", {"name": "c"}, until="ACTIVE"),
-        Step("ListConfigurations", {"maxResults": 1}),
+        Step("ListConfigurations"),
         Step("DeleteConfiguration", {"name": "c"}),
     ],
     "references": [

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics.local.errors import Conflict, ValidationFault
+from snakemake_executor_omics.local.errors import Conflict, Fault, ValidationFault
 from snakemake_executor_omics.local.protocol import Protocol
 from snakemake_executor_omics.local.validation import pattern
 
@@ -250,6 +250,12 @@ def test_error_statuses_come_from_the_model() -> None:
     operation = protocol.model.operation_model("StartRun")
     assert protocol.failure(operation, Conflict("no")).status == 409
     assert protocol.failure(operation, ValidationFault("no")).status == 400
+
+
+@pytest.mark.parametrize("fault", Fault.__subclasses__(), ids=lambda fault: fault.__name__)
+def test_an_error_is_the_models_or_has_a_status_of_its_own(fault: type[Fault]) -> None:
+    known = {shape.name for shape in Protocol().model.error_shapes}
+    assert (fault.code in known) == (fault.status is None)
 
 
 def test_an_operation_answers_with_no_error_that_the_model_does_not_declare_for_it() -> None:
