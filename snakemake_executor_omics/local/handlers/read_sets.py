@@ -7,7 +7,7 @@ from typing import Any
 from .. import vault
 from ..errors import Conflict, Fault, NotFound
 from ..read_sets import drop, note_reading, settle_all, settled
-from .context import Context, Handler, Params, existing, times
+from .context import Context, Handler, Params, existing, not_found, times
 
 
 def in_store(context: Context, kind: str, store_id: str, id: str) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def in_store(context: Context, kind: str, store_id: str, id: str) -> dict[str, A
     existing(context, "sequenceStore", store_id)
     found = existing(context, kind, id)
     if found["sequenceStoreId"] != store_id:
-        raise NotFound(f"in sequence store {store_id}, {kind}", id)
+        raise not_found(kind, id)
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from .. import vault
 from ..clock import now
 from ..errors import Conflict
-from ..jobs import Job
-from ..read_sets import tag_objects
+from ..jobs import UNFINISHED, Job
+from ..read_sets import forget_upload, retag
 from ..store import FIRST_LONG_ID
 from .context import Context, Handler, Params, existing, given, times
 from .s3_policies import default_policy
@@ -67,6 +67,10 @@ def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
     document = existing(context, "sequenceStore", params["id"])
     if context.count("readSet", params["id"]):
         raise Conflict(f"sequence store {params['id']} holds read sets; delete them first")
+    if context.store.rows("readSetImportJob", parent=params["id"], statuses=UNFINISHED, limit=1):
+        raise Conflict(f"an import into sequence store {params['id']} is not done")
+    for row in context.store.rows("upload", parent=params["id"]):
+        forget_upload(context, row.body["id"])
     context.store.delete("sequenceStore", params["id"])
     context.peers.remove_bucket(document["bucket"])
     return {}
@@ -74,8 +78,7 @@ def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
 
 def settle(context: Context, document: dict[str, Any]) -> None:
     """A store that is CREATING or UPDATING becomes ACTIVE, its objects tagged as it says."""
-    for row in context.store.rows("readSet", parent=document["id"]):
-        tag_objects(context, document, row.body)
+    retag(context, document)
     with context.store.transaction():
         if context.store.get("sequenceStore", document["id"]) is not None:
             context.peers.make_bucket(document["bucket"])
