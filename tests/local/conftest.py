@@ -136,10 +136,11 @@ def _checked(client: Any) -> Any:
     return client
 
 
-def connect(service: local.LocalService) -> Clients:
+def connect(service: local.LocalService, key: str = "local") -> Clients:
+    """Clients with this access key: twelve digits are an account of that number."""
     options: dict[str, Any] = {
         "endpoint_url": service.endpoint_url, "region_name": service.region,
-        "aws_access_key_id": "local", "aws_secret_access_key": "local",
+        "aws_access_key_id": key, "aws_secret_access_key": "local",
     }  # fmt: skip
     config = Config(inject_host_prefix=False, retries={"max_attempts": 1})
     omics = _checked(boto3.client("omics", config=config, **options))

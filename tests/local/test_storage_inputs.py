@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Clients, zipped
+from .conftest import Clients, connect, zipped
 from .test_references import BUCKET, GENOME, INDEX, reference
 
 WDL = """version 1.0
@@ -97,6 +97,18 @@ def test_a_default_in_the_workflow_may_be_an_omics_uri(
     run = ended(real, real.active_workflow(definitionZip=zipped(main=text)))
     assert run["status"] == "COMPLETED", run.get("statusMessage")
     assert list(run["resourceDigests"]) == [omics_uri(genome)]
+
+
+def test_a_run_reads_the_stores_of_its_own_account(real: Clients, genome: dict[str, Any]) -> None:
+    account = "111122223333"
+    other = connect(real.service, account)
+    store = other.omics.create_reference_store(name="of another account")["id"]
+    found = reference(other, store)
+    workflow = other.active_workflow(definitionZip=zipped(main=WDL))
+    run = ended(other, workflow, genome=omics_uri(found, account=account))
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    run = ended(other, workflow, genome=omics_uri(genome))
+    assert run["failureReason"] == "INPUT_URI_NOT_FOUND"
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,7 @@ def import_references(context: Context, job: dict[str, Any]) -> None:
         try:
             reference = _imported(context, job, source, id)
         except (NotImported, fasta.NotFasta, OSError) as error:
-            message = f"{source['sourceFile']}: {error}"
-            source |= {"status": "FAILED", "statusMessage": message[:_STATUS_MESSAGE]}
+            source |= {"status": "FAILED", "statusMessage": str(error)[:_STATUS_MESSAGE]}
             say()
             continue
         with context.store.transaction():
