@@ -187,9 +187,9 @@ def test_a_job_with_a_bad_source_completes_with_failures(fake: Clients, store: s
     one, two, three = job["sources"]
     assert (one["status"], two["status"], three["status"]) == ("FINISHED", "FAILED", "FAILED")
     assert "does not begin with a '>' line" in two["statusMessage"]
-    assert "does not exist" in three["statusMessage"]
+    assert "is not there" in three["statusMessage"]
     assert "referenceId" not in two
-    assert job["statusMessage"] == "2 of 3 sources could not be imported"
+    assert job["statusMessage"] == "2 of 3 sources failed."
 
 
 def test_a_job_without_a_good_source_fails(fake: Clients, store: str) -> None:

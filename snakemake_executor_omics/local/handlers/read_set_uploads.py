@@ -19,8 +19,7 @@ from ..jobs import Job
 from ..read_sets import forget_upload, take_in
 from ..sequences.streams import is_gzip
 from ..store import FIRST_LONG_ID
-from .context import Context, Handler, Params, existing, given, times
-from .read_sets import in_store
+from .context import Context, Handler, Params, existing, given, in_store, times
 
 _MEMBERS = (
     "sequenceStoreId", "sourceFileType", "subjectId", "sampleId", "generatedFrom", "referenceArn",

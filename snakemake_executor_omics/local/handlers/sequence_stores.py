@@ -7,12 +7,14 @@ from typing import Any
 from .. import vault
 from ..clock import now
 from ..errors import Conflict
-from ..jobs import UNFINISHED, Job
+from ..jobs import Job
 from ..read_sets import forget_upload, retag
 from ..store import FIRST_LONG_ID
+from . import source_jobs
 from .context import Context, Handler, Params, existing, given, times
 from .s3_policies import default_policy
 
+_JOBS = ("readSetImportJob", "readSetExportJob", "readSetActivationJob")
 _MEMBERS = ("name", "description", "fallbackLocation", "propagatedSetLevelTags")
 
 
@@ -64,14 +66,14 @@ def update_sequence_store(context: Context, params: Params) -> dict[str, Any]:
 
 
 def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
-    document = existing(context, "sequenceStore", params["id"])
-    if context.count("readSet", params["id"]):
-        raise Conflict(f"sequence store {params['id']} holds read sets; delete them first")
-    if context.store.rows("readSetImportJob", parent=params["id"], statuses=UNFINISHED, limit=1):
-        raise Conflict(f"an import into sequence store {params['id']} is not done")
-    for row in context.store.rows("upload", parent=params["id"]):
+    id = params["id"]
+    document = existing(context, "sequenceStore", id)
+    if context.count("readSet", id):
+        raise Conflict(f"sequence store {id} holds read sets; delete them first")
+    source_jobs.forget(context, _JOBS, id)
+    for row in context.store.rows("upload", parent=id):
         forget_upload(context, row.body["id"])
-    context.store.delete("sequenceStore", params["id"])
+    context.store.delete("sequenceStore", id)
     context.peers.remove_bucket(document["bucket"])
     return {}
 
