@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 _GZIP = b"\x1f\x8b"
+_BLOCK = 1024**2
 _LONGEST_LINE = 1024**3
 # IUPAC codes in either case, gaps and stops
 _BASES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*-."
@@ -21,6 +22,9 @@ _BASES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*-."
 
 class NotFasta(Exception):
     """The file is no FASTA; the message says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not a FASTA file: {why}")
 
 
 @dataclass(slots=True)
@@ -47,6 +51,22 @@ class _Sequence:
         self.ended = len(text) < self.bases or len(line) != self.width
         self.length += len(text)
 
+    def add_equal(self, block: bytes) -> bool:
+        """Take in whole lines like those before, all at once; False if they are not like that."""
+        if not self.length or self.ended:
+            return False
+        count, rest = divmod(len(block), self.width)
+        if (
+            rest
+            or block[self.width - 1 :: self.width] != b"\n" * count
+            or block.count(b"\n") != count
+            or block.count(b"\r") != count * (self.width - self.bases - 1)
+            or block.translate(None, _BASES + b"\r\n")
+        ):
+            return False
+        self.length += count * self.bases
+        return True
+
     @property
     def _named(self) -> str:
         return f"sequence {self.name.decode(errors='replace')[:60]}"
@@ -72,20 +92,35 @@ def _entries(text: BinaryIO) -> Iterator[bytes]:
     names: set[bytes] = set()
     current: _Sequence | None = None
     position = total = 0
-    while line := text.readline(_LONGEST_LINE):
-        position += len(line)
-        if line.startswith(b">"):
-            if current is not None:
-                yield current.entry()
-            current = _Sequence(_name(line, names), position)
-        elif current is not None:
-            current.add(line)
-            total += len(line)
-        elif line.strip():
-            raise NotFasta("it does not begin with a '>' line")
-    if current is None or not total:
+    for block in _blocks(text):
+        if current is not None and current.add_equal(block):
+            position += len(block)
+            continue
+        for line in block.splitlines(keepends=True):
+            position += len(line)
+            if line.startswith(b">"):
+                if current is not None:
+                    total += current.length
+                    yield current.entry()
+                current = _Sequence(_name(line, names), position)
+            elif current is not None:
+                current.add(line)
+            elif line.strip():
+                raise NotFasta("it does not begin with a '>' line")
+    if current is None or not total + current.length:
         raise NotFasta("it holds no sequence")
     yield current.entry()
+
+
+def _blocks(text: BinaryIO) -> Iterator[bytes]:
+    """The text in blocks of whole lines."""
+    rest = b""
+    while block := text.read(max(_BLOCK, len(rest))):
+        lines, end, rest = (rest + block).rpartition(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            raise NotFasta(f"a line is longer than {_LONGEST_LINE} bytes")
+        yield lines + end
+    yield rest
 
 
 def _name(line: bytes, names: set[bytes]) -> bytes:

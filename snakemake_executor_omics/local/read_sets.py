@@ -1,4 +1,4 @@
-"""What becomes of a read set's files: they are taken in, tagged, archived, and read.
+"""What becomes of a read set's files: they are taken in, tagged, archived, read and deleted.
 
 No operation archives: the service does, when a read set has not been read for 30 days. Here that
 is settled whenever somebody looks at a read set (`--archive-after DAYS` says after how long). Only
@@ -8,6 +8,7 @@ GetReadSet and activation count as reading; what S3 serves goes past HealthOmics
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from .clock import now, written
 from .errors import Fault
 from .sequences import etag_algorithm, survey
 from .sequences.index import SUFFIXES, make_index
+from .store import Store
 
 if TYPE_CHECKING:
     from .handlers import Context
@@ -103,6 +105,15 @@ def tag_objects(context: Context, store: Document, read_set: Document) -> None:
         vault.tag(context, file, tags)
 
 
+def retag(context: Context, store: Document) -> None:
+    """Give all objects of a store the tags that it propagates now."""
+    for row in context.store.rows("readSet", parent=store["id"]):
+        with context.store.transaction():
+            current = context.store.get("readSet", row.body["id"])
+            if current is not None:
+                tag_objects(context, store, current)
+
+
 def settled(context: Context, read_set: Document) -> Document:
     """The read set as it is now: archived, if nobody has read it for long."""
     if not _idle(context, read_set):
@@ -147,6 +158,20 @@ def note_reading(context: Context, id: str) -> None:
     with context.store.transaction():
         if context.store.get("readSet", id) is not None:
             context.store.update("readSet", id, {"lastReadTime": now()})
+
+
+def forget_upload(context: Context, id: str) -> None:
+    """Delete an upload and its parts."""
+    context.store.delete("upload", id)
+    context.store.delete_children("uploadPart", id)
+    shutil.rmtree(context.uploads / id, ignore_errors=True)
+
+
+def sweep(store: Store, uploads: Path) -> None:
+    """Delete the folders of uploads that had ended when the server was killed."""
+    for folder in uploads.iterdir():
+        if not store.count("uploadPart", folder.name):
+            shutil.rmtree(folder)
 
 
 def drop(context: Context, read_set: Document) -> None:

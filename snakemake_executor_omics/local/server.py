@@ -25,7 +25,7 @@ from .handlers import JOBS, Context
 from .jobs import Jobs
 from .pool import Pool
 from .quotas import Quotas
-from .read_sets import ARCHIVE_AFTER
+from .read_sets import ARCHIVE_AFTER, sweep
 from .scheduler import Scheduler
 from .store import Store
 
@@ -67,6 +67,7 @@ class Server:
         definitions.mkdir(exist_ok=True)
         uploads = self.state / "uploads"
         uploads.mkdir(exist_ok=True)
+        sweep(self._store, uploads)
         self._builder = Builder(self._store, definitions)
         self._scheduler = Scheduler(
             self._store, self._peers, self._builder, folder=self.state / "runs", backend=backend,

@@ -33,6 +33,8 @@ CREATE INDEX IF NOT EXISTS item_status ON item (kind, status, seq);
 CREATE INDEX IF NOT EXISTS item_group ON item (kind, json_extract(body, '$.runGroupId'), seq);
 CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batchId'), seq);
 CREATE INDEX IF NOT EXISTS item_reference ON item (kind, json_extract(body, '$.referenceArn'), seq);
+CREATE INDEX IF NOT EXISTS item_idle ON item (kind, parent, json_extract(body, '$.lastReadTime'))
+    WHERE json_extract(body, '$.lastReadTime') IS NOT NULL;
 CREATE TABLE IF NOT EXISTS token (
     operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL,
     PRIMARY KEY (operation, token));

@@ -156,7 +156,9 @@ def test_jobs_for_what_is_not_there_are_refused(store: SequenceStore) -> None:
 
 
 def test_at_most_twenty_read_sets_are_activated_at_once(store: SequenceStore) -> None:
-    with pytest.raises(store.clients.omics.exceptions.ValidationException, match="less than or equal to 20"):
+    with pytest.raises(
+        store.clients.omics.exceptions.ValidationException, match="less than or equal to 20"
+    ):
         store.activated(*(str(1_000_000_000 + number) for number in range(21)))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,9 +187,9 @@ def test_a_job_with_a_bad_source_completes_with_failures(fake: Clients, store: s
     one, two, three = job["sources"]
     assert (one["status"], two["status"], three["status"]) == ("FINISHED", "FAILED", "FAILED")
     assert "does not begin with a '>' line" in two["statusMessage"]
-    assert "does not exist" in three["statusMessage"]
+    assert "is not there" in three["statusMessage"]
     assert "referenceId" not in two
-    assert job["statusMessage"] == "2 of 3 sources could not be imported"
+    assert job["statusMessage"] == "2 of 3 sources failed."
 
 
 def test_a_job_without_a_good_source_fails(fake: Clients, store: str) -> None:
@@ -265,6 +267,19 @@ def test_what_a_store_does_not_hold_is_not_found_there(fake: Clients, store: str
             ask_for()
 
 
+def test_another_account_does_not_see_a_reference(fake: Clients, store: str) -> None:
+    found = reference(fake, store, name="private")
+    other = connect(fake.service, "111122223333").omics
+    assert other.list_reference_stores()["referenceStores"] == []
+    for refused in (
+        lambda: other.get_reference_store(id=store),
+        lambda: other.get_reference_metadata(referenceStoreId=store, id=found["id"]),
+        lambda: other.list_tags_for_resource(resourceArn=found["arn"]),
+    ):
+        with pytest.raises(other.exceptions.ResourceNotFoundException):
+            refused()
+
+
 def test_a_reference_outlives_the_server(starter: Callable[[], Clients]) -> None:
     before = starter()
     before.s3.create_bucket(Bucket=BUCKET)
@@ -309,3 +324,39 @@ def test_an_index_counts_the_ends_of_lines_as_they_are(tmp_path: Path) -> None:
     windows = b">a\r\nACGT\r\nAC\r\n>b\r\nA\r\n"
     assert list(indexed(tmp_path / "w", windows)) == [b"a\t6\t4\t4\t6\n", b"b\t1\t18\t1\t3\n"]
     assert list(indexed(tmp_path / "n", b">a\nACGT\nACGT")) == [b"a\t8\t3\t4\t5\n"]
+
+
+def test_an_index_of_many_lines_is_that_of_each(tmp_path: Path) -> None:
+    lines = b"ACGTN" * 12 + b"\n"
+    text = b">a x\n" + lines * 50_000 + b"AC\n>b\n" + lines * 50_000
+    assert list(indexed(tmp_path / "x", text)) == [
+        b"a\t3000002\t5\t60\t61\n",
+        b"b\t3000000\t3050011\t60\t61\n",
+    ]
+    for odd in (b"AC>\n", b"\n", lines + b"@" + lines[1:]):
+        with pytest.raises(fasta.NotFasta):
+            list(indexed(tmp_path / "x", text + odd + lines))
+
+
+def test_a_kill_in_the_middle_of_an_import_loses_and_doubles_nothing(
+    starter: Callable[[], Clients],
+) -> None:
+    before = starter()
+    before.s3.create_bucket(Bucket=BUCKET)
+    store = before.omics.create_reference_store(name="killed")["id"]
+    value = b">a\n" + b"ACGT\n" * 2_000_000
+    sources = [{"sourceFile": put(before, f"{n}.fa", value), "name": f"no-{n}"} for n in range(3)]
+    job = before.omics.start_reference_import_job(
+        referenceStoreId=store, roleArn=before.service.role_arn, sources=sources
+    )["id"]
+    os.kill(before.service.pid, signal.SIGKILL)
+    before.service.stop()
+    after = starter()
+    done = settled(
+        lambda: after.omics.get_reference_import_job(referenceStoreId=store, id=job), "COMPLETED"
+    )
+    found = after.omics.list_references(referenceStoreId=store)["references"]
+    assert sorted(one["id"] for one in found) == sorted(
+        source["referenceId"] for source in done["sources"]
+    )
+    assert len(found) == 3

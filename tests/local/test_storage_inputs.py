@@ -1,13 +1,18 @@
-"""Runs whose inputs are in a reference store, by `omics://` URIs and by S3 ones."""
+"""Runs whose inputs are references and read sets, by `omics://` URIs and by S3 ones."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Clients, zipped
+from snakemake_executor_omics import local
+
+from .conftest import Clients, connect, zipped
+from .sequence_data import SequenceStore, bam, fastq, gzipped
 from .test_references import BUCKET, GENOME, INDEX, reference
 
 WDL = """version 1.0
@@ -42,7 +47,10 @@ def copier(real: Clients) -> str:
 
 
 def omics_uri(found: dict[str, Any], *file: str, account: str = "123456789012") -> str:
-    place = "/".join((found["referenceStoreId"], "reference", found["id"], *file))
+    store, kind = found.get("referenceStoreId"), "reference"
+    if store is None:
+        store, kind = found["sequenceStoreId"], "readSet"
+    place = "/".join((store, kind, found["id"], *file))
     return f"omics://{account}.storage.us-east-1.amazonaws.com/{place}"
 
 
@@ -99,6 +107,18 @@ def test_a_default_in_the_workflow_may_be_an_omics_uri(
     assert list(run["resourceDigests"]) == [omics_uri(genome)]
 
 
+def test_a_run_reads_the_stores_of_its_own_account(real: Clients, genome: dict[str, Any]) -> None:
+    account = "111122223333"
+    other = connect(real.service, account)
+    store = other.omics.create_reference_store(name="of another account")["id"]
+    found = reference(other, store)
+    workflow = other.active_workflow(definitionZip=zipped(main=WDL))
+    run = ended(other, workflow, genome=omics_uri(found, account=account))
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    run = ended(other, workflow, genome=omics_uri(genome))
+    assert run["failureReason"] == "INPUT_URI_NOT_FOUND"
+
+
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [
@@ -116,3 +136,62 @@ def test_a_uri_that_names_nothing_fails_the_run(
     other = omics_uri(genome, account="999999999999")
     run = ended(real, copier, genome=uri.format(genome=good, place=place, other=other))
     assert (run["status"], run["failureReason"]) == ("FAILED", reason)
+
+
+def test_the_sources_of_a_read_set_are_two_inputs(real: Clients, copier: str) -> None:
+    store = SequenceStore.new(real)
+    upload = store.begin_upload()
+    one, two = gzipped(fastq(2)), gzipped(fastq(3))
+    parts = [store.put_part(upload, 1, one), store.put_part(upload, 1, two, "SOURCE2")]
+    found = store.settled(store.complete(upload, parts))
+    run = ended(real, copier, genome=omics_uri(found), index=omics_uri(found, "source2"))
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    assert output(real, run, "copy/copy.txt") == one + two
+    missing = ended(real, copier, genome=omics_uri(found, "index"))
+    assert missing["failureReason"] == "INPUT_URI_NOT_FOUND"
+
+
+def test_the_index_of_reads_is_an_input_of_its_own(
+    real: Clients, genome: dict[str, Any], copier: str, tmp_path: Path
+) -> None:
+    store = SequenceStore.new(real)
+    found = store.uploaded(
+        bam(tmp_path / "x.bam").read_bytes(), sourceFileType="BAM", referenceArn=genome["arn"]
+    )
+    run = ended(real, copier, genome=omics_uri(found), index=omics_uri(found, "index"))
+    assert run["status"] == "COMPLETED", run.get("statusMessage")
+    index = store.read(found["id"], file="INDEX")
+    assert output(real, run, "copy/copy.txt") == store.read(found["id"]) + index
+
+
+@pytest.fixture
+def archiving(tmp_path: Path) -> Iterator[Clients]:
+    """A server that archives what nobody is reading this moment."""
+    service = local.start(tmp_path / "state", options=["--archive-after", "0"])
+    yield connect(service)
+    service.stop()
+
+
+def test_an_archived_read_set_fails_the_run_by_either_uri(archiving: Clients) -> None:
+    workflow = archiving.active_workflow(definitionZip=zipped(main=WDL))
+    found = SequenceStore.new(archiving).uploaded(gzipped(fastq()))
+    assert found["status"] == "ARCHIVED"
+    for uri in (omics_uri(found), found["files"]["source1"]["s3Access"]["s3Uri"]):
+        run = ended(archiving, workflow, genome=uri)
+        assert run["failureReason"] == "INACTIVE_OMICS_STORAGE_RESOURCE"
+        assert "is ARCHIVED, not ACTIVE" in run["statusMessage"]
+
+
+def test_a_reference_with_read_sets_is_not_deleted(
+    real: Clients, genome: dict[str, Any], tmp_path: Path
+) -> None:
+    found = reference(real, genome["referenceStoreId"], name="aligned to")
+    store = SequenceStore.new(real)
+    reads = store.uploaded(
+        bam(tmp_path / "x.bam").read_bytes(), sourceFileType="BAM", referenceArn=found["arn"]
+    )
+    names = {"referenceStoreId": found["referenceStoreId"], "id": found["id"]}
+    with pytest.raises(real.omics.exceptions.ConflictException):
+        real.omics.delete_reference(**names)
+    real.omics.batch_delete_read_set(sequenceStoreId=store.id, ids=[reads["id"]])
+    real.omics.delete_reference(**names)

@@ -81,6 +81,17 @@ def existing(context: Context, kind: str, id: str) -> dict[str, Any]:
     return found
 
 
+def in_store(
+    context: Context, kind: str, store_id: str, id: str, store: str = "sequenceStore"
+) -> dict[str, Any]:
+    """A document of a store; ResourceNotFoundException if either is not there."""
+    existing(context, store, store_id)
+    found = existing(context, kind, id)
+    if found[f"{store}Id"] != store_id:
+        raise not_found(kind, id)
+    return found
+
+
 def not_found(kind: str, id: str) -> NotFound:
     return NotFound(_WORDS.get(kind, kind), id)
 

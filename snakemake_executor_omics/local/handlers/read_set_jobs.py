@@ -1,42 +1,24 @@
-"""Import, export and activation jobs of read sets: a list of sources, each done on its own.
-
-A job does its sources one after the other and writes down how each ended, so that a job that was
-interrupted goes on with the first that has not. The messages are those of the user guide.
-"""
+"""Import, export and activation jobs of read sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import vault
 from ..arn import ALIAS
 from ..clock import now
-from ..errors import Conflict, Fault, ValidationFault
+from ..errors import Conflict, ValidationFault
 from ..jobs import Job
 from ..read_sets import activate, settled, take_in
-from ..store import FIRST_LONG_ID
-from .context import Context, Handler, Params, existing, given, times
+from .context import Context, Handler, Params, existing, given, in_store
 from .read_set_uploads import check_source
-from .read_sets import in_store
+from .source_jobs import QUEUED, allotted, getter, job, lister, start
 
-_MESSAGE = 127  # characters of a statusMessage of a job or a source
-_QUEUED = {"status": "NOT_STARTED", "statusMessage": "The source is queued for the job."}
+_STORE = "sequenceStore"
 _ACTIVE_ALREADY = "No activation needed as read set is already in ACTIVATING or ACTIVE state."
 Document = dict[str, Any]
-
-
-def _start(context: Context, kind: str, params: Params, **members: Any) -> Document:
-    existing(context, "sequenceStore", params["sequenceStoreId"])
-    job = context.add(kind, {
-        **given(params, "sequenceStoreId", "roleArn", "destination"),
-        "status": "SUBMITTED",
-        "statusMessage": "The job is submitted and will start soon.",
-        "creationTime": now(),
-        **members,
-    }, parent=params["sequenceStoreId"], first_id=FIRST_LONG_ID)  # fmt: skip
-    return {**job, "then": [(kind, job["id"])]}
 
 
 def start_read_set_import_job(context: Context, params: Params) -> dict[str, Any]:
@@ -45,22 +27,19 @@ def start_read_set_import_job(context: Context, params: Params) -> dict[str, Any
             source["sourceFileType"], source.get("referenceArn"),
             bool(source["sourceFiles"].get("source2")), f"sources[{number}].sourceFileType",
         )  # fmt: skip
-    sources = [  # the ids are allotted before files go where the ids say
-        {**source, **_QUEUED, "allotted": context.store.new_id(FIRST_LONG_ID)}
-        for source in params["sources"]
-    ]
-    return _start(context, "readSetImportJob", params, sources=sources)
+    sources = allotted(context, params["sources"])
+    return start(context, "readSetImportJob", _STORE, params, sources=sources)
 
 
 def start_read_set_export_job(context: Context, params: Params) -> dict[str, Any]:
-    return _start(context, "readSetExportJob", params, readSets=[
-        {"id": id, **_QUEUED} for id in _read_set_ids(context, params)
+    return start(context, "readSetExportJob", _STORE, params, readSets=[
+        {"id": id, **QUEUED} for id in _read_set_ids(context, params)
     ])  # fmt: skip
 
 
 def start_read_set_activation_job(context: Context, params: Params) -> dict[str, Any]:
-    return _start(context, "readSetActivationJob", params, sources=[
-        {"readSetId": id, **_QUEUED} for id in _read_set_ids(context, params)
+    return start(context, "readSetActivationJob", _STORE, params, sources=[
+        {"readSetId": id, **QUEUED} for id in _read_set_ids(context, params)
     ])  # fmt: skip
 
 
@@ -69,61 +48,6 @@ def _read_set_ids(context: Context, params: Params) -> Sequence[str]:
     for id in ids:
         in_store(context, "readSet", params["sequenceStoreId"], id)
     return list(dict.fromkeys(ids))
-
-
-def _getter(kind: str) -> Handler:
-    def get(context: Context, params: Params) -> dict[str, Any]:
-        return in_store(context, kind, params["sequenceStoreId"], params["id"])
-
-    return get
-
-
-def _lister(kind: str, key: str) -> Handler:
-    def list_jobs(context: Context, params: Params) -> dict[str, Any]:
-        existing(context, "sequenceStore", params["sequenceStoreId"])
-        asked = params.get("filter") or {}
-        return context.page(
-            kind, params, key=key, parent=params["sequenceStoreId"],
-            statuses=[asked["status"]] if asked.get("status") else [], **times(asked),
-        )  # fmt: skip
-
-    return list_jobs
-
-
-def _job(kind: str, member: str, work: Callable[[Context, Document, Document], str]) -> Job:
-    """A job that does `work` on each source under `member`; `work` answers what to say of it."""
-
-    def run(context: Context, job: Document) -> None:
-        sources: list[Document] = job[member]
-
-        def note(source: Document, status: str, message: str) -> None:
-            source |= {"status": status, "statusMessage": message[:_MESSAGE]}
-            context.store.update(kind, job["id"], {
-                "status": "IN_PROGRESS", "statusMessage": "The job is currently in progress.",
-                member: sources,
-            })  # fmt: skip
-
-        for source in sources:
-            if source["status"] in ("FINISHED", "FAILED"):
-                continue
-            if context.jobs.closing:
-                return
-            note(source, "IN_PROGRESS", "The source job is currently in progress.")
-            try:
-                note(source, "FINISHED", work(context, job, source))
-            except Fault as fault:
-                note(source, "FAILED", fault.message)
-        context.store.update(kind, job["id"], {**_outcome(sources), "completionTime": now()})
-
-    return run
-
-
-def _outcome(sources: Sequence[Document]) -> dict[str, str]:
-    failed = sum(source["status"] == "FAILED" for source in sources)
-    if not failed:
-        return {"status": "COMPLETED", "statusMessage": "The job completed successfully."}
-    status = "FAILED" if failed == len(sources) else "COMPLETED_WITH_FAILURES"
-    return {"status": status, "statusMessage": f"{failed} of {len(sources)} sources failed."}
 
 
 def _import(context: Context, job: Document, source: Document) -> str:
@@ -189,17 +113,17 @@ def _activate(context: Context, job: Document, source: Document) -> str:
 
 HANDLERS: dict[str, Handler] = {
     "StartReadSetImportJob": start_read_set_import_job,
-    "GetReadSetImportJob": _getter("readSetImportJob"),
-    "ListReadSetImportJobs": _lister("readSetImportJob", "importJobs"),
+    "GetReadSetImportJob": getter("readSetImportJob", _STORE),
+    "ListReadSetImportJobs": lister("readSetImportJob", _STORE, "importJobs"),
     "StartReadSetExportJob": start_read_set_export_job,
-    "GetReadSetExportJob": _getter("readSetExportJob"),
-    "ListReadSetExportJobs": _lister("readSetExportJob", "exportJobs"),
+    "GetReadSetExportJob": getter("readSetExportJob", _STORE),
+    "ListReadSetExportJobs": lister("readSetExportJob", _STORE, "exportJobs"),
     "StartReadSetActivationJob": start_read_set_activation_job,
-    "GetReadSetActivationJob": _getter("readSetActivationJob"),
-    "ListReadSetActivationJobs": _lister("readSetActivationJob", "activationJobs"),
+    "GetReadSetActivationJob": getter("readSetActivationJob", _STORE),
+    "ListReadSetActivationJobs": lister("readSetActivationJob", _STORE, "activationJobs"),
 }
 JOBS: dict[str, Job] = {
-    "readSetImportJob": _job("readSetImportJob", "sources", _import),
-    "readSetExportJob": _job("readSetExportJob", "readSets", _export),
-    "readSetActivationJob": _job("readSetActivationJob", "sources", _activate),
+    "readSetImportJob": job("readSetImportJob", "sources", _import),
+    "readSetExportJob": job("readSetExportJob", "readSets", _export),
+    "readSetActivationJob": job("readSetActivationJob", "sources", _activate),
 }

@@ -16,11 +16,10 @@ from typing import Any
 from ..clock import now
 from ..errors import Fault, ValidationFault
 from ..jobs import Job
-from ..read_sets import take_in
+from ..read_sets import forget_upload, take_in
 from ..sequences.streams import is_gzip
 from ..store import FIRST_LONG_ID
-from .context import Context, Handler, Params, existing, given, times
-from .read_sets import in_store
+from .context import Context, Handler, Params, existing, given, in_store, times
 
 _MEMBERS = (
     "sequenceStoreId", "sourceFileType", "subjectId", "sampleId", "generatedFrom", "referenceArn",
@@ -95,10 +94,7 @@ def list_read_set_upload_parts(context: Context, params: Params) -> dict[str, An
 
 
 def abort_multipart_read_set_upload(context: Context, params: Params) -> dict[str, Any]:
-    id = _upload(context, params)["id"]
-    context.store.delete("upload", id)
-    context.store.delete_children("uploadPart", id)
-    shutil.rmtree(context.uploads / id, ignore_errors=True)
+    forget_upload(context, _upload(context, params)["id"])
     return {}
 
 
@@ -167,8 +163,7 @@ def finish_upload(context: Context, read_set: dict[str, Any]) -> None:
         _fall_back(context, store, read_set, sources)
     with context.store.transaction():
         context.store.update("readSet", read_set["id"], changes)
-        context.store.delete_children("uploadPart", upload_id)
-    shutil.rmtree(folder, ignore_errors=True)
+        forget_upload(context, upload_id)
 
 
 def _assembled(

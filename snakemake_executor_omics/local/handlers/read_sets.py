@@ -7,16 +7,7 @@ from typing import Any
 from .. import vault
 from ..errors import Conflict, Fault, NotFound
 from ..read_sets import drop, note_reading, settle_all, settled
-from .context import Context, Handler, Params, existing, times
-
-
-def in_store(context: Context, kind: str, store_id: str, id: str) -> dict[str, Any]:
-    """A document of a sequence store; ResourceNotFoundException if either is not there."""
-    existing(context, "sequenceStore", store_id)
-    found = existing(context, kind, id)
-    if found["sequenceStoreId"] != store_id:
-        raise NotFound(f"in sequence store {store_id}, {kind}", id)
-    return found
+from .context import Context, Handler, Params, existing, in_store, times
 
 
 def _read_set(context: Context, params: Params) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 from .. import vault
 from ..clock import now
 from ..errors import Conflict
-from ..jobs import UNFINISHED
 from ..store import FIRST_LONG_ID
+from . import source_jobs
 from .context import Context, Handler, Params, existing, given, times
 
 
@@ -42,10 +42,8 @@ def delete_reference_store(context: Context, params: Params) -> dict[str, Any]:
     document = existing(context, "referenceStore", id)
     if context.store.rows("reference", parent=id, statuses=["ACTIVE"], limit=1):
         raise Conflict(f"reference store {id} holds references; delete them first")
-    if context.store.rows("referenceImportJob", parent=id, statuses=UNFINISHED, limit=1):
-        raise Conflict(f"reference store {id} has an import job that is not done")
+    source_jobs.forget(context, ["referenceImportJob"], id)
     context.store.delete("referenceStore", id)
-    context.store.delete_children("referenceImportJob", id)
     context.peers.remove_bucket(document["bucket"])
     return {}
 

@@ -10,41 +10,17 @@ from typing import Any
 
 from .. import fasta, vault
 from ..clock import now
-from ..errors import Conflict
+from ..errors import Conflict, ValidationFault
 from ..jobs import Job
-from ..store import FIRST_LONG_ID
-from .context import Context, Handler, Params, existing, given, not_found, times
+from .context import Context, Handler, Params, existing, given, in_store, not_found, times
+from .source_jobs import allotted, getter, job, lister, start
 
-_STATUS_MESSAGE = 127
-
-
-class NotImported(Exception):
-    """A source that cannot be read; the message says why."""
+_STORE = "referenceStore"
 
 
 def start_reference_import_job(context: Context, params: Params) -> dict[str, Any]:
-    store = existing(context, "referenceStore", params["referenceStoreId"])
-    document = context.add("referenceImportJob", {
-        "referenceStoreId": store["id"],
-        "roleArn": params["roleArn"],
-        "status": "SUBMITTED",
-        "creationTime": now(),
-        "sources": [source | {"status": "NOT_STARTED"} for source in params["sources"]],
-    }, parent=store["id"], first_id=FIRST_LONG_ID)  # fmt: skip
-    return {**document, "then": [("referenceImportJob", document["id"])]}
-
-
-def get_reference_import_job(context: Context, params: Params) -> dict[str, Any]:
-    return _of_store(context, "referenceImportJob", params)
-
-
-def list_reference_import_jobs(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "referenceStore", params["referenceStoreId"])
-    asked = params.get("filter") or {}
-    return context.page(
-        "referenceImportJob", params, key="importJobs", parent=params["referenceStoreId"],
-        statuses=[asked["status"]] if asked.get("status") else [], **times(asked),
-    )  # fmt: skip
+    sources = allotted(context, params["sources"])
+    return start(context, "referenceImportJob", _STORE, params, sources=sources)
 
 
 def get_reference(context: Context, params: Params) -> dict[str, Any]:
@@ -74,16 +50,8 @@ def delete_reference(context: Context, params: Params) -> dict[str, Any]:
     return {"then": [("reference", params["id"])]}
 
 
-def _of_store(context: Context, kind: str, params: Params) -> dict[str, Any]:
-    existing(context, "referenceStore", params["referenceStoreId"])
-    found = existing(context, kind, params["id"])
-    if found["referenceStoreId"] != params["referenceStoreId"]:
-        raise not_found(kind, params["id"])
-    return found
-
-
 def _active(context: Context, params: Params) -> dict[str, Any]:
-    found = _of_store(context, "reference", params)
+    found = in_store(context, "reference", params["referenceStoreId"], params["id"], _STORE)
     if found["status"] != "ACTIVE":
         raise not_found("reference", params["id"])
     return found
@@ -96,58 +64,33 @@ def remove(context: Context, document: dict[str, Any]) -> None:
     context.store.delete("reference", document["id"])
 
 
-def import_references(context: Context, job: dict[str, Any]) -> None:
-    """A job from SUBMITTED to its end, source by source; what is done already stays done."""
-    sources = job["sources"]
-
-    def say(**changes: Any) -> None:
-        context.store.update("referenceImportJob", job["id"], {"sources": sources, **changes})
-
-    for number, source in enumerate(sources):
-        if source["status"] in ("FINISHED", "FAILED"):
-            continue
-        if context.jobs.closing:
-            return
-        source["status"] = "IN_PROGRESS"
-        say(status="IN_PROGRESS")
-        # Made of the job's id, so that a job begun again meets what it has imported already.
-        id = f"{job['id']}{number:02d}"
-        try:
-            reference = _imported(context, job, source, id)
-        except (NotImported, fasta.NotFasta, OSError) as error:
-            message = f"{source['sourceFile']}: {error}"
-            source |= {"status": "FAILED", "statusMessage": message[:_STATUS_MESSAGE]}
-            say()
-            continue
+def _import(context: Context, job: dict[str, Any], source: dict[str, Any]) -> str:
+    id = source["allotted"]
+    if context.store.get("reference", id) is None:
+        reference = _taken_in(context, job, source, id)
         with context.store.transaction():
-            if context.store.get("reference", id) is None:
-                context.add("reference", reference, id=id, parent=job["referenceStoreId"])
-            source |= {"status": "FINISHED", "referenceId": id}
-            say()
-    failed = sum(source["status"] == "FAILED" for source in sources)
-    end: dict[str, Any] = {"status": "COMPLETED", "completionTime": now()}
-    if failed:
-        end["status"] = "FAILED" if failed == len(sources) else "COMPLETED_WITH_FAILURES"
-        end["statusMessage"] = f"{failed} of {len(sources)} sources could not be imported"
-    say(**end)
+            store = existing(context, "referenceStore", job["referenceStoreId"])
+            context.add("reference", reference, id=id, parent=store["id"])
+    source["referenceId"] = id
+    return "The source was imported."
 
 
-def _imported(
+def _taken_in(
     context: Context, job: dict[str, Any], source: dict[str, Any], id: str
 ) -> dict[str, Any]:
     """The document of a new reference, whose files are in the vault."""
     bucket, _, key = source["sourceFile"].removeprefix("s3://").partition("/")
-    path = context.peers.object_file(bucket, key)
-    if path is None:
-        raise NotImported("the object does not exist")
+    path, name = context.peers.object_file(bucket, key), posixpath.basename(key)
+    if path is None or not name:
+        raise ValidationFault(f"{source['sourceFile']} is not there, or cannot be read")
     store = existing(context, "referenceStore", job["referenceStoreId"])
-    name = posixpath.basename(key)
-    if not name:
-        raise NotImported("the object is a folder")
     with path.open("rb") as opened:
         md5 = hashlib.file_digest(opened, "md5").hexdigest()
     with tempfile.NamedTemporaryFile() as index:
-        index.writelines(fasta.index(path))
+        try:
+            index.writelines(fasta.index(path))
+        except fasta.NotFasta as error:
+            raise ValidationFault(str(error)) from error
         index.flush()
         files = {
             "source": vault.keep(context, store, id, name, path, etag=md5),
@@ -172,11 +115,14 @@ def _imported(
 
 HANDLERS: dict[str, Handler] = {
     "StartReferenceImportJob": start_reference_import_job,
-    "GetReferenceImportJob": get_reference_import_job,
-    "ListReferenceImportJobs": list_reference_import_jobs,
+    "GetReferenceImportJob": getter("referenceImportJob", _STORE),
+    "ListReferenceImportJobs": lister("referenceImportJob", _STORE, "importJobs"),
     "GetReference": get_reference,
     "GetReferenceMetadata": get_reference_metadata,
     "ListReferences": list_references,
     "DeleteReference": delete_reference,
 }
-JOBS: dict[str, Job] = {"referenceImportJob": import_references, "reference": remove}
+JOBS: dict[str, Job] = {
+    "referenceImportJob": job("referenceImportJob", "sources", _import),
+    "reference": remove,
+}

@@ -8,11 +8,13 @@ from .. import vault
 from ..clock import now
 from ..errors import Conflict
 from ..jobs import Job
-from ..read_sets import tag_objects
+from ..read_sets import forget_upload, retag
 from ..store import FIRST_LONG_ID
+from . import source_jobs
 from .context import Context, Handler, Params, existing, given, times
 from .s3_policies import default_policy
 
+_JOBS = ("readSetImportJob", "readSetExportJob", "readSetActivationJob")
 _MEMBERS = ("name", "description", "fallbackLocation", "propagatedSetLevelTags")
 
 
@@ -64,18 +66,21 @@ def update_sequence_store(context: Context, params: Params) -> dict[str, Any]:
 
 
 def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
-    document = existing(context, "sequenceStore", params["id"])
-    if context.count("readSet", params["id"]):
-        raise Conflict(f"sequence store {params['id']} holds read sets; delete them first")
-    context.store.delete("sequenceStore", params["id"])
+    id = params["id"]
+    document = existing(context, "sequenceStore", id)
+    if context.count("readSet", id):
+        raise Conflict(f"sequence store {id} holds read sets; delete them first")
+    source_jobs.forget(context, _JOBS, id)
+    for row in context.store.rows("upload", parent=id):
+        forget_upload(context, row.body["id"])
+    context.store.delete("sequenceStore", id)
     context.peers.remove_bucket(document["bucket"])
     return {}
 
 
 def settle(context: Context, document: dict[str, Any]) -> None:
     """A store that is CREATING or UPDATING becomes ACTIVE, its objects tagged as it says."""
-    for row in context.store.rows("readSet", parent=document["id"]):
-        tag_objects(context, document, row.body)
+    retag(context, document)
     with context.store.transaction():
         if context.store.get("sequenceStore", document["id"]) is not None:
             context.peers.make_bucket(document["bucket"])

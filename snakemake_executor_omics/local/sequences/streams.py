@@ -10,7 +10,8 @@ from typing import BinaryIO
 from ..errors import ValidationFault
 
 GZIP = b"\x1f\x8b"
-LARGEST = 256 * 1024 * 1024  # of what is held in memory at a time: a line, a record
+BLOCK = 1024 * 1024
+LARGEST = 64 * 1024 * 1024  # of what is held in memory at a time: a line, a record
 
 
 def is_gzip(path: Path) -> bool:
@@ -20,8 +21,8 @@ def is_gzip(path: Path) -> bool:
 
 def unzipped(path: Path) -> BinaryIO:
     """The content of a file; every BGZF file is a gzip file of many members."""
-    # GzipFile has no readinto-based buffer of its own that C code reads lines from.
-    return io.BufferedReader(gzip.open(path), 1024 * 1024)
+    # GzipFile's own buffer is behind methods in Python, which are slow for a few bytes each.
+    return io.BufferedReader(gzip.open(path), BLOCK)
 
 
 def take(stream: BinaryIO, size: int) -> bytes:
