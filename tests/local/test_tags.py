@@ -94,6 +94,14 @@ def test_workflows_versions_runs_groups_and_caches_have_tags(clients: Clients) -
         retag(clients.omics, arn)
 
 
+def test_annotation_stores_and_their_versions_have_tags(clients: Clients) -> None:
+    clients.omics.create_annotation_store(name="mine", storeFormat="TSV", tags={"first": "1"})
+    retag(clients.omics, f"{HERE}annotationStore/mine")
+    arn = f"{HERE}annotationStore/mine/version/default_version"
+    clients.omics.tag_resource(resourceArn=arn, tags={"a": "1"})
+    assert clients.omics.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "1"}
+
+
 @pytest.mark.parametrize(
     ("arn", "code"),
     [

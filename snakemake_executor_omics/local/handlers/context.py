@@ -36,6 +36,7 @@ class Context:
     scheduler: Scheduler
     jobs: Jobs
     quotas: Quotas
+    analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
     endpoint_url: Callable[[], str]
     uploads: Path  # the parts of read sets that are on their way, in a folder per upload
     archive_after: timedelta  # a read set that nobody has read for so long is archived
