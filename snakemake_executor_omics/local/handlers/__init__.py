@@ -17,6 +17,7 @@ from . import (
     runs,
     s3_policies,
     sequence_stores,
+    shares,
     tags,
     variant_stores,
     workflows,
@@ -36,6 +37,7 @@ HANDLERS: dict[str, Handler] = {
     **runs.HANDLERS,
     **s3_policies.HANDLERS,
     **sequence_stores.HANDLERS,
+    **shares.HANDLERS,
     **tags.HANDLERS,
     **variant_stores.HANDLERS,
     **workflows.HANDLERS,
@@ -47,6 +49,7 @@ JOBS: dict[str, Job] = {
     **read_set_uploads.JOBS,
     **references.JOBS,
     **sequence_stores.JOBS,
+    **shares.JOBS,
     **variant_stores.JOBS,
 }
 
