@@ -43,7 +43,7 @@ def lines(path: Path, *, encoding: str = "utf-8", separator: str = "\n") -> Iter
                 if len(pending) > _LONGEST_LINE or length > _LARGEST:
                     raise ValidationFault("the file or one of its lines is too large")
                 yield from whole
-    except (UnicodeError, LookupError) as error:
+    except (ValueError, LookupError) as error:  # also of an encoding that there is not
         raise ValidationFault(f"the file is no {encoding} text: {error}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise ValidationFault(f"the file cannot be read: {error}") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -320,6 +322,42 @@ def test_stores_and_jobs_outlive_the_server(
     assert second.omics.get_variant_import_job(jobId=job["id"])["items"] == job["items"]
     found = second.omics.get_variant_store(name="kept")
     assert found["storeSizeBytes"] == len(VCF + RECORD)
+
+
+def test_a_job_goes_on_after_the_server_was_killed(
+    starter: Callable[[], Clients], tmp_path: Path
+) -> None:  # fmt: skip
+    with_reference(tmp_path / "state")
+    first = starter()
+    variant_store(first, "killed")
+    large = put(first, "large.vcf", VCF + RECORD * 100_000)
+    job = first.omics.start_variant_import_job(
+        destinationName="killed", roleArn=ROLE, items=[large] * 3
+    )["jobId"]
+    os.kill(first.service.pid, signal.SIGKILL)
+    second = starter()
+    found = until(lambda: second.omics.get_variant_import_job(jobId=job), "COMPLETED", "FAILED")
+    assert found["status"] == "COMPLETED"
+    size = second.omics.get_variant_store(name="killed")["storeSizeBytes"]
+    assert size == 3 * len(VCF + RECORD * 100_000)
+
+
+def test_quotas_of_stores_and_files_are_enforced_if_asked_for(
+    tmp_path: Path, fake_engine: list[str]
+) -> None:
+    with_reference(tmp_path)
+    options = ["--quota", "variantStores=1", "--quota", "filesPerVariantImportJob=1"]
+    service = local.start(tmp_path, engine=fake_engine, options=options)
+    clients = connect(service)
+    variant_store(clients, "only")
+    other = {"name": "other", "reference": {"referenceArn": REFERENCE}}
+    code, _ = refused(clients.omics.create_variant_store, **other)
+    assert code == "ServiceQuotaExceededException"
+    item = {"source": "s3://omics-local/a.vcf"}
+    two = {"destinationName": "only", "roleArn": ROLE, "items": [item, item]}
+    code, _ = refused(clients.omics.start_variant_import_job, **two)
+    assert code == "ServiceQuotaExceededException"
+    service.stop()
 
 
 def test_an_unfinished_job_can_be_cancelled_and_holds_its_store(

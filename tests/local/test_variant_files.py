@@ -124,6 +124,7 @@ def test_lines_are_read_from_plain_and_gzip_files_alike(tmp_path: Path) -> None:
         (b"\x1f\x8bnot gzip", "utf-8", "cannot be read"),
         (b"\xff\xfe", "utf-8", "is no utf-8 text"),
         (b"text", "klingon", "is no klingon text"),
+        (b"text", "\0", "null character"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_bad(
