@@ -70,8 +70,7 @@ def workflow(clients: Clients) -> tuple[str, str]:
 def store(clients: Clients, name: str) -> tuple[str, str]:
     """Id and ARN of a new annotation store of the owner's."""
     made = clients.omics.create_annotation_store(name=name, storeFormat="TSV")
-    # Not by `clients`, which would miss the reference that the model wants of all stores.
-    of_account(clients, OWNER).get_waiter("annotation_store_created").wait(
+    clients.omics.get_waiter("annotation_store_created").wait(
         name=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
     )
     return made["id"], f"arn:aws:omics:us-east-1:{OWNER}:annotationStore/{name}"

@@ -20,6 +20,8 @@ from .sharing import shared_store
 
 IMPORTS = {"variantStore": "variantImport", "annotationStore": "annotationImport"}
 VERSION = "annotationStoreVersion"
+# The model requires a reference of all answers, also for the one kind of store that needs none.
+_NO_REFERENCE = {"referenceArn": "arn:none"}
 
 
 def customers_only(handler: Handler) -> Handler:
@@ -60,10 +62,10 @@ def store_document(context: Context, kind: str, params: Params) -> dict[str, Any
     if context.store.get(kind, key_of(context.account, name)) is not None:
         raise Conflict(f"there is a store {name} already")
     if params.get("reference"):
-        _check_reference(context, params["reference"])
+        _check_reference(context, params["reference"]["referenceArn"])
     moment = now()
     return {
-        **given(params, "reference"),
+        "reference": params.get("reference") or _NO_REFERENCE,
         "id": id,
         "name": name,
         "storeArn": context.arn(f"{kind}/{name}"),
@@ -78,12 +80,10 @@ def store_document(context: Context, kind: str, params: Params) -> dict[str, Any
     }
 
 
-def _check_reference(context: Context, reference: dict[str, Any]) -> None:
-    if "referenceArn" not in reference:
-        raise ValidationFault("reference.referenceArn is required")
-    kind, _, _ = by_arn(context, reference["referenceArn"])
+def _check_reference(context: Context, name: str) -> None:
+    kind, _, _ = by_arn(context, name)
     if kind != "reference":
-        raise ValidationFault(f"{reference['referenceArn']} is no ARN of a reference")
+        raise ValidationFault(f"{name} is no ARN of a reference")
 
 
 def list_stores(context: Context, kind: str, params: Params, key: str) -> dict[str, Any]:
