@@ -41,9 +41,7 @@ def with_reference(state: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def clients(
-    tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]
-) -> Iterator[Clients]:  # fmt: skip
+def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
     state = tmp_path_factory.mktemp("analytics")
     with_reference(state)
     service = local.start(state, engine=fake_engine)
@@ -74,9 +72,7 @@ def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
 
 
 def variant_store(clients: Clients, name: str, **options: Any) -> dict[str, Any]:
-    clients.omics.create_variant_store(
-        name=name, reference={"referenceArn": REFERENCE}, **options
-    )  # fmt: skip
+    clients.omics.create_variant_store(name=name, reference={"referenceArn": REFERENCE}, **options)
     return until(lambda: clients.omics.get_variant_store(name=name), "ACTIVE")
 
 
@@ -310,9 +306,7 @@ def test_versions_are_deleted_one_by_one_and_then_the_store(clients: Clients) ->
     assert code == "ResourceNotFoundException"
 
 
-def test_stores_and_jobs_outlive_the_server(
-    starter: Callable[[], Clients], tmp_path: Path
-) -> None:  # fmt: skip
+def test_stores_and_jobs_outlive_the_server(starter: Callable[[], Clients], tmp_path: Path) -> None:
     with_reference(tmp_path / "state")
     first = starter()
     variant_store(first, "kept")
@@ -326,7 +320,7 @@ def test_stores_and_jobs_outlive_the_server(
 
 def test_a_job_goes_on_after_the_server_was_killed(
     starter: Callable[[], Clients], tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     with_reference(tmp_path / "state")
     first = starter()
     variant_store(first, "killed")

@@ -19,9 +19,7 @@ OWNER, FRIEND, STRANGER = "123456789012", "222222222222", "333333333333"
 
 
 @pytest.fixture(scope="module")
-def clients(
-    tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]
-) -> Iterator[Clients]:  # fmt: skip
+def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
     service = local.start(tmp_path_factory.mktemp("shares"), engine=fake_engine)
     yield connect(service)
     service.stop()
@@ -104,9 +102,7 @@ def test_a_share_is_offered_accepted_and_ended(clients: Clients, friend: Any) ->
     assert refused(friend.delete_share, shareId=made["shareId"]) == "ConflictException"
 
 
-def test_only_the_subscriber_accepts_and_once(
-    clients: Clients, friend: Any, stranger: Any
-) -> None:  # fmt: skip
+def test_only_the_subscriber_accepts_and_once(clients: Clients, friend: Any, stranger: Any) -> None:
     share = offer(clients, store(clients, "accepted")[1])
     assert refused(clients.omics.accept_share, shareId=share) == "AccessDeniedException"
     for ask in (stranger.accept_share, stranger.get_share, stranger.delete_share):

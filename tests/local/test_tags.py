@@ -30,9 +30,7 @@ READ_SET = {"sequenceStoreId": "1000000003", "subjectId": "who", "sampleId": "wh
 
 
 @pytest.fixture(scope="module")
-def clients(
-    tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]
-) -> Iterator[Clients]:  # fmt: skip
+def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
     """A server whose state folder holds one of each kind of resource."""
     state: Path = tmp_path_factory.mktemp("tags")
     store = Store(state / "omics.sqlite")

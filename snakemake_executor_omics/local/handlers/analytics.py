@@ -15,7 +15,7 @@ from ..arn import key_of
 from ..clock import now
 from ..errors import AccessDenied, Conflict, ValidationFault
 from ..jobs import UNFINISHED, Job
-from .context import Context, Handler, Params, by_arn, existing, given
+from .context import Context, Handler, Params, by_arn, existing, given, not_found
 from .sharing import shared_store
 
 IMPORTS = {"variantStore": "variantImport", "annotationStore": "annotationImport"}
@@ -46,13 +46,20 @@ def customers_only(handler: Handler) -> Handler:
 
 
 def own_store(context: Context, kind: str, name: str) -> dict[str, Any]:
-    return existing(context, kind, key_of(context.account, name))
+    """The account's store of that name, or a ResourceNotFoundException."""
+    found = context.store.get(kind, key_of(context.account, name))
+    if found is None:
+        raise not_found(kind, name)
+    return found
 
 
 def readable_store(context: Context, kind: str, name: str) -> dict[str, Any]:
     """The account's store of that name, or else the one of that name that is shared with it."""
-    found = context.store.get(kind, key_of(context.account, name))
-    return found or shared_store(context, kind, name) or own_store(context, kind, name)
+    own = context.store.get(kind, key_of(context.account, name))
+    found = own or shared_store(context, kind, name)
+    if found is None:
+        raise not_found(kind, name)
+    return found
 
 
 def store_document(context: Context, kind: str, params: Params) -> dict[str, Any]:
@@ -128,8 +135,8 @@ def delete_store(context: Context, kind: str, params: Params) -> dict[str, Any]:
     Without `force`, ConflictException while it is being made or imported into (what `force` is
     for is documented for versions; that it means the same for stores is inferred).
     """
-    key = key_of(context.account, params["name"])
-    document = existing(context, kind, key)
+    document = own_store(context, kind, params["name"])
+    key = store_key(document)
     jobs = running_imports(context, kind, key)
     if not params.get("force"):
         if document["status"] in ("CREATING", "UPDATING"):

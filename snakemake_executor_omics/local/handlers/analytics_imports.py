@@ -180,23 +180,20 @@ def _read(
     path = context.peers.object_file(bucket, name)
     if path is None:
         raise ValidationFault(f"cannot read {source}: there is no such object")
-    options = job.get("formatOptions") or {}
-    table = options.get("tsvOptions", {}).get("readOptions") or {}
+    options = job.get("formatOptions", {})
+    table = options.get("tsvOptions", {}).get("readOptions", {})
     content = _while_wanted(
         context, kind, job["id"],
         lines(path, encoding=table.get("encoding", "utf-8"), separator=table.get("lineSep", "\n")),
     )  # fmt: skip
-    match store.get("storeFormat", "VCF"):
+    match store.get("storeFormat"):
         case "GFF":
             check_gff(content)
         case "TSV":
-            key = key_of(store_key(store), job["versionName"])
-            version = context.store.get(VERSION, key) or {}
-            told = version.get("versionOptions", {}).get("tsvVersionOptions", {})
-            schema = {name: of for column in told.get("schema", []) for name, of in column.items()}
-            check_tsv(content, schema=schema, places=told.get("formatToHeader"), options=table)
-        case _:
-            ignored = options.get("vcfOptions") or {}
+            columns = _columns(context, store, job["versionName"])
+            check_tsv(content, **columns, options=table)
+        case _:  # VCF, which is all that variant stores take
+            ignored = options.get("vcfOptions", {})
             check_vcf(
                 content, ignore_qual=ignored.get("ignoreQualField", False),
                 ignore_filter=ignored.get("ignoreFilterField", False),
@@ -204,11 +201,18 @@ def _read(
     return path.stat().st_size
 
 
+def _columns(context: Context, store: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a version of a TSV store says of its columns: `schema` and `places` of `check_tsv`."""
+    version = context.store.get(VERSION, key_of(store_key(store), name)) or {}
+    options = version.get("versionOptions", {}).get("tsvVersionOptions", {})
+    schema = {column: kind for item in options.get("schema", []) for column, kind in item.items()}
+    return {"schema": schema, "places": options.get("formatToHeader")}
+
+
 def _while_wanted(context: Context, kind: str, id: str, content: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(content):
-        if number % _LOOK_EVERY == 0 and (
-            context.jobs.closing or not _wanted(context, kind, id)
-        ):  # fmt: skip
+        look = number % _LOOK_EVERY == 0
+        if look and (context.jobs.closing or not _wanted(context, kind, id)):
             raise _Unwanted
         yield line
 

@@ -28,7 +28,7 @@ from .analytics import (
     store_document,
     store_key,
 )
-from .context import Context, Handler, Params, existing, given
+from .context import Context, Handler, Params, given, not_found
 from .sharing import forget_shares
 
 _KIND = "annotationStore"
@@ -142,9 +142,8 @@ def create_annotation_store_version(context: Context, params: Params) -> dict[st
     context.quotas.room(
         "annotationStoreVersions", lambda: context.store.count(VERSION, store_key(store))
     )
-    options = _tsv_options(
-        params.get("versionOptions"), "tsvVersionOptions", store["storeFormat"]
-    )  # fmt: skip
+    asked = params.get("versionOptions")
+    options = _tsv_options(asked, "tsvVersionOptions", store["storeFormat"])
     if options is None:
         options = (store.get("storeOptions") or {}).get("tsvStoreOptions")
     return _add_version(context, store, name, options, params)
@@ -154,7 +153,9 @@ def get_annotation_store_version(context: Context, params: Params) -> dict[str, 
     store = readable_store(context, _KIND, params["name"])
     key = key_of(store["account"], store["name"], params["versionName"])
     found = context.store.get(VERSION, key)
-    return found or existing(context, VERSION, key)
+    if found is None:
+        raise not_found(VERSION, params["versionName"])
+    return found
 
 
 def list_annotation_store_versions(context: Context, params: Params) -> dict[str, Any]:

@@ -85,9 +85,7 @@ def list_shares(context: Context, params: Params) -> dict[str, Any]:
     if wanted.get("type"):
         where["type"] = wanted["type"]
     statuses = wanted.get("status") or _STATES
-    return context.page(
-        _KIND, params, key="shares", owned=own, statuses=statuses, where=where
-    )  # fmt: skip
+    return context.page(_KIND, params, key="shares", owned=own, statuses=statuses, where=where)
 
 
 def accept_share(context: Context, params: Params) -> dict[str, Any]:
