@@ -52,6 +52,12 @@ def check_run(context: Context, workflow: dict[str, Any], params: Params) -> Non
         raise ValidationFault("a run of a shared workflow has no run cache")
 
 
+def check_export(context: Context, owner: str | None) -> None:
+    """Refuse to export the definition of a shared workflow, or of a run of one (GetWorkflow)."""
+    if owner not in (None, context.account):
+        raise AccessDenied("a workflow that is shared with you cannot be exported")
+
+
 def shared_store(context: Context, kind: str, name: str) -> dict[str, Any] | None:
     """The store of that name that is shared with the account; of several, the first shared."""
     for row in context.store.rows(

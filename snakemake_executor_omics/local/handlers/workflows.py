@@ -12,9 +12,9 @@ from botocore.config import Config
 
 from ..arn import BUCKET, REGION
 from ..clock import now
-from ..errors import AccessDenied, Conflict, ValidationFault
+from ..errors import Conflict, ValidationFault
 from .context import Context, Handler, Params, existing, given
-from .sharing import accessible, forget_shares
+from .sharing import accessible, check_export, forget_shares
 
 _INLINE_ZIP = 4_400_000
 _ZIP = 100 * 1024 * 1024
@@ -83,8 +83,7 @@ def _with_exports(context: Context, document: dict[str, Any], params: Params) ->
     answer = dict(document)
     wanted = params.get("export") or []
     if "DEFINITION" in wanted:
-        if document["account"] != context.account:
-            raise AccessDenied("a workflow that is shared with you cannot be exported")
+        check_export(context, document["account"])
         answer["definition"] = _link(
             context, f"definitions/{document['uuid']}.zip",
             context.builder.archive(document["uuid"]).read_bytes(),
