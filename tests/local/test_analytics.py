@@ -5,18 +5,16 @@ from __future__ import annotations
 import gzip
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from snakemake_executor_omics import local
 from snakemake_executor_omics.local.store import Store
 
-from .conftest import Clients, connect
+from .conftest import Clients, connect, refused, settled
 
 REFERENCE = "arn:aws:omics:us-east-1:123456789012:referenceStore/1000000001/reference/1000000002"
 ROLE = "arn:aws:iam::123456789012:role/LocalHealthOmics"
@@ -49,38 +47,22 @@ def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) ->
     service.stop()
 
 
-def until(ask: Callable[[], dict[str, Any]], *statuses: str) -> dict[str, Any]:
-    tick = threading.Event()
-    for _ in range(600):
-        found = ask()
-        if found["status"] in statuses:
-            return found
-        tick.wait(0.05)
-    raise AssertionError(f"{found['status']} is none of {statuses}")
-
-
 def wait(clients: Clients, waiter: str, **ask: Any) -> None:
     """One of botocore's own waiters, which would poll every 30 seconds."""
     quick = {"Delay": 0.1, "MaxAttempts": 300}
     clients.omics.get_waiter(waiter).wait(**ask, WaiterConfig=quick)
 
 
-def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**params)
-    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
-
-
 def variant_store(clients: Clients, name: str, **options: Any) -> dict[str, Any]:
     clients.omics.create_variant_store(name=name, reference={"referenceArn": REFERENCE}, **options)
-    return until(lambda: clients.omics.get_variant_store(name=name), "ACTIVE")
+    return settled(lambda: clients.omics.get_variant_store(name=name), "ACTIVE")
 
 
 def annotation_store(clients: Clients, name: str, form: str, **options: Any) -> dict[str, Any]:
     clients.omics.create_annotation_store(
         name=name, storeFormat=form, reference={"referenceArn": REFERENCE}, **options
     )
-    return until(lambda: clients.omics.get_annotation_store(name=name), "ACTIVE")
+    return settled(lambda: clients.omics.get_annotation_store(name=name), "ACTIVE")
 
 
 def put(clients: Clients, key: str, value: str | bytes) -> dict[str, str]:
@@ -95,14 +77,16 @@ def variants(clients: Clients, store: str, *items: dict[str, str], **options: An
         destinationName=store, roleArn=ROLE, items=list(items), **options
     )["jobId"]
     over = ("COMPLETED", "FAILED", "COMPLETED_WITH_FAILURES")
-    return until(lambda: clients.omics.get_variant_import_job(jobId=job), *over)
+    return settled(lambda: clients.omics.get_variant_import_job(jobId=job), *over)
 
 
 def annotations(clients: Clients, store: str, item: dict[str, str], **options: Any) -> Any:
     job = clients.omics.start_annotation_import_job(
         destinationName=store, roleArn=ROLE, items=[item], **options
     )["jobId"]
-    return until(lambda: clients.omics.get_annotation_import_job(jobId=job), "COMPLETED", "FAILED")
+    return settled(
+        lambda: clients.omics.get_annotation_import_job(jobId=job), "COMPLETED", "FAILED"
+    )
 
 
 def test_a_variant_store_is_made_read_changed_and_deleted(clients: Clients) -> None:
@@ -129,7 +113,7 @@ def test_a_name_is_one_stores_only_and_made_up_if_not_given(clients: Clients) ->
     again = {"name": "taken", "reference": {"referenceArn": REFERENCE}}
     assert refused(clients.omics.create_variant_store, **again)[0] == "ConflictException"
     made = clients.omics.create_variant_store(reference={"referenceArn": REFERENCE})
-    assert until(lambda: clients.omics.get_variant_store(name=made["name"]), "ACTIVE")
+    assert settled(lambda: clients.omics.get_variant_store(name=made["name"]), "ACTIVE")
 
 
 @pytest.mark.parametrize(
@@ -205,9 +189,9 @@ def test_an_annotation_store_is_made_with_a_first_version(clients: Clients) -> N
         name="notes", storeFormat="VCF", reference={"referenceArn": REFERENCE}, versionName="one"
     )
     assert made["versionName"] == "one"
-    found = until(lambda: clients.omics.get_annotation_store(name="notes"), "ACTIVE")
+    found = settled(lambda: clients.omics.get_annotation_store(name="notes"), "ACTIVE")
     assert found["numVersions"] == 1
-    version = until(
+    version = settled(
         lambda: clients.omics.get_annotation_store_version(name="notes", versionName="one"),
         "ACTIVE",
     )
@@ -251,7 +235,7 @@ def test_annotations_go_to_the_version_that_is_named(clients: Clients) -> None:
     made = clients.omics.create_annotation_store_version(name="tables", versionName="second")
     assert made["versionOptions"] == {"tsvVersionOptions": options}
     ask = {"name": "tables", "versionName": "second"}
-    until(lambda: clients.omics.get_annotation_store_version(**ask), "ACTIVE")
+    settled(lambda: clients.omics.get_annotation_store_version(**ask), "ACTIVE")
     text = "chromosome,position,score\n1,5,0.5\n"
     read = {"tsvOptions": {"readOptions": {"sep": ",", "header": True}}}
     job = annotations(
@@ -330,7 +314,7 @@ def test_a_job_goes_on_after_the_server_was_killed(
     )["jobId"]
     os.kill(first.service.pid, signal.SIGKILL)
     second = starter()
-    found = until(lambda: second.omics.get_variant_import_job(jobId=job), "COMPLETED", "FAILED")
+    found = settled(lambda: second.omics.get_variant_import_job(jobId=job), "COMPLETED", "FAILED")
     assert found["status"] == "COMPLETED"
     size = second.omics.get_variant_store(name="killed")["storeSizeBytes"]
     assert size == 3 * len(VCF + RECORD * 100_000)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from snakemake_executor_omics import local
 
-from .conftest import TEMPLATE, WDL, Clients, connect, zipped
+from .conftest import TEMPLATE, WDL, Clients, connect, refused, settled, zipped
 
 OWNER, FRIEND, STRANGER = "123456789012", "222222222222", "333333333333"
 
@@ -44,19 +42,8 @@ def stranger(clients: Clients) -> Any:
     return of_account(clients, STRANGER)
 
 
-def refused(call: Callable[..., Any], **params: Any) -> str:
-    with pytest.raises(ClientError) as error:
-        call(**params)
-    return str(error.value.response["Error"]["Code"])
-
-
 def until(omics: Any, share: str, status: str) -> None:
-    tick = threading.Event()
-    for _ in range(600):
-        if (found := omics.get_share(shareId=share)["share"])["status"] == status:
-            return
-        tick.wait(0.05)
-    raise AssertionError(f"{found} is not {status}")
+    settled(lambda: omics.get_share(shareId=share)["share"], status)
 
 
 def workflow(clients: Clients) -> tuple[str, str]:
@@ -99,23 +86,23 @@ def test_a_share_is_offered_accepted_and_ended(clients: Clients, friend: Any) ->
     until(clients.omics, made["shareId"], "ACTIVE")
     assert clients.omics.delete_share(shareId=made["shareId"])["status"] == "DELETING"
     until(friend, made["shareId"], "DELETED")
-    assert refused(friend.delete_share, shareId=made["shareId"]) == "ConflictException"
+    assert refused(friend.delete_share, shareId=made["shareId"])[0] == "ConflictException"
 
 
 def test_only_the_subscriber_accepts_and_once(clients: Clients, friend: Any, stranger: Any) -> None:
     share = offer(clients, store(clients, "accepted")[1])
-    assert refused(clients.omics.accept_share, shareId=share) == "AccessDeniedException"
+    assert refused(clients.omics.accept_share, shareId=share)[0] == "AccessDeniedException"
     for ask in (stranger.accept_share, stranger.get_share, stranger.delete_share):
-        assert refused(ask, shareId=share) == "ResourceNotFoundException"
+        assert refused(ask, shareId=share)[0] == "ResourceNotFoundException"
     friend.accept_share(shareId=share)
-    assert refused(friend.accept_share, shareId=share) == "ConflictException"
+    assert refused(friend.accept_share, shareId=share)[0] == "ConflictException"
 
 
 def test_a_resource_is_shared_once_with_an_account(clients: Clients, friend: Any) -> None:
     _, arn = store(clients, "offered_once")
     share = offer(clients, arn)
     again = {"resourceArn": arn, "principalSubscriber": FRIEND}
-    assert refused(clients.omics.create_share, **again) == "ConflictException"
+    assert refused(clients.omics.create_share, **again)[0] == "ConflictException"
     friend.delete_share(shareId=share)  # which declines it
     until(clients.omics, share, "DELETED")
     assert clients.omics.create_share(**again)["status"] == "PENDING"
@@ -135,14 +122,14 @@ def test_an_impossible_share_is_refused(
     clients: Clients, resource: str, subscriber: str, code: str
 ) -> None:
     arn = f"arn:aws:omics:us-east-1:{OWNER}:{resource}"
-    said = refused(clients.omics.create_share, resourceArn=arn, principalSubscriber=subscriber)
+    said, _ = refused(clients.omics.create_share, resourceArn=arn, principalSubscriber=subscriber)
     assert said == code
 
 
 def test_what_is_no_workflow_or_store_cannot_be_shared(clients: Clients) -> None:
     group = clients.omics.create_run_group(name="g")["arn"]
     wanted = {"resourceArn": group, "principalSubscriber": FRIEND}
-    assert refused(clients.omics.create_share, **wanted) == "ValidationException"
+    assert refused(clients.omics.create_share, **wanted)[0] == "ValidationException"
 
 
 def test_shares_are_listed_by_side_and_filter(clients: Clients, stranger: Any) -> None:
@@ -166,7 +153,7 @@ def test_shares_are_listed_by_side_and_filter(clients: Clients, stranger: Any) -
     )
     assert [len(page["shares"]) for page in pages] == [1, 1]
     wrong = {"resourceOwner": "OTHER", "maxResults": 101}
-    assert refused(stranger.list_shares, **wrong) == "ValidationException"
+    assert refused(stranger.list_shares, **wrong)[0] == "ValidationException"
 
 
 def test_a_deleted_share_is_listed_only_if_asked_for(clients: Clients, friend: Any) -> None:
@@ -183,17 +170,17 @@ def test_a_deleted_share_is_listed_only_if_asked_for(clients: Clients, friend: A
 def test_a_shared_workflow_is_read_with_its_owners_id(clients: Clients, friend: Any) -> None:
     id, arn = workflow(clients)
     ask = {"id": id, "workflowOwnerId": OWNER}
-    assert refused(friend.get_workflow, **ask) == "ResourceNotFoundException"
+    assert refused(friend.get_workflow, **ask)[0] == "ResourceNotFoundException"
     share = offer(clients, arn)
-    assert refused(friend.get_workflow, **ask) == "ResourceNotFoundException"
+    assert refused(friend.get_workflow, **ask)[0] == "ResourceNotFoundException"
     friend.accept_share(shareId=share)
     until(friend, share, "ACTIVE")
     assert friend.get_workflow(**ask)["arn"] == arn
-    assert refused(friend.get_workflow, id=id) == "ResourceNotFoundException"
-    assert refused(friend.get_workflow, **ask, export=["DEFINITION"]) == "AccessDeniedException"
+    assert refused(friend.get_workflow, id=id)[0] == "ResourceNotFoundException"
+    assert refused(friend.get_workflow, **ask, export=["DEFINITION"])[0] == "AccessDeniedException"
     assert id not in {item["id"] for item in friend.list_workflows()["items"]}
     clients.omics.delete_share(shareId=share)
-    assert refused(friend.get_workflow, **ask) == "ResourceNotFoundException"
+    assert refused(friend.get_workflow, **ask)[0] == "ResourceNotFoundException"
 
 
 def test_all_versions_of_a_shared_workflow_are_shared(clients: Clients, friend: Any) -> None:
@@ -206,7 +193,7 @@ def test_all_versions_of_a_shared_workflow_are_shared(clients: Clients, friend: 
     listed = friend.list_workflow_versions(**ask)["items"]
     assert [item["versionName"] for item in listed] == ["v1"]
     assert friend.get_workflow_version(**ask, versionName="v1")["workflowId"] == id
-    assert refused(friend.list_workflow_versions, workflowId=id) == "ResourceNotFoundException"
+    assert refused(friend.list_workflow_versions, workflowId=id)[0] == "ResourceNotFoundException"
 
 
 def test_a_shared_workflow_runs_in_the_subscribers_account(clients: Clients, friend: Any) -> None:
@@ -219,24 +206,24 @@ def test_a_shared_workflow_runs_in_the_subscribers_account(clients: Clients, fri
     started = friend.start_run(**wanted)
     assert f":{FRIEND}:run/" in started["arn"]
     assert friend.get_run(id=started["id"])["workflowOwnerId"] == OWNER
-    assert refused(clients.omics.get_run, id=started["id"]) == "ResourceNotFoundException"
+    assert refused(clients.omics.get_run, id=started["id"])[0] == "ResourceNotFoundException"
     again = {key: wanted[key] for key in ("roleArn", "outputUri")} | {"runId": started["id"]}
-    assert refused(friend.start_run, **again) == "AccessDeniedException"
+    assert refused(friend.start_run, **again)[0] == "AccessDeniedException"
     cache = friend.create_run_cache(cacheS3Location="s3://omics-local/cache")["id"]
     cached = wanted | {"cacheId": cache}
-    assert refused(friend.start_run, **cached) == "ValidationException"
+    assert refused(friend.start_run, **cached)[0] == "ValidationException"
     friend.delete_share(shareId=share)
-    code = refused(friend.start_run, **wanted)
+    code, _ = refused(friend.start_run, **wanted)
     assert code == "ResourceNotFoundException"
 
 
 def test_a_subscriber_neither_tags_nor_shares_nor_deletes(clients: Clients, friend: Any) -> None:
     id, arn = workflow(clients)
     shared(clients, friend, arn)
-    assert refused(friend.tag_resource, resourceArn=arn, tags={}) == "AccessDeniedException"
+    assert refused(friend.tag_resource, resourceArn=arn, tags={})[0] == "AccessDeniedException"
     on = {"resourceArn": arn, "principalSubscriber": STRANGER}
-    assert refused(friend.create_share, **on) == "AccessDeniedException"
-    assert refused(friend.delete_workflow, id=id) == "ResourceNotFoundException"
+    assert refused(friend.create_share, **on)[0] == "AccessDeniedException"
+    assert refused(friend.delete_workflow, id=id)[0] == "ResourceNotFoundException"
 
 
 def test_a_deleted_workflow_ends_its_shares(clients: Clients, friend: Any) -> None:
@@ -249,16 +236,16 @@ def test_a_deleted_workflow_ends_its_shares(clients: Clients, friend: Any) -> No
 
 def test_a_shared_store_is_read_by_its_name(clients: Clients, friend: Any) -> None:
     id, arn = store(clients, "ours")
-    assert refused(friend.get_annotation_store, name="ours") == "ResourceNotFoundException"
+    assert refused(friend.get_annotation_store, name="ours")[0] == "ResourceNotFoundException"
     share = shared(clients, friend, arn)
     assert friend.get_share(shareId=share)["share"]["resourceId"] == id
     assert friend.get_annotation_store(name="ours")["storeArn"] == arn
     listed = friend.list_annotation_store_versions(name="ours")["annotationStoreVersions"]
     assert [item["versionName"] for item in listed] == ["default_version"]
-    code = refused(friend.update_annotation_store, name="ours", description="mine")
+    code, _ = refused(friend.update_annotation_store, name="ours", description="mine")
     assert code == "ResourceNotFoundException"
     clients.omics.delete_share(shareId=share)
-    assert refused(friend.get_annotation_store, name="ours") == "ResourceNotFoundException"
+    assert refused(friend.get_annotation_store, name="ours")[0] == "ResourceNotFoundException"
 
 
 def test_the_key_of_an_assumed_role_stands_for_the_roles_account(clients: Clients) -> None:
