@@ -32,13 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
         "--archive-after", type=_days, default=ARCHIVE_AFTER, metavar="DAYS",
         help=f"archive read sets that nobody has read for so long (default: {ARCHIVE_AFTER.days})",
     )  # fmt: skip
+    parser.add_argument(
+        "--analytics", choices=("open", "closed"), default="open",
+        help="closed: refuse variant and annotation stores, as to new customers",
+    )  # fmt: skip
     add_quota_options(parser)
     options = parser.parse_args(arguments)
     try:
         return serve(
             options.state, port=options.port, backend=options.backend,
             engine=shlex.split(options.engine) if options.engine else None,
-            lifeline=options.lifeline,
+            lifeline=options.lifeline, analytics_open=options.analytics == "open",
             quotas=Quotas.of(
                 strict=options.strict, resources=dict(options.quota), rates=dict(options.rate)
             ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .handlers import Context
 
 UNFINISHED = (
-    "SUBMITTED", "IN_PROGRESS", "CREATING", "UPDATING", "DELETING", "CANCELLING",
+    "SUBMITTED", "IN_PROGRESS", "CREATING", "UPDATING", "ACTIVATING", "DELETING", "CANCELLING",
     "PROCESSING_UPLOAD",
 )  # fmt: skip
 _FAILED = {"readSet": "UPLOAD_FAILED"}  # what kinds of documents call it that do not say FAILED

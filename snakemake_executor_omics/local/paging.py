@@ -24,16 +24,20 @@ _LAST = 2**63 - 1  # SQLite's greatest position
 
 def page(
     store: Store, kind: str, params: Mapping[str, Any], *, account: str, key: str = "items",
-    newest_first: bool = True, **filters: Any,
+    newest_first: bool = True, owned: bool = True, **filters: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """One page of the account's documents of a kind: the list under `key`, and `nextToken`."""
+    """One page of the account's documents of a kind: the list under `key`, and `nextToken`.
+
+    With `owned` false, of every account's: the filters must then say which this one may see.
+    """
     query = _digest(kind, key, account, params)
     given = next((name for name in _TOKENS if params.get(name) is not None), None)
     limit = next((params[name] for name in _SIZES if params.get(name)), DEFAULT_PAGE)
     after = None if given is None else _position(query, given, params[given])
     rows = store.rows(
-        kind, account=account, after=after, limit=limit + 1, newest_first=newest_first, **filters
-    )
+        kind, account=account if owned else None, after=after, limit=limit + 1,
+        newest_first=newest_first, **filters,
+    )  # fmt: skip
     answer: dict[str, Any] = {key: [row.body for row in rows[:limit]]}
     if len(rows) > limit:
         answer["nextToken"] = _token(query, rows[limit - 1].seq)

@@ -26,8 +26,14 @@ RESOURCES: Mapping[str, int] = {
     "runCaches": 1000,
     "configurations": 10,
     "referenceStores": 1,
+    "variantStores": 10,
     "annotationStores": 10,
+    "annotationStoreVersions": 10,  # per store
+    "analyticsImportJobs": 5,  # at the same time, of both kinds of stores
+    "filesPerVariantImportJob": 1000,
     "sharesPerWorkflow": 100,
+    "sharesPerVariantStore": 10,
+    "sharesPerAnnotationStore": 10,
 }
 _RATES: Mapping[float, str] = {
     0.1: "StartRun",

@@ -51,7 +51,7 @@ class Server:
     def __init__(
         self, state: Path, *, port: int = 0, backend: str = "process",
         engine: Sequence[str] | None = None, quotas: Quotas | None = None,
-        archive_after: timedelta = ARCHIVE_AFTER,
+        archive_after: timedelta = ARCHIVE_AFTER, analytics_open: bool = True,
     ) -> None:  # fmt: skip
         self.state = state.resolve()
         self.state.mkdir(parents=True, exist_ok=True)
@@ -78,6 +78,7 @@ class Server:
             store=self._store, peers=self._peers, builder=self._builder,
             scheduler=self._scheduler, jobs=self._jobs, quotas=quotas or Quotas(),
             endpoint_url=lambda: self.url, uploads=uploads, archive_after=archive_after,
+            analytics_open=analytics_open,
         )  # fmt: skip
         self._app = App(self._context, self.identity, self.state / "incoming")
 
@@ -129,11 +130,12 @@ def _lock(state: Path) -> int:
 def serve(
     state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool,
     quotas: Quotas | None = None, archive_after: timedelta = ARCHIVE_AFTER,
+    analytics_open: bool = True,
 ) -> int:  # fmt: skip
     """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
     server = Server(
         state, port=port, backend=backend, engine=engine, quotas=quotas,
-        archive_after=archive_after,
+        archive_after=archive_after, analytics_open=analytics_open,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ask_to_stop())

@@ -31,6 +31,8 @@ CREATE INDEX IF NOT EXISTS item_listing ON item (kind, parent, seq);
 CREATE INDEX IF NOT EXISTS item_name ON item (kind, name, seq);
 CREATE INDEX IF NOT EXISTS item_status ON item (kind, status, seq);
 CREATE INDEX IF NOT EXISTS item_group ON item (kind, json_extract(body, '$.runGroupId'), seq);
+CREATE INDEX IF NOT EXISTS item_subscriber
+    ON item (kind, json_extract(body, '$.principalSubscriber'), seq);
 CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batchId'), seq);
 CREATE INDEX IF NOT EXISTS item_reference ON item (kind, json_extract(body, '$.referenceArn'), seq);
 CREATE INDEX IF NOT EXISTS item_idle ON item (kind, parent, json_extract(body, '$.lastReadTime'))
@@ -153,14 +155,14 @@ class Store:
     def rows(
         self, kind: str, *, account: str | None = None, parent: str | None = None,
         name: str | None = None, statuses: Sequence[str] = (),
-        where: Mapping[str, str] | None = None, since: Mapping[str, str] | None = None,
-        until: Mapping[str, str] | None = None, after: int | None = None, limit: int = -1,
-        newest_first: bool = False,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        since: Mapping[str, str] | None = None, until: Mapping[str, str] | None = None,
+        after: int | None = None, limit: int = -1, newest_first: bool = False,
     ) -> list[Row]:  # fmt: skip
         """Documents in order, from the position `after` on.
 
-        `where` compares members (a dotted name reaches into an object); `since` and `until` bound
-        them, both ends included.
+        `where` compares members (a dotted name reaches into an object), with one value or with any
+        of several; `since` and `until` bound them, both ends included.
         """
         clauses: list[str] = ["kind=?"]
         values: list[Any] = [kind]
@@ -176,11 +178,13 @@ class Store:
         if statuses:
             clauses.append(f"status IN ({','.join('?' * len(statuses))})")
             values.extend(statuses)
-        for members, compare in ((where, "="), (since, ">="), (until, "<=")):
+        for members, compare in ((where, "IN"), (since, ">="), (until, "<=")):
             for member, wanted in (members or {}).items():
+                some = [wanted] if isinstance(wanted, str) else wanted
+                marks = ",".join("?" * len(some))
                 # In the text, not a parameter: only so does SQLite see the index on it.
-                clauses.append(f"json_extract(body, '{_member(member)}') {compare} ?")
-                values.append(wanted)
+                clauses.append(f"json_extract(body, '{_member(member)}') {compare} ({marks})")
+                values.extend(some)
         if after is not None:
             clauses.append("seq<?" if newest_first else "seq>?")
             values.append(after)

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from snakemake_executor_omics import local
@@ -122,6 +123,13 @@ def settled(read: Callable[[], dict[str, Any]], *statuses: str) -> dict[str, Any
             return found
         tick.wait(0.02)
     raise AssertionError(f"not one of {statuses}: {found}")
+
+
+def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
+    """The code and the message of the error that a call is answered with."""
+    with pytest.raises(ClientError) as error:
+        call(**params)
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 def _checked(client: Any) -> Any:

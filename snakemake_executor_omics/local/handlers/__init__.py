@@ -5,6 +5,8 @@ JOBS are the functions that take documents of a kind from one state to the next 
 
 from ..jobs import Job
 from . import (
+    analytics_imports,
+    annotation_stores,
     caches,
     groups,
     read_set_jobs,
@@ -15,12 +17,16 @@ from . import (
     runs,
     s3_policies,
     sequence_stores,
+    shares,
     tags,
+    variant_stores,
     workflows,
 )
 from .context import Context, Handler
 
 HANDLERS: dict[str, Handler] = {
+    **analytics_imports.HANDLERS,
+    **annotation_stores.HANDLERS,
     **caches.HANDLERS,
     **groups.HANDLERS,
     **read_set_jobs.HANDLERS,
@@ -31,14 +37,20 @@ HANDLERS: dict[str, Handler] = {
     **runs.HANDLERS,
     **s3_policies.HANDLERS,
     **sequence_stores.HANDLERS,
+    **shares.HANDLERS,
     **tags.HANDLERS,
+    **variant_stores.HANDLERS,
     **workflows.HANDLERS,
 }
 JOBS: dict[str, Job] = {
+    **analytics_imports.JOBS,
+    **annotation_stores.JOBS,
     **read_set_jobs.JOBS,
     **read_set_uploads.JOBS,
     **references.JOBS,
     **sequence_stores.JOBS,
+    **shares.JOBS,
+    **variant_stores.JOBS,
 }
 
 __all__ = ["HANDLERS", "JOBS", "Context", "Handler"]

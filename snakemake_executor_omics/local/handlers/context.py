@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import arn
 from ..clock import written
-from ..errors import NotFound
+from ..errors import AccessDenied, NotFound, ValidationFault
 from ..paging import page
 from ..store import FIRST_ID, Store
 
@@ -36,6 +36,7 @@ class Context:
     scheduler: Scheduler
     jobs: Jobs
     quotas: Quotas
+    analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
     endpoint_url: Callable[[], str]
     uploads: Path  # the parts of read sets that are on their way, in a folder per upload
     archive_after: timedelta  # a read set that nobody has read for so long is archived
@@ -62,6 +63,7 @@ class Context:
         return self.store.count(kind, parent, account=self.account)
 
 
+_ARNS = ("arn", "storeArn", "versionArn")  # members that hold a document's own ARN
 _WORDS = {
     "workflow": "workflow", "version": "workflow version", "run": "run", "task": "run task",
     "group": "run group", "cache": "run cache", "sequenceStore": "sequence store",
@@ -69,6 +71,9 @@ _WORDS = {
     "referenceImportJob": "reference import job", "upload": "upload",
     "readSetImportJob": "read set import job", "readSetExportJob": "read set export job",
     "readSetActivationJob": "read set activation job",
+    "variantStore": "variant store", "annotationStore": "annotation store",
+    "annotationStoreVersion": "annotation store version",
+    "variantImport": "variant import job", "annotationImport": "annotation import job",
 }  # fmt: skip
 _TIMES = {"created": "creationTime", "updated": "updateTime", "completed": "completionTime"}
 
@@ -94,6 +99,24 @@ def in_store(
 
 def not_found(kind: str, id: str) -> NotFound:
     return NotFound(_WORDS.get(kind, kind), id)
+
+
+def by_arn(context: Context, name: str) -> tuple[str, str, dict[str, Any]]:
+    """Kind, key and document of the account's resource that an ARN names.
+
+    ValidationException if it can name none, AccessDeniedException if it names another account's,
+    ResourceNotFoundException if there is no such resource.
+    """
+    found = arn.document_of(name)
+    if found is None:
+        raise ValidationFault(f"{name} is no ARN of a HealthOmics resource")
+    account, kind, key = found
+    if account != context.account:
+        raise AccessDenied(f"account {context.account} has no access to {name}")
+    document = context.store.get(kind, key)
+    if document is None or name not in (document.get(member) for member in _ARNS):
+        raise NotFound("resource", name)
+    return kind, key, document
 
 
 def given(params: Params, *names: str) -> dict[str, Any]:

@@ -151,6 +151,8 @@ def _key(part: Params) -> tuple[str, int]:
 
 def finish_upload(context: Context, read_set: dict[str, Any]) -> None:
     """Put the parts together: PROCESSING_UPLOAD becomes ACTIVE or UPLOAD_FAILED."""
+    if read_set["status"] != "PROCESSING_UPLOAD":
+        return  # one that was ACTIVATING when a server ended, say: that is its job's to do
     store = existing(context, "sequenceStore", read_set["sequenceStoreId"])
     upload_id = read_set["creationJobId"]
     folder = context.uploads / upload_id

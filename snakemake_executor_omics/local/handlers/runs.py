@@ -11,12 +11,13 @@ from ..clock import now
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
 from ..states import FINAL
 from .context import Context, Handler, Params, existing, given
+from .sharing import accessible, check_run
 
 _PARAMETER_BYTES = 50_000
 _CLONED = (
     "workflowId", "workflowType", "workflowVersionName", "name", "parameters", "runGroupId",
-    "cacheId", "cacheBehavior", "priority", "storageType", "storageCapacity", "logLevel",
-    "retentionMode", "networkingMode", "scratchStorageMode", "outputUriPrefixMode",
+    "workflowOwnerId", "cacheId", "cacheBehavior", "priority", "storageType", "storageCapacity",
+    "logLevel", "retentionMode", "networkingMode", "scratchStorageMode", "outputUriPrefixMode",
 )  # fmt: skip
 _OWN = ("roleArn", "outputUri", "sessionPolicy")
 
@@ -31,6 +32,7 @@ def start_run(context: Context, params: Params) -> dict[str, Any]:
     if not wanted.get("workflowId"):
         raise ValidationFault("one of workflowId and runId is required")
     workflow, definition = _definition(context, wanted)
+    check_run(context, workflow, params)
     parameters = wanted.get("parameters") or {}
     _check_parameters(parameters, definition.get("parameterTemplate") or {})
     _check_output_uri(context, wanted["outputUri"])
@@ -90,11 +92,12 @@ def start_run(context: Context, params: Params) -> dict[str, Any]:
 def _definition(context: Context, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if wanted.get("workflowType") == "READY2RUN":
         raise NotFound("Ready2Run workflow", wanted["workflowId"])
-    workflow = existing(context, "workflow", wanted["workflowId"])
+    owner = wanted.get("workflowOwnerId")
+    workflow = accessible(context, "workflow", wanted["workflowId"], owner)
     version = wanted.get("workflowVersionName")
     definition = workflow
     if version:
-        definition = existing(context, "version", f"{wanted['workflowId']}/{version}")
+        definition = accessible(context, "version", f"{wanted['workflowId']}/{version}", owner)
     if definition["status"] != "ACTIVE":
         name = definition["arn"].partition(":workflow/")[2]
         raise NotActive(f"workflow {name} is {definition['status']}, not ACTIVE")

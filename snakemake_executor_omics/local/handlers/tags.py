@@ -1,43 +1,43 @@
-"""Tags of workflows, versions, runs, run groups and run caches."""
+"""Tags of every resource that can have some: all that has an ARN, but for run tasks.
+
+How long keys and values may be is the model's to say; `validation` adds what it leaves out.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..arn import document_of
-from ..errors import NotFound, ValidationFault
+from ..errors import ValidationFault
 from ..read_sets import tag_objects
-from .context import Context, Handler, Params, existing
-
-_TAGS = 50
+from ..validation import MOST_TAGS
+from .context import Context, Handler, Params, by_arn, existing
 
 
 def _tagged(context: Context, name: str) -> tuple[str, str, dict[str, str]]:
-    found = document_of(name)
-    document = context.store.get(*found) if found else None
-    if found is None or document is None or document["account"] != context.account:
-        raise NotFound("resource", name)
-    return (*found, dict(document.get("tags") or {}))
+    kind, key, document = by_arn(context, name)
+    if kind == "task":
+        raise ValidationFault(f"{name} is a run task, which has no tags")
+    return kind, key, dict(document.get("tags") or {})
 
 
 def tag_resource(context: Context, params: Params) -> dict[str, Any]:
-    kind, id, tags = _tagged(context, params["resourceArn"])
+    kind, key, tags = _tagged(context, params["resourceArn"])
     tags |= params["tags"]
-    if len(tags) > _TAGS:
-        raise ValidationFault(f"a resource has at most {_TAGS} tags")
-    _change(context, kind, id, tags)
+    if len(tags) > MOST_TAGS:
+        raise ValidationFault(f"a resource has at most {MOST_TAGS} tags")
+    _change(context, kind, key, tags)
     return {}
 
 
 def untag_resource(context: Context, params: Params) -> dict[str, Any]:
-    kind, id, tags = _tagged(context, params["resourceArn"])
-    left = {key: value for key, value in tags.items() if key not in params["tagKeys"]}
-    _change(context, kind, id, left)
+    kind, key, tags = _tagged(context, params["resourceArn"])
+    left = {name: value for name, value in tags.items() if name not in params["tagKeys"]}
+    _change(context, kind, key, left)
     return {}
 
 
-def _change(context: Context, kind: str, id: str, tags: dict[str, str]) -> None:
-    changed = context.store.update(kind, id, {"tags": tags})
+def _change(context: Context, kind: str, key: str, tags: dict[str, str]) -> None:
+    changed = context.store.update(kind, key, {"tags": tags})
     if kind == "readSet":
         tag_objects(
             context, existing(context, "sequenceStore", changed["sequenceStoreId"]), changed

@@ -14,6 +14,7 @@ from ..arn import BUCKET, REGION
 from ..clock import now
 from ..errors import Conflict, ValidationFault
 from .context import Context, Handler, Params, existing, given
+from .sharing import accessible, check_export, forget_shares
 
 _INLINE_ZIP = 4_400_000
 _ZIP = 100 * 1024 * 1024
@@ -82,6 +83,7 @@ def _with_exports(context: Context, document: dict[str, Any], params: Params) ->
     answer = dict(document)
     wanted = params.get("export") or []
     if "DEFINITION" in wanted:
+        check_export(context, document["account"])
         answer["definition"] = _link(
             context, f"definitions/{document['uuid']}.zip",
             context.builder.archive(document["uuid"]).read_bytes(),
@@ -117,7 +119,8 @@ def create_workflow(context: Context, params: Params) -> dict[str, Any]:
 
 
 def get_workflow(context: Context, params: Params) -> dict[str, Any]:
-    return _with_exports(context, existing(context, "workflow", params["id"]), params)
+    workflow = accessible(context, "workflow", params["id"], params.get("workflowOwnerId"))
+    return _with_exports(context, workflow, params)
 
 
 def list_workflows(context: Context, params: Params) -> dict[str, Any]:
@@ -140,6 +143,7 @@ def delete_workflow(context: Context, params: Params) -> dict[str, Any]:
     if context.count("version", params["id"]):
         raise Conflict(f"workflow {params['id']} has versions; delete them first")
     context.store.delete("workflow", params["id"])
+    forget_shares(context, document["arn"])
     _forget_files(context, document)
     return {}
 
@@ -167,8 +171,9 @@ def create_workflow_version(context: Context, params: Params) -> dict[str, Any]:
 
 
 def _version(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "workflow", params["workflowId"])
-    return existing(context, "version", f"{params['workflowId']}/{params['versionName']}")
+    owner = params.get("workflowOwnerId")
+    accessible(context, "workflow", params["workflowId"], owner)
+    return accessible(context, "version", f"{params['workflowId']}/{params['versionName']}", owner)
 
 
 def get_workflow_version(context: Context, params: Params) -> dict[str, Any]:
@@ -176,8 +181,8 @@ def get_workflow_version(context: Context, params: Params) -> dict[str, Any]:
 
 
 def list_workflow_versions(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "workflow", params["workflowId"])
-    return context.page("version", params, parent=params["workflowId"])
+    accessible(context, "workflow", params["workflowId"], params.get("workflowOwnerId"))
+    return context.page("version", params, owned=False, parent=params["workflowId"])
 
 
 def update_workflow_version(context: Context, params: Params) -> dict[str, Any]:
