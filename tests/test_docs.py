@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from snakemake_executor_omics.settings import ExecutorSettings
 
-SETTINGS = Path(__file__).parent.parent / "docs" / "settings.md"
+DOCS = Path(__file__).parent.parent / "docs"
+SETTINGS = DOCS / "settings.md"
 
 HEAD = """# Settings
 
@@ -36,3 +40,9 @@ def test_the_settings_page_lists_every_setting(request: pytest.FixtureRequest) -
     if request.config.getoption("--update-golden"):
         SETTINGS.write_text(_table())
     assert SETTINGS.read_text() == _table()
+
+
+def test_the_operations_page_has_a_line_for_every_operation_of_the_model() -> None:
+    named = re.findall(r"^\| ([A-Z]\w+) \|", (DOCS / "operations.md").read_text(), re.MULTILINE)
+    model = botocore.session.get_session().get_service_model("omics")
+    assert Counter(named) == Counter(model.operation_names)

@@ -274,10 +274,11 @@ def test_another_account_does_not_see_a_reference(fake: Clients, store: str) -> 
     for refused in (
         lambda: other.get_reference_store(id=store),
         lambda: other.get_reference_metadata(referenceStoreId=store, id=found["id"]),
-        lambda: other.list_tags_for_resource(resourceArn=found["arn"]),
     ):
         with pytest.raises(other.exceptions.ResourceNotFoundException):
             refused()
+    with pytest.raises(other.exceptions.AccessDeniedException):
+        other.list_tags_for_resource(resourceArn=found["arn"])
 
 
 def test_a_reference_outlives_the_server(starter: Callable[[], Clients]) -> None:
