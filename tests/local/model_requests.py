@@ -111,7 +111,21 @@ class Broken:
         return f"{self.member}: {self.constraint}"
 
 
-def broken(shape: Any, member: str = "", *, as_text: bool = False) -> Iterator[Broken]:
+def broken(shape: Any) -> Iterator[Broken]:
+    """Structures that are wrong in one constraint of a member, or of what a member holds."""
+    union = getattr(shape, "is_tagged_union", False)
+    payload = shape.serialization.get("payload")
+    whole = {} if union else valid(shape, full=True)
+    for name in shape.required_members:
+        if name != payload:
+            yield Broken(name, "required", {k: v for k, v in whole.items() if k != name})
+    for name, member in shape.members.items():
+        as_text = "location" in member.serialization
+        for wrong in _broken(member, name, as_text=as_text) if name != payload else ():
+            yield Broken(wrong.member, wrong.constraint, {**whole, name: wrong.value})
+
+
+def _broken(shape: Any, member: str, *, as_text: bool = False) -> Iterator[Broken]:
     """The values that are wrong in one constraint of the shape, or of what it holds.
 
     `as_text`: the value travels in the path or the query, where everything is a text.
@@ -121,29 +135,16 @@ def broken(shape: Any, member: str = "", *, as_text: bool = False) -> Iterator[B
     if getattr(shape, "is_document_type", False):
         return
     if shape.type_name == "structure":
-        yield from _in_structure(shape)
+        yield from broken(shape)
     elif shape.type_name == "list":
-        for wrong in broken(shape.member, member, as_text=as_text):
+        for wrong in _broken(shape.member, member, as_text=as_text):
             yield Broken(wrong.member, f"an item's {wrong.constraint}", [wrong.value])
     elif shape.type_name == "map":
         key, value = _text(shape.key, 1), valid(shape.value, full=True)
-        for wrong in broken(shape.key, member, as_text=True):
+        for wrong in _broken(shape.key, member, as_text=True):
             yield Broken(wrong.member, f"a key's {wrong.constraint}", {wrong.value: value})
-        for wrong in broken(shape.value, member):
+        for wrong in _broken(shape.value, member):
             yield Broken(wrong.member, f"a value's {wrong.constraint}", {key: wrong.value})
-
-
-def _in_structure(shape: Any) -> Iterator[Broken]:
-    union = getattr(shape, "is_tagged_union", False)
-    payload = shape.serialization.get("payload")
-    whole = {} if union else valid(shape, full=True)
-    for name in shape.required_members:
-        if name != payload:
-            yield Broken(name, "required", {k: v for k, v in whole.items() if k != name})
-    for name, member in shape.members.items():
-        as_text = "location" in member.serialization
-        for wrong in broken(member, name, as_text=as_text) if name != payload else ():
-            yield Broken(wrong.member, wrong.constraint, {**whole, name: wrong.value})
 
 
 def _own(shape: Any, as_text: bool) -> Iterator[tuple[str, Any]]:
