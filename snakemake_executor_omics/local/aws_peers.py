@@ -105,8 +105,9 @@ class Peers:
         self._objects.mark(bucket, key)
         self._objects.flush(self._s3)
 
-    def remove(self, bucket: str, key: str) -> None:
-        self._s3.delete_object(bucket, key)
+    def remove(self, bucket: str, *keys: str) -> None:
+        for key in keys:
+            self._s3.delete_object(bucket, key)
         self._objects.flush(self._s3)
 
     def put(self, bucket: str, key: str, value: bytes) -> None:

@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,7 @@ def take_in(
             for member, file in files.items()
         }
     except Fault:
-        for file in files.values():
-            vault.drop(context, file)
+        vault.drop(context, *files.values())
         raise
     if file_type in SUFFIXES:
         _keep_index(context, store, read_set, files)
@@ -160,13 +160,6 @@ def note_reading(context: Context, id: str) -> None:
             context.store.update("readSet", id, {"lastReadTime": now()})
 
 
-def forget_upload(context: Context, id: str) -> None:
-    """Delete an upload and its parts."""
-    context.store.delete("upload", id)
-    context.store.delete_children("uploadPart", id)
-    shutil.rmtree(context.uploads / id, ignore_errors=True)
-
-
 def sweep(store: Store, uploads: Path) -> None:
     """Delete the folders of uploads that had ended when the server was killed."""
     for folder in uploads.iterdir():
@@ -174,8 +167,9 @@ def sweep(store: Store, uploads: Path) -> None:
             shutil.rmtree(folder)
 
 
-def drop(context: Context, read_set: Document) -> None:
-    """Delete a read set and its files."""
-    context.store.delete("readSet", read_set["id"])
-    for file in read_set.get("files", {}).values():
-        vault.drop(context, file)
+def drop(context: Context, read_sets: Sequence[Document]) -> None:
+    """Delete read sets of one store, and their files."""
+    for read_set in read_sets:
+        context.store.delete("readSet", read_set["id"])
+    files = (read_set.get("files", {}).values() for read_set in read_sets)
+    vault.drop(context, *chain.from_iterable(files))

@@ -82,11 +82,12 @@ def path(context: Context, file: FileInformation) -> Path:
     return found
 
 
-def drop(context: Context, file: FileInformation) -> None:
-    """Forget a file; it may be gone already."""
-    place = _place(file["s3Access"]["s3Uri"])
-    if context.peers.object_file(*place) is not None:
-        context.peers.remove(*place)
+def drop(context: Context, *files: FileInformation) -> None:
+    """Forget files of one store; they may be gone already."""
+    places = [_place(file["s3Access"]["s3Uri"]) for file in files]
+    there = [key for bucket, key in places if context.peers.object_file(bucket, key) is not None]
+    if there:
+        context.peers.remove(places[0][0], *there)
 
 
 def archive(context: Context, file: FileInformation, archived: bool = True) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from .conftest import Clients
-from .sequence_data import REFERENCE, SequenceStore, bam, fastq, gzipped, kill
+from .sequence_data import REFERENCE, SequenceStore, bam, fastq, gzipped, kill, until
 
 READS = gzipped(fastq())
 HALF = len(READS) // 2
@@ -150,9 +150,19 @@ def test_an_aborted_upload_is_gone_with_its_parts(store: SequenceStore) -> None:
     upload = store.begin_upload()
     part = store.put_part(upload, 1, READS)
     store.clients.omics.abort_multipart_read_set_upload(sequenceStoreId=store.id, uploadId=upload)
-    assert not (store.clients.service.state / "uploads" / upload).exists()
     with pytest.raises(store.clients.omics.exceptions.ResourceNotFoundException):
         store.complete(upload, [part])
+    folder = store.clients.service.state / "uploads" / upload
+    until(lambda: {"status": "there" if folder.exists() else "gone"}, "gone")
+
+
+def test_a_store_takes_its_uploads_with_it(fake: Clients) -> None:
+    store = SequenceStore.new(fake)
+    upload = store.begin_upload()
+    store.put_part(upload, 1, READS)
+    fake.omics.delete_sequence_store(id=store.id)
+    folder = fake.service.state / "uploads" / upload
+    until(lambda: {"status": "there" if folder.exists() else "gone"}, "gone")
 
 
 def test_parts_are_listed_by_source_and_time(store: SequenceStore) -> None:

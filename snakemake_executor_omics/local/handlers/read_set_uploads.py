@@ -16,10 +16,10 @@ from typing import Any
 from ..clock import now
 from ..errors import Fault, ValidationFault
 from ..jobs import Job
-from ..read_sets import forget_upload, take_in
+from ..read_sets import take_in
 from ..sequences.streams import is_gzip
 from ..store import FIRST_LONG_ID
-from .context import Context, Handler, Params, existing, given, in_store, times
+from .context import Context, Handler, Params, existing, given, in_store, not_found, times
 
 _MEMBERS = (
     "sequenceStoreId", "sourceFileType", "subjectId", "sampleId", "generatedFrom", "referenceArn",
@@ -46,7 +46,7 @@ def create_multipart_read_set_upload(context: Context, params: Params) -> dict[s
     existing(context, "sequenceStore", params["sequenceStoreId"])
     check_source(params["sourceFileType"], params.get("referenceArn"), second=False)
     upload = context.add("upload", {
-        **given(params, *_MEMBERS, "tags"), "creationTime": now(),
+        **given(params, *_MEMBERS, "tags"), "status": "OPEN", "creationTime": now(),
     }, parent=params["sequenceStoreId"], first_id=FIRST_LONG_ID)  # fmt: skip
     id = upload["id"]
     return _NO_REFERENCE | context.store.update("upload", id, {"uploadId": id})
@@ -54,12 +54,17 @@ def create_multipart_read_set_upload(context: Context, params: Params) -> dict[s
 
 def list_multipart_read_set_uploads(context: Context, params: Params) -> dict[str, Any]:
     existing(context, "sequenceStore", params["sequenceStoreId"])
-    answer = context.page("upload", params, key="uploads", parent=params["sequenceStoreId"])
+    answer = context.page(
+        "upload", params, key="uploads", parent=params["sequenceStoreId"], statuses=["OPEN"]
+    )
     return answer | {"uploads": [_UNSAID | upload for upload in answer["uploads"]]}
 
 
 def _upload(context: Context, params: Params) -> dict[str, Any]:
-    return in_store(context, "upload", params["sequenceStoreId"], params["uploadId"])
+    found = in_store(context, "upload", params["sequenceStoreId"], params["uploadId"])
+    if found["status"] != "OPEN":
+        raise not_found("upload", found["id"])
+    return found
 
 
 def upload_read_set_part(context: Context, params: Params) -> dict[str, Any]:
@@ -94,8 +99,17 @@ def list_read_set_upload_parts(context: Context, params: Params) -> dict[str, An
 
 
 def abort_multipart_read_set_upload(context: Context, params: Params) -> dict[str, Any]:
-    forget_upload(context, _upload(context, params)["id"])
-    return {}
+    id = _upload(context, params)["id"]
+    context.store.update("upload", id, {"status": "DELETING"})
+    return {"then": [("upload", id)]}
+
+
+def forget_upload(context: Context, upload: dict[str, Any]) -> None:
+    """Delete an upload that is DELETING, and its parts."""
+    shutil.rmtree(context.uploads / upload["id"], ignore_errors=True)
+    with context.store.transaction():
+        context.store.delete("upload", upload["id"])
+        context.store.delete_children("uploadPart", upload["id"])
 
 
 def complete_multipart_read_set_upload(context: Context, params: Params) -> dict[str, Any]:
@@ -165,7 +179,8 @@ def finish_upload(context: Context, read_set: dict[str, Any]) -> None:
         _fall_back(context, store, read_set, sources)
     with context.store.transaction():
         context.store.update("readSet", read_set["id"], changes)
-        forget_upload(context, upload_id)
+        context.store.delete_children("uploadPart", upload_id)
+    shutil.rmtree(folder, ignore_errors=True)  # only now: a kill must leave all or none of it
 
 
 def _assembled(
@@ -213,4 +228,4 @@ HANDLERS: dict[str, Handler] = {
     "AbortMultipartReadSetUpload": abort_multipart_read_set_upload,
     "CompleteMultipartReadSetUpload": complete_multipart_read_set_upload,
 }
-JOBS: dict[str, Job] = {"readSet": finish_upload}
+JOBS: dict[str, Job] = {"readSet": finish_upload, "upload": forget_upload}

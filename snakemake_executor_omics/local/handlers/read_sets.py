@@ -51,15 +51,16 @@ def list_read_sets(context: Context, params: Params) -> dict[str, Any]:
 
 def batch_delete_read_set(context: Context, params: Params) -> dict[str, Any]:
     existing(context, "sequenceStore", params["sequenceStoreId"])
-    errors = []
+    deleted, errors = [], []
     for id in dict.fromkeys(params["ids"]):
         try:
             read_set = in_store(context, "readSet", params["sequenceStoreId"], id)
             if read_set["status"] in ("PROCESSING_UPLOAD", "ACTIVATING"):
                 raise Conflict(f"read set {id} is {read_set['status']}")
-            drop(context, read_set)
+            deleted.append(read_set)
         except Fault as fault:
             errors.append({"id": id, "code": fault.code, "message": fault.message})
+    drop(context, deleted)
     return {"errors": errors} if errors else {}
 
 

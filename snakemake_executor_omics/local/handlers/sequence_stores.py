@@ -8,7 +8,7 @@ from .. import vault
 from ..clock import now
 from ..errors import Conflict
 from ..jobs import Job
-from ..read_sets import forget_upload, retag
+from ..read_sets import retag
 from ..store import FIRST_LONG_ID
 from . import source_jobs
 from .context import Context, Handler, Params, existing, given, times
@@ -71,11 +71,12 @@ def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
     if context.count("readSet", id):
         raise Conflict(f"sequence store {id} holds read sets; delete them first")
     source_jobs.forget(context, _JOBS, id)
-    for row in context.store.rows("upload", parent=id):
-        forget_upload(context, row.body["id"])
+    uploads = [row.body["id"] for row in context.store.rows("upload", parent=id)]
+    for upload in uploads:
+        context.store.update("upload", upload, {"status": "DELETING"})
     context.store.delete("sequenceStore", id)
     context.peers.remove_bucket(document["bucket"])
-    return {}
+    return {"then": [("upload", upload) for upload in uploads]}
 
 
 def settle(context: Context, document: dict[str, Any]) -> None:
