@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,9 @@ from typing import Any
 import pytest
 
 from snakemake_executor_omics import local
-from snakemake_executor_omics.local.store import Store
 
 from .conftest import Clients, connect, refused, settled
 
-REFERENCE = "arn:aws:omics:us-east-1:123456789012:referenceStore/1000000001/reference/1000000002"
 ROLE = "arn:aws:iam::123456789012:role/LocalHealthOmics"
 VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 RECORD = "1\t10\t.\tA\tT\t.\tPASS\t.\n"
@@ -24,25 +23,23 @@ SCHEMA = [{"chromosome": "STRING"}, {"position": "INT"}, {"score": "DOUBLE"}]
 PLACES = {"CHR": "chromosome", "POS": "position"}
 
 
-def with_reference(state: Path) -> None:
-    """Leave a reference in the state folder, as an earlier server would have."""
-    state.mkdir(parents=True, exist_ok=True)
-    store = Store(state / "omics.sqlite")
-    document = {
-        "arn": REFERENCE,
-        "name": "hg",
-        "status": "ACTIVE",
-        "referenceStoreId": "1000000001",
-    }
-    store.add("reference", {**document, "id": "1000000002"}, id="1000000002", parent="1000000001")
-    store.close()
+def reference(clients: Clients) -> dict[str, str]:
+    """The account's one reference, which the first call makes."""
+    omics = clients.omics
+    stores = omics.list_reference_stores()["referenceStores"]
+    if stores:
+        found = omics.list_references(referenceStoreId=stores[0]["id"])["references"]
+        return {"referenceArn": found[0]["arn"]}
+    store = {"referenceStoreId": omics.create_reference_store(name="references")["id"]}
+    source = {"sourceFile": put(clients, "hg.fa", ">chr1\nACGTACGT\n")["source"], "name": "chr1"}
+    job = omics.start_reference_import_job(**store, roleArn=ROLE, sources=[source])["id"]
+    settled(lambda: omics.get_reference_import_job(**store, id=job), "COMPLETED")
+    return reference(clients)
 
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
-    state = tmp_path_factory.mktemp("analytics")
-    with_reference(state)
-    service = local.start(state, engine=fake_engine)
+    service = local.start(tmp_path_factory.mktemp("analytics"), engine=fake_engine)
     yield connect(service)
     service.stop()
 
@@ -54,13 +51,13 @@ def wait(clients: Clients, waiter: str, **ask: Any) -> None:
 
 
 def variant_store(clients: Clients, name: str, **options: Any) -> dict[str, Any]:
-    clients.omics.create_variant_store(name=name, reference={"referenceArn": REFERENCE}, **options)
+    clients.omics.create_variant_store(name=name, reference=reference(clients), **options)
     return settled(lambda: clients.omics.get_variant_store(name=name), "ACTIVE")
 
 
 def annotation_store(clients: Clients, name: str, form: str, **options: Any) -> dict[str, Any]:
     clients.omics.create_annotation_store(
-        name=name, storeFormat=form, reference={"referenceArn": REFERENCE}, **options
+        name=name, storeFormat=form, reference=reference(clients), **options
     )
     return settled(lambda: clients.omics.get_annotation_store(name=name), "ACTIVE")
 
@@ -91,7 +88,10 @@ def annotations(clients: Clients, store: str, item: dict[str, str], **options: A
 
 def test_a_variant_store_is_made_read_changed_and_deleted(clients: Clients) -> None:
     made = clients.omics.create_variant_store(
-        name="mine", reference={"referenceArn": REFERENCE}, description="d", tags={"a": "1"}
+        name="mine",
+        reference=reference(clients),
+        description="d",
+        tags={"a": "1"},
     )
     assert made["status"] == "CREATING"
     wait(clients, "variant_store_created", name="mine")
@@ -110,25 +110,26 @@ def test_a_variant_store_is_made_read_changed_and_deleted(clients: Clients) -> N
 
 def test_a_name_is_one_stores_only_and_made_up_if_not_given(clients: Clients) -> None:
     variant_store(clients, "taken")
-    again = {"name": "taken", "reference": {"referenceArn": REFERENCE}}
+    again = {"name": "taken", "reference": reference(clients)}
     assert refused(clients.omics.create_variant_store, **again)[0] == "ConflictException"
-    made = clients.omics.create_variant_store(reference={"referenceArn": REFERENCE})
+    made = clients.omics.create_variant_store(reference=reference(clients))
     assert settled(lambda: clients.omics.get_variant_store(name=made["name"]), "ACTIVE")
 
 
 @pytest.mark.parametrize(
-    ("reference", "code"),
+    ("right", "wrong", "code"),
     [
-        (REFERENCE + "0", "ResourceNotFoundException"),
-        (REFERENCE.replace("1000000001", "1000000009"), "ResourceNotFoundException"),
-        (REFERENCE.replace("123456789012", "222222222222"), "AccessDeniedException"),
-        ("arn:aws:s3:::a-bucket", "ValidationException"),
-        (REFERENCE.partition("/reference")[0] + "/reads/1", "ValidationException"),
+        (r"\d+$", "1000000000", "ResourceNotFoundException"),
+        (r"(?<=Store/)\d+", "1000000000", "ResourceNotFoundException"),
+        (r"(?<=:)\d{12}", "222222222222", "AccessDeniedException"),
+        (r"/reference/.*", "", "ValidationException"),
+        (r":omics:.*", ":s3:::bucket", "ValidationException"),
     ],
 )
-def test_the_reference_must_be_there(clients: Clients, reference: str, code: str) -> None:
+def test_the_reference_must_be_there(clients: Clients, right: str, wrong: str, code: str) -> None:
+    arn = re.sub(right, wrong, reference(clients)["referenceArn"])
     said, _ = refused(
-        clients.omics.create_variant_store, name="none", reference={"referenceArn": reference}
+        clients.omics.create_variant_store, name="none", reference={"referenceArn": arn}
     )
     assert said == code
 
@@ -186,7 +187,10 @@ def test_a_job_needs_an_active_store_and_ends_once(clients: Clients) -> None:
 
 def test_an_annotation_store_is_made_with_a_first_version(clients: Clients) -> None:
     made = clients.omics.create_annotation_store(
-        name="notes", storeFormat="VCF", reference={"referenceArn": REFERENCE}, versionName="one"
+        name="notes",
+        storeFormat="VCF",
+        reference=reference(clients),
+        versionName="one",
     )
     assert made["versionName"] == "one"
     found = settled(lambda: clients.omics.get_annotation_store(name="notes"), "ACTIVE")
@@ -223,7 +227,7 @@ def test_tsv_options_must_not_contradict_each_other(
 ) -> None:
     code, message = refused(
         clients.omics.create_annotation_store, name="odd", storeFormat=form,
-        reference={"referenceArn": REFERENCE}, storeOptions={"tsvStoreOptions": options},
+        reference=reference(clients), storeOptions={"tsvStoreOptions": options},
     )  # fmt: skip
     assert code == "ValidationException"
     assert said in message
@@ -291,7 +295,6 @@ def test_versions_are_deleted_one_by_one_and_then_the_store(clients: Clients) ->
 
 
 def test_stores_and_jobs_outlive_the_server(starter: Callable[[], Clients], tmp_path: Path) -> None:
-    with_reference(tmp_path / "state")
     first = starter()
     variant_store(first, "kept")
     job = variants(first, "kept", put(first, "kept.vcf", VCF + RECORD))
@@ -305,7 +308,6 @@ def test_stores_and_jobs_outlive_the_server(starter: Callable[[], Clients], tmp_
 def test_a_job_goes_on_after_the_server_was_killed(
     starter: Callable[[], Clients], tmp_path: Path
 ) -> None:
-    with_reference(tmp_path / "state")
     first = starter()
     variant_store(first, "killed")
     large = put(first, "large.vcf", VCF + RECORD * 100_000)
@@ -323,12 +325,11 @@ def test_a_job_goes_on_after_the_server_was_killed(
 def test_quotas_of_stores_and_files_are_enforced_if_asked_for(
     tmp_path: Path, fake_engine: list[str]
 ) -> None:
-    with_reference(tmp_path)
     options = ["--quota", "variantStores=1", "--quota", "filesPerVariantImportJob=1"]
     service = local.start(tmp_path, engine=fake_engine, options=options)
     clients = connect(service)
     variant_store(clients, "only")
-    other = {"name": "other", "reference": {"referenceArn": REFERENCE}}
+    other = {"name": "other", "reference": reference(clients)}
     code, _ = refused(clients.omics.create_variant_store, **other)
     assert code == "ServiceQuotaExceededException"
     item = {"source": "s3://omics-local/a.vcf"}
@@ -343,7 +344,6 @@ def test_an_unfinished_job_can_be_cancelled_and_holds_its_store(
 ) -> None:
     """Of files that take much longer to read than to ask for all of this."""
     state = tmp_path / "state"
-    with_reference(state)
     service = local.start(state, engine=fake_engine)
     clients = connect(service)
     variant_store(clients, "busy")
@@ -366,10 +366,9 @@ def test_an_unfinished_job_can_be_cancelled_and_holds_its_store(
 
 def test_closed_analytics_refuse_new_customers(tmp_path: Path, fake_engine: list[str]) -> None:
     service = local.start(tmp_path, engine=fake_engine, options=["--analytics", "closed"])
-    omics = connect(service).omics
-    code, message = refused(
-        omics.create_variant_store, name="mine", reference={"referenceArn": REFERENCE}
-    )
+    clients = connect(service)
+    omics = clients.omics
+    code, message = refused(omics.create_variant_store, name="mine", reference=reference(clients))
     assert (code, "no longer open to new customers" in message) == ("AccessDeniedException", True)
     start = {"destinationName": "mine", "roleArn": ROLE, "items": [{"source": "s3://bbb/k"}]}
     assert refused(omics.start_annotation_import_job, **start)[0] == "AccessDeniedException"
