@@ -72,6 +72,12 @@ class Peers:
         version = found.keys.get(key) if found is not None else None
         return version.file if isinstance(version, s3_durable.DurableKey) else None
 
+    def etag(self, bucket: str, key: str) -> str | None:
+        """What an object's content is known by; None if there is no such object."""
+        found = self._s3.buckets.get(bucket)
+        version = found.keys.get(key) if found is not None else None
+        return version.etag if isinstance(version, s3_durable.DurableKey) else None
+
     def make_bucket(self, name: str) -> None:
         """A bucket of the service's own, if it is not there yet."""
         if name not in self._s3.buckets:

@@ -37,10 +37,10 @@ task t {
 """
 
 FAKE = """
-import json, sys
+import datetime, json, sys
 request = json.load(open(sys.argv[1] + "/request.json"))
-at = "2026-01-01T00:00:00.000Z"
 def say(event, **more):
+    at = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
     print(json.dumps({"event": event, "at": at, **more}), flush=True)
 how = request["parameters"].get("how", "ok")
 say("run", status="RUNNING")
@@ -48,7 +48,7 @@ if how == "die":
     print("engine broke", file=sys.stderr)
     sys.exit(4)
 say("task", key=1, name="one", status="PENDING", cpus=15, memory_gib=33, gpus=0)
-say("acquire", key=1, cpus=1, memory_gib=1, gpus=0)
+say("acquire", key=1, cpus=2 if how == "wide" else 1, memory_gib=1, gpus=0)
 for line in sys.stdin:
     message = json.loads(line)
     if "grant" in message:

@@ -6,6 +6,7 @@ goes wrong anywhere in the task is thrown in here.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Generator
 from typing import Any
@@ -14,7 +15,7 @@ from WDL import Tree
 from WDL.runtime.error import Terminated
 
 from .backend import OmicsTask, TaskTimedOut
-from .errors import EngineError
+from .errors import EngineError, OutOfSpace
 from .resources import InvalidResource
 from .session import Session
 
@@ -39,7 +40,9 @@ def explain(error: BaseException) -> tuple[str, str]:
         if isinstance(cause, TaskTimedOut):
             return "TASK_TIMED_OUT", str(cause)
         if isinstance(cause, InvalidResource):
-            return "INVALID_TASK_RESOURCE_VALUE", str(cause)
+            return cause.reason, str(cause)
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return OutOfSpace.reason, str(cause)
     return "RUN_TASK_FAILED", str(error) or type(error).__name__
 
 
