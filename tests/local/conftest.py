@@ -59,6 +59,9 @@ for line in sys.stdin:
         if how in ("wait", "hold"):
             continue
         if how == "fail":
+            for level, text in (("", "note"), ("ERROR", "bad"), ("FATAL", "fatal")):
+                level = {"level": level} if level else {}
+                say("log", stream="run", lines=[[1767225600000, text]], **level)
             say("task", key=1, name="one", status="FAILED", failure_reason="RUN_TASK_FAILED",
                 status_message="exit status 3", exit_code=3)
             say("end", status="FAILED", failure_reason="WORKFLOW_RUN_FAILED",
