@@ -31,6 +31,8 @@ OUT_OF_MEMORY = 137  # 128 + SIGKILL: what a container reports when it was kille
 class TaskTimedOut(Error.RuntimeError):
     """The task ran longer than its omicsTimeout."""
 
+    reason = "TASK_TIMED_OUT"
+
 
 class OmicsTask(TaskContainer):
     """A miniwdl task container that behaves and reports as the service's tasks do."""

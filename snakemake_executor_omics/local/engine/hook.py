@@ -38,7 +38,7 @@ def explain(error: BaseException) -> tuple[str, str]:
         if isinstance(cause, EngineError):
             return cause.reason, str(cause)
         if isinstance(cause, TaskTimedOut):
-            return "TASK_TIMED_OUT", str(cause)
+            return cause.reason, str(cause)
         if isinstance(cause, InvalidResource):
             return cause.reason, str(cause)
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
@@ -68,6 +68,7 @@ def task_hook(session: Session) -> Callable[..., Coroutine]:
             received = yield received
             attempt = container.attempt
             container.finish(received["outputs"], run_dir)
+            session.finished.add(run_id_stack, received["outputs"])
             board.move(attempt, "COMPLETED")
             yield received
         except Exception as error:

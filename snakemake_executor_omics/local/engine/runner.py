@@ -21,6 +21,7 @@ from WDL.runtime.cache import CallCache
 from WDL.runtime.error import RunFailed, Terminated
 
 from . import patches
+from .backend import TaskTimedOut
 from .cache import RunCache
 from .containers import BACKENDS, options
 from .errors import (
@@ -225,7 +226,16 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     )
     wdl_dir = request.run_dir / "wdl"
     here: Any = f"{wdl_dir}/."  # the dot: not in a folder with the time in its name
-    _, outputs = WDL.runtime.run(_configuration(session, logger), workflow, inputs, run_dir=here)
+    cfg = _configuration(session, logger)
+    try:
+        _, outputs = WDL.runtime.run(cfg, workflow, inputs, run_dir=here)
+    except RunFailed:
+        failed = session.board.first_failure
+        late = failed is not None and failed.failure_reason == TaskTimedOut.reason
+        if late and isinstance(workflow, Tree.Workflow):
+            made = session.finished.outputs(workflow, CallCache(cfg, logger), wdl_dir)
+            export_outputs(session.s3, workflow.name, made, wdl_dir, request.output_uri)
+        raise
     _check_stop(session)
     return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request.output_uri)
 
