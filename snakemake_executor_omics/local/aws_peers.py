@@ -50,9 +50,9 @@ class Peers:
         self._objects.close()
         self.logs.close()
 
-    def log(self, stream: str, events: Iterable[tuple[int, str]]) -> None:
-        """Append events to a stream of the service's log group."""
-        self.logs.write(LOG_GROUP, stream, events)
+    def log(self, stream: str, events: Iterable[tuple[int, str]], account: str = ACCOUNT) -> None:
+        """Append events to a stream of the account's log group of this service."""
+        self.logs.write(account, LOG_GROUP, stream, events)
 
     def account(self, authorization: str) -> str:
         """The account of a request: a key of twelve digits is one, others are moto's to know."""

@@ -107,11 +107,13 @@ class Reports:
                 task = found
             changes = task_changes(task, event)
             if event["status"] == "RUNNING" and active.log_level != "OFF":
-                changes["logStream"] = log_stream_arn(self._stream(active, event["key"]))
+                changes["logStream"] = log_stream_arn(
+                    self._stream(active, event["key"]), active.account
+                )
             self._store.update("task", id, changes)
         kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
         if kept and event["status"] == "FAILED":
-            self._peers.log(self._stream(active, event["key"]), kept)
+            self._peers.log(self._stream(active, event["key"]), kept, active.account)
 
     @staticmethod
     def _stream(active: Active, key: int) -> str:
@@ -135,7 +137,7 @@ class Reports:
                 stream = self._stream(active, key)
             case _:
                 stream = active.cache_stream
-        self._peers.log(stream, lines)
+        self._peers.log(stream, lines, active.account)
 
     def _acquire(self, active: Active, event: Mapping[str, Any]) -> None:
         key = event["key"]

@@ -331,9 +331,7 @@ class Scheduler:
             if run.get("logLevel") != "OFF":
                 # The manifest first: who sees the run ended must find it.
                 at = epoch_ms()
-                self._peers.log(
-                    f"manifest/run/{id}/{run['uuid']}",
-                    [(at, line) for line in manifest(run, tasks)],
-                )
+                lines = [(at, line) for line in manifest(run, tasks)]
+                self._peers.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
             self._store.update("run", id, stopped)
         self.on_end(run)

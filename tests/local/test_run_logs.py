@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Clients, zipped
+from snakemake_executor_omics.local.logs_durable import LogBook
+
+from .conftest import TEMPLATE, Clients, connect, zipped
 
 WORK = """version 1.0
 workflow w {
@@ -161,3 +165,30 @@ def test_at_error_a_task_that_goes_well_leaves_nothing(
     streams: Callable[[str, str], dict[str, list[str]]],
 ) -> None:
     assert streams("ok", "ERROR")["task"] == []
+
+
+def test_the_logs_of_a_run_are_in_the_account_that_started_it(fake: Clients) -> None:
+    other = connect(fake.service, "222222222222")
+    workflow = other.active_workflow(parameterTemplate=TEMPLATE)
+    run = other.start(workflow, "fail")
+    done = other.until(run, "FAILED")
+    assert ":222222222222:" in done["arn"]
+    assert ":222222222222:log-group:" in done["logLocation"]["runLogStream"]
+    assert other.lines(f"run/{run}") == ["note", "bad", "fatal"]
+    assert fake.lines(f"run/{run}") == []
+    [head, _] = map(json.loads, other.lines(f"manifest/run/{run}/{done['uuid']}"))
+    assert ":222222222222:" in head["workflow"]
+
+
+def test_a_book_of_one_account_is_read_as_one_of_many(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "logs.sqlite") as old:
+        old.executescript(
+            "CREATE TABLE stream (log_group TEXT, stream TEXT);"
+            "CREATE TABLE event (log_group TEXT, stream TEXT, at INTEGER, message TEXT);"
+            "INSERT INTO stream VALUES ('g', 's'); INSERT INTO event VALUES ('g', 's', 1, 'old');"
+        )
+    LogBook(tmp_path / "logs.sqlite", "123456789012", "us-east-1").close()
+    with sqlite3.connect(tmp_path / "logs.sqlite") as new:
+        assert new.execute("SELECT * FROM log_stream").fetchall() == [("123456789012", "g", "s")]
+        found = new.execute("SELECT account, message FROM log_event").fetchall()
+    assert found == [("123456789012", "old")]

@@ -64,8 +64,8 @@ def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
     }  # fmt: skip
     if document["logLevel"] != "OFF":
         changes["logLocation"] = {
-            "engineLogStream": log_stream_arn(f"run/{id}/engine"),
-            "runLogStream": log_stream_arn(f"run/{id}"),
+            "engineLogStream": log_stream_arn(f"run/{id}/engine", context.account),
+            "runLogStream": log_stream_arn(f"run/{id}", context.account),
         }
     return {**context.store.update("run", id, changes), "then": [("run", id)]}
 
