@@ -30,8 +30,8 @@ def arn(path: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:omics:{REGION}:{account}:{path}"
 
 
-def log_stream_arn(stream: str) -> str:
-    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:{stream}"
+def log_stream_arn(stream: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:logs:{REGION}:{account}:log-group:{LOG_GROUP}:log-stream:{stream}"
 
 
 def key_of(*names: str) -> str:

@@ -50,9 +50,9 @@ class Peers:
         self._objects.close()
         self.logs.close()
 
-    def log(self, stream: str, events: Iterable[tuple[int, str]]) -> None:
-        """Append events to a stream of the service's log group."""
-        self.logs.write(LOG_GROUP, stream, events)
+    def log(self, stream: str, events: Iterable[tuple[int, str]], account: str = ACCOUNT) -> None:
+        """Append events to a stream of the account's log group of this service."""
+        self.logs.write(account, LOG_GROUP, stream, events)
 
     def account(self, authorization: str) -> str:
         """The account of a request: a key of twelve digits is one, others are moto's to know."""
@@ -71,6 +71,12 @@ class Peers:
         found = self._s3.buckets.get(bucket)
         version = found.keys.get(key) if found is not None else None
         return version.file if isinstance(version, s3_durable.DurableKey) else None
+
+    def etag(self, bucket: str, key: str) -> str | None:
+        """What an object's content is known by; None if there is no such object."""
+        found = self._s3.buckets.get(bucket)
+        version = found.keys.get(key) if found is not None else None
+        return version.etag if isinstance(version, s3_durable.DurableKey) else None
 
     def make_bucket(self, name: str) -> None:
         """A bucket of the service's own, if it is not there yet."""

@@ -1,23 +1,44 @@
-"""The instance type that a task gets: the smallest that fits, families c, m, r in this order."""
+"""The instance type that a task gets: the smallest that fits, and of one size the first family.
+
+Sizes, families and what an `acceleratorType` may run on are the user guide's ("Memory and compute
+for HealthOmics workflows", "Task resources in a HealthOmics workflow definition").
+"""
 
 from __future__ import annotations
 
 _VCPUS = {"large": 2, "xlarge": 4} | {f"{n}xlarge": 4 * n for n in (2, 4, 8, 12, 16, 24, 32, 48)}
-_GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8}
+_GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8, "g4dn": 4, "g5": 4, "g6": 4, "g6e": 8}
+_PLAIN = ("c", "m", "r")
+_LARGEST_GPU = {"g4dn": "16xlarge", "g5": "24xlarge", "g6": "24xlarge", "g6e": "24xlarge"}
+_FOUR_GPUS = ("12xlarge", "24xlarge")  # the other sizes have one
+_ACCELERATORS = {
+    "nvidia-tesla-t4": ("g4dn",),
+    "nvidia-tesla-t4-a10g": ("g4dn", "g5"),
+    "nvidia-tesla-a10g": ("g5",),
+    "nvidia-t4-a10g-l4": ("g6", "g5", "g4dn"),  # the newest first
+    "nvidia-l4-a10g": ("g6", "g5"),
+    "nvidia-l4": ("g6",),
+    "nvidia-l40s": ("g6e",),
+}
+ACCELERATORS = frozenset(_ACCELERATORS)
 
 
-def instance_type(cpus: int, memory_gib: int, gpus: int = 0) -> str | None:
+def instance_type(
+    cpus: int, memory_gib: int, gpus: int = 0, accelerator: str | None = None
+) -> str | None:
     """None if no instance is large enough."""
+    families = _PLAIN if not gpus else _ACCELERATORS.get(accelerator or "", tuple(_LARGEST_GPU))
     for size, vcpus in _VCPUS.items():
         if vcpus < cpus:
             continue
-        if gpus:
-            # One GPU except on 12xlarge and 24xlarge; there is no GPU instance below xlarge.
-            held = 4 if size in ("12xlarge", "24xlarge") else 1
-            if vcpus >= 4 and held >= gpus and vcpus * 4 >= memory_gib and vcpus <= 96:
-                return f"omics.g5.{size}"
-            continue
-        for family, ratio in _GIB_PER_VCPU.items():
-            if vcpus * ratio >= memory_gib:
+        for family in families:
+            if vcpus * _GIB_PER_VCPU[family] >= memory_gib and _gpus(family, size) >= gpus:
                 return f"omics.{family}.{size}"
     return None
+
+
+def _gpus(family: str, size: str) -> int:
+    largest = _LARGEST_GPU.get(family)
+    if largest is None or not 4 <= _VCPUS[size] <= _VCPUS[largest]:
+        return 0
+    return 4 if size in _FOUR_GPUS else 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 UNFINISHED = (
     "SUBMITTED", "IN_PROGRESS", "CREATING", "UPDATING", "ACTIVATING", "DELETING", "CANCELLING",
     "PROCESSING_UPLOAD",
+    "PENDING", "SUBMITTING", "INPROGRESS", "STOPPING", "RUNS_DELETING",  # of run batches
 )  # fmt: skip
 _FAILED = {"readSet": "UPLOAD_FAILED"}  # what kinds of documents call it that do not say FAILED
 _WORKERS = 4
@@ -39,6 +40,10 @@ class Jobs:
         self._context: Context | None = None
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="jobs")
         self._closing = threading.Event()
+        # One worker at a document: what is asked for meanwhile is done by the same, afterwards.
+        self._lock = threading.Lock()
+        self._busy: set[tuple[str, str]] = set()
+        self._again: set[tuple[str, str]] = set()
 
     def begin(self, context: Context, work: Mapping[str, Job]) -> None:
         """Take up the work, first of all what an earlier server left."""
@@ -49,7 +54,29 @@ class Jobs:
 
     def submit(self, kind: str, key: str) -> None:
         """Work on a document; `key` is its key in the store."""
-        self._workers.submit(self._do, kind, key)
+        with self._lock:
+            if self.closing:
+                return
+            if (kind, key) in self._busy:
+                self._again.add((kind, key))
+                return
+            self._busy.add((kind, key))
+            self._workers.submit(self._work_off, kind, key)
+
+    def later(self, kind: str, key: str, seconds: float) -> None:
+        """Work on a document in a while; a server that ends before leaves it to the next."""
+        timer = threading.Timer(seconds, self.submit, [kind, key])
+        timer.daemon = True
+        timer.start()
+
+    def _work_off(self, kind: str, key: str) -> None:
+        while True:
+            self._do(kind, key)
+            with self._lock:
+                if (kind, key) not in self._again:
+                    self._busy.discard((kind, key))
+                    return
+                self._again.discard((kind, key))
 
     def _do(self, kind: str, key: str) -> None:
         document = self._store.get(kind, key)
@@ -80,5 +107,6 @@ class Jobs:
         return self._closing.is_set()
 
     def close(self) -> None:
-        self._closing.set()
+        with self._lock:
+            self._closing.set()
         self._workers.shutdown(wait=True, cancel_futures=True)

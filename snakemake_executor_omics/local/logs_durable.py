@@ -12,12 +12,15 @@ import moto.logs.models
 
 models: Any = moto.logs.models  # typed as nothing, as its classes are replaced
 
+_VERSION = 2
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS stream (
-    log_group TEXT NOT NULL, stream TEXT NOT NULL, PRIMARY KEY (log_group, stream));
-CREATE TABLE IF NOT EXISTS event (
-    log_group TEXT NOT NULL, stream TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS event_stream ON event (log_group, stream);
+CREATE TABLE IF NOT EXISTS log_stream (
+    account TEXT NOT NULL, log_group TEXT NOT NULL, stream TEXT NOT NULL,
+    PRIMARY KEY (account, log_group, stream));
+CREATE TABLE IF NOT EXISTS log_event (
+    account TEXT NOT NULL, log_group TEXT NOT NULL, stream TEXT NOT NULL, at INTEGER NOT NULL,
+    message TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS log_event_stream ON log_event (account, log_group, stream);
 """
 
 
@@ -29,64 +32,89 @@ class LogBook:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            self._migrate(account)
         self._lock = threading.RLock()
-        self._backend: Any = models.logs_backends[account][region]
+        self._region = region
         self._loading = False
 
-    def write(self, group: str, stream: str, events: Iterable[tuple[int, str]]) -> None:
+    def _migrate(self, account: str) -> None:
+        """Books of version 1 were of one account."""
+        for old, columns in (("stream", "log_group, stream"),
+                             ("event", "log_group, stream, at, message")):  # fmt: skip
+            if self._db.execute("SELECT 1 FROM sqlite_master WHERE name=?", (old,)).fetchone():
+                self._db.execute(
+                    f"INSERT OR IGNORE INTO log_{old} SELECT ?, {columns} FROM {old} ORDER BY rowid",
+                    (account,),
+                )
+                self._db.execute(f"DROP TABLE {old}")
+        self._db.execute(f"PRAGMA user_version={_VERSION}")
+
+    def write(
+        self, account: str, group: str, stream: str, events: Iterable[tuple[int, str]]
+    ) -> None:
         """Append events, making the group and the stream on first use."""
         with self._lock:
-            self._ensure(group, stream)
-            self._backend.groups[group].put_log_events(
+            self._ensured(account, group, stream).put_log_events(
                 stream, [{"timestamp": at, "message": text} for at, text in events]
             )
 
-    def _ensure(self, group: str, stream: str) -> None:
-        if group not in self._backend.groups:
-            self._backend.create_log_group(group, {})
-        if stream not in self._backend.groups[group].streams:
-            self._backend.create_log_stream(group, stream)
+    def _ensured(self, account: str, group: str, stream: str) -> Any:
+        backend = models.logs_backends[account][self._region]
+        if group not in backend.groups:
+            backend.create_log_group(group, {})
+        if stream not in backend.groups[group].streams:
+            backend.create_log_stream(group, stream)
+        return backend.groups[group]
 
     def load(self) -> None:
         """Give moto back what an earlier process wrote down."""
         self._loading = True
         try:
-            for group, stream in self._db.execute("SELECT * FROM stream").fetchall():
-                self._ensure(group, stream)
+            for place in self._db.execute("SELECT * FROM log_stream").fetchall():
+                self._ensured(*place)
                 events = self._db.execute(
-                    "SELECT at, message FROM event WHERE log_group=? AND stream=? ORDER BY rowid",
-                    (group, stream),
+                    "SELECT at, message FROM log_event"
+                    " WHERE account=? AND log_group=? AND stream=? ORDER BY rowid",
+                    place,
                 ).fetchall()
                 if events:
-                    self.write(group, stream, events)
+                    self.write(*place, events)
         finally:
             self._loading = False
 
-    def keep_stream(self, group: str, stream: str) -> None:
+    def keep_stream(self, account: str, group: str, stream: str) -> None:
         if not self._loading:
             with self._lock:
-                self._db.execute("INSERT OR IGNORE INTO stream VALUES (?,?)", (group, stream))
+                self._db.execute(
+                    "INSERT OR IGNORE INTO log_stream VALUES (?,?,?)", (account, group, stream)
+                )
 
-    def keep_events(self, group: str, stream: str, events: Iterable[dict[str, Any]]) -> None:
+    def keep_events(
+        self, account: str, group: str, stream: str, events: Iterable[dict[str, Any]]
+    ) -> None:
         if self._loading:
             return
         with self._lock:
             self._db.execute("BEGIN")
             self._db.executemany(
-                "INSERT INTO event VALUES (?,?,?,?)",
-                [(group, stream, event["timestamp"], event["message"]) for event in events],
-            )
+                "INSERT INTO log_event VALUES (?,?,?,?,?)",
+                [(account, group, stream, event["timestamp"], event["message"])
+                 for event in events],
+            )  # fmt: skip
             self._db.execute("COMMIT")
 
-    def forget(self, group: str, stream: str | None = None) -> None:
+    def forget(self, account: str, group: str, stream: str | None = None) -> None:
         with self._lock:
-            for table in ("stream", "event"):
-                if stream is None:
-                    self._db.execute(f"DELETE FROM {table} WHERE log_group=?", (group,))
-                else:
-                    self._db.execute(
-                        f"DELETE FROM {table} WHERE log_group=? AND stream=?", (group, stream)
-                    )
+            for table in ("log_stream", "log_event"):
+                query, values = (
+                    f"DELETE FROM {table} WHERE account=? AND log_group=?",
+                    [account, group],
+                )
+                if stream is not None:
+                    query += " AND stream=?"
+                    values.append(stream)
+                self._db.execute(query, values)
 
     def close(self) -> None:
         with self._lock:
@@ -100,11 +128,13 @@ class DurableStream(models.LogStream):
     def __init__(self, log_group: Any, name: str) -> None:
         super().__init__(log_group, name)
         if _book is not None:
-            _book.keep_stream(log_group.name, name)
+            _book.keep_stream(self.account_id, log_group.name, name)
 
     def put_log_events(self, log_events: list[dict[str, Any]]) -> str:
         if _book is not None:
-            _book.keep_events(self.log_group.name, self.log_stream_name, log_events)
+            _book.keep_events(
+                self.account_id, self.log_group.name, self.log_stream_name, log_events
+            )
         token: str = super().put_log_events(log_events)
         return token
 
@@ -116,13 +146,13 @@ _delete_stream = models.LogsBackend.delete_log_stream
 def _forgetting_group(backend: Any, log_group_name: str) -> None:
     _delete_group(backend, log_group_name)
     if _book is not None:
-        _book.forget(log_group_name)
+        _book.forget(backend.account_id, log_group_name)
 
 
 def _forgetting_stream(backend: Any, log_group_name: str, log_stream_name: str) -> None:
     _delete_stream(backend, log_group_name, log_stream_name)
     if _book is not None:
-        _book.forget(log_group_name, log_stream_name)
+        _book.forget(backend.account_id, log_group_name, log_stream_name)
 
 
 def install(state: Path, account: str, region: str) -> LogBook:

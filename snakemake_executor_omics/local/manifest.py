@@ -1,39 +1,66 @@
-"""The manifest log of a run: one JSON event for the run, then one for each of its tasks."""
+"""The manifest log of a run: one JSON event for the run, then one for each of its tasks.
+
+The members are those that AWS's run analyzer reads (user guide, "Monitoring HealthOmics with
+CloudWatch Logs").
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from .arn import arn
 
 _RUN = (
-    "arn", "creationTime", "startTime", "stopTime", "resourceDigests", "digest", "main", "name",
-    "outputUri", "parameters", "roleArn", "startedBy", "status", "storageCapacity", "storageType",
-    "uuid", "workflowType", "failureReason",
+    "arn", "creationTime", "startTime", "stopTime", "resourceDigests", "digest", "engine", "main",
+    "name", "outputUri", "parameters", "roleArn", "startedBy", "status", "storageCapacity",
+    "storageType", "uuid", "workflowType", "failureReason",
 )  # fmt: skip
 _TASK = (
-    "name", "cpus", "memory", "gpus", "image", "instanceType", "creationTime", "startTime",
-    "stopTime", "status", "uuid", "failureReason",
+    "name", "cpus", "memory", "gpus", "instanceType", "creationTime", "startTime", "stopTime",
+    "status", "uuid", "failureReason",
 )  # fmt: skip
 
 
 def manifest(run: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> list[str]:
     """The lines of the manifest stream."""
-    head = {name: run[name] for name in _RUN if run.get(name) is not None}
-    head |= {"engine": "WDL", "workflow": arn(f"workflow/{run['workflowId']}"), "metrics": {}}
-    lines = [head]
+    account = run["account"]
+    reserved = run.get("storageCapacity") if run["storageType"] == "STATIC" else 0
+    lines = [{
+        **_given(run, _RUN),
+        "workflow": arn(f"workflow/{run['workflowId']}", run.get("workflowOwnerId") or account),
+        "metrics": {
+            "storageReservedGiB": reserved,
+            "runningSeconds": _seconds(run),
+            **(run.get("metrics") or {}),
+        },
+    }]  # fmt: skip
     for task in tasks:
-        reserved = {
-            "cpusReserved": task.get("cpus"),
-            "memoryReservedGiB": task.get("memory"),
-            "gpusReserved": task.get("gpus"),
-        }
         lines.append({
-            "arn": arn(f"task/{task['id']}"),
+            "arn": arn(f"task/{task['id']}", account),
             "run": run["arn"],
-            **{name: task[name] for name in _TASK if task.get(name) is not None},
-            "metrics": {**reserved, **(task.get("metrics") or {})},
+            **_given(task, _TASK),
+            **_given(task.get("imageDetails") or {}, ("image", "imageDigest")),
+            "metrics": {
+                "cpusReserved": task["cpus"],
+                "memoryReservedGiB": task["memory"],
+                "gpusReserved": task["gpus"],
+                "runningSeconds": _seconds(task),
+                **(task.get("metrics") or {}),
+            },
         })  # fmt: skip
     return [json.dumps(line, separators=(",", ":")) for line in lines]
+
+
+def _given(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: document[name] for name in names if document.get(name) is not None}
+
+
+def _seconds(document: Mapping[str, Any]) -> float:
+    """How long something ran, 0 if it never did."""
+    if not document.get("startTime") or not document.get("stopTime"):
+        return 0.0
+    start, stop = (datetime.fromisoformat(document[name]) for name in ("startTime", "stopTime"))
+    return round(max(0.0, (stop - start).total_seconds()), 3)

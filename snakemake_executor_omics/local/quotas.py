@@ -25,6 +25,12 @@ RESOURCES: Mapping[str, int] = {
     "runGroups": 1000,
     "runCaches": 1000,
     "configurations": 10,
+    "activeRunsStatic": 10,  # runs with static storage in STARTING, RUNNING or STOPPING
+    "activeRunsDynamic": 50,
+    "activeCpus": 3000,
+    "activeGpus": 12,
+    "tasksPerRun": 25,  # at a time
+    "runDuration": 604_800,  # seconds
     "referenceStores": 1,
     "variantStores": 10,
     "annotationStores": 10,

@@ -7,27 +7,35 @@ threads and the ones here.
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 import threading
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .arn import REGION, log_stream_arn
+from . import run_parameters
+from .arn import REGION
 from .aws_peers import Peers
 from .clock import epoch_ms, now
 from .definitions import Builder
 from .engine_process import EngineProcess, birth, kill_orphan
-from .instances import instance_type
+from .errors import ValidationFault
 from .manifest import manifest
-from .pool import Ask, Limits, Pool
+from .pool import Pool
+from .quotas import Quotas
+from .reports import Active, Reports
 from .states import FINAL, LIVE
 from .store import Store
 
-MAX_ACTIVE_RUNS = 10
+# Without a quota this many runs work at once: each has an engine process, and the machine is one.
+# Runs whose tasks can never start do not count, up to a number that the machine bears.
+_ACTIVE_RUNS = 10
+_ENGINES = 40
 _END_SECONDS = 30.0
+_ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -37,16 +45,12 @@ CREDENTIALS = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class Active:
-    """A run that has an engine process."""
+class _CannotStart(Exception):
+    """A run fails before its engine starts; `reason` is one of the service's failure reasons."""
 
-    id: str
-    engine: EngineProcess
-    tasks: dict[int, str] = field(default_factory=dict)
-    timed_out: bool = False
-    timer: threading.Timer | None = None
-    thread: threading.Thread | None = None
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Scheduler:
@@ -54,15 +58,18 @@ class Scheduler:
 
     def __init__(
         self, store: Store, peers: Peers, builder: Builder, *, folder: Path, backend: str,
-        endpoint_url: str, engine: Sequence[str], pool: Pool,
+        endpoint_url: str, engine: Sequence[str], pool: Pool, quotas: Quotas,
     ) -> None:  # fmt: skip
         self._store, self._peers, self._builder = store, peers, builder
         self._folder, self._backend, self._endpoint = folder, backend, endpoint_url
         self._engine, self._pool = list(engine), pool
+        self._limits = quotas.resources
+        self._reports = Reports(store, peers, pool, self._limits)
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
+        self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
 
     def start(self) -> None:
         """Settle what an earlier server left, then start what waits."""
@@ -74,15 +81,21 @@ class Scheduler:
         """Something changed that may let a run start."""
         self._wake.set()
 
+    def regroup(self, group: dict[str, Any]) -> None:
+        """The limits of a run group have changed."""
+        self._reports.bound_group(group)
+        self.wake()
+
     def cancel(self, id: str) -> None:
+        """End a run; one that waits is CANCELLED at once, another STOPPING until its engine is."""
         with self._store.transaction():
             run = self._store.get("run", id)
             active = self._active.get(id)
-            if run is None or run["status"] in FINAL:
+            if run is None or run["status"] in FINAL or run.get("cancelled"):
                 return
             if active is None:
-                self._store.update("run", id, {"status": "CANCELLED", "stopTime": now()})
-                self.wake()
+                ended = {"status": "CANCELLED", "stopTime": now()}
+                self.on_end(self._store.update("run", id, ended))
                 return
             self._store.update("run", id, {"status": "STOPPING", "cancelled": True})
         active.engine.send({"cancel": True})
@@ -108,9 +121,6 @@ class Scheduler:
         for row in self._store.rows("run", statuses=LIVE):
             run = row.body
             kill_orphan(run.get("enginePid", 0), run.get("engineBorn"))
-            for task in self._store.rows("task", parent=run["id"]):
-                if task.body["status"] not in FINAL:
-                    kill_orphan(task.body.get("pgid", 0), task.body.get("born"))
             state = "CANCELLED" if run.get("cancelled") else "FAILED"
             self._finish(run["id"], {
                 "status": state,
@@ -128,23 +138,21 @@ class Scheduler:
     def _start_next(self) -> bool:
         """Start the best of the runs that may start; False if there is none."""
         with self._store.transaction():
-            if self._closing or len(self._active) >= MAX_ACTIVE_RUNS:
+            if self._closing or self._is_full():
                 return False
-            waiting = [row.body for row in self._store.rows("run", statuses=["PENDING"])]
-            # 1 is the highest priority; without one a run comes last, and earlier runs first.
-            waiting.sort(key=lambda run: run.get("priority") or 100_001)
-            for run in waiting:
-                if self._group_has_room(run):
-                    self._store.update("run", run["id"], {"status": "STARTING"})
-                    break
-            else:
+            waiting = self._store.rows(
+                "run", statuses=["PENDING"], order_by="rank", without=self._full(), limit=1
+            )
+            if not waiting:
                 return False
+            run = waiting[0].body
+            self._store.update("run", run["id"], {"status": "STARTING"})
             try:
                 active = self._launch(run)
-            except OSError as error:
+            except (_CannotStart, OSError) as error:
                 self._finish(run["id"], {
-                    "status": "FAILED", "failureReason": "SERVICE_ERROR",
-                    "statusMessage": f"cannot start the engine: {error}",
+                    "status": "FAILED", "failureReason": getattr(error, "reason", "SERVICE_ERROR"),
+                    "statusMessage": str(error),
                 })  # fmt: skip
                 return True
             self._active[run["id"]] = active
@@ -154,19 +162,31 @@ class Scheduler:
         active.thread.start()
         return True
 
-    def _group_has_room(self, run: dict[str, Any]) -> bool:
-        group = self._group(run)
-        if not group.get("maxRuns"):
-            return True
-        live = self._store.rows(
-            "run", statuses=LIVE, where={"runGroupId": run["runGroupId"]}, limit=group["maxRuns"]
-        )
-        return len(live) < int(group["maxRuns"])
+    def _is_full(self) -> bool:
+        """Whether the machine has enough to do, where no quota says how much that is."""
+        if {"activeRunsStatic", "activeRunsDynamic"} & self._limits.keys():
+            return False
+        busy = len(self._active.keys() - self._pool.stuck())
+        return busy >= _ACTIVE_RUNS or len(self._active) >= _ENGINES
 
-    def _group(self, run: dict[str, Any]) -> dict[str, Any]:
-        return (self._store.get("group", run["runGroupId"]) if run.get("runGroupId") else {}) or {}
+    def _full(self) -> list[dict[str, str]]:
+        """The run groups, and the accounts' kinds of storage, that take no more runs."""
+        groups = Counter(run.group for run in self._active.values() if run.group)
+        full: list[dict[str, str]] = []
+        for id, runs in groups.items():
+            group = self._store.get("group", id) or {}
+            if runs >= (group.get("maxRuns") or runs + 1):
+                full.append({"runGroupId": id})
+        kinds = Counter((run.account, run.storage) for run in self._active.values())
+        for (account, storage), runs in kinds.items():
+            most = self._limits.get(f"activeRuns{storage.capitalize()}")
+            if most is not None and runs >= most:
+                full.append({"account": account, "storageType": storage})
+        return full
 
     def _launch(self, run: dict[str, Any]) -> Active:
+        if not _ROLE.fullmatch(run["roleArn"]):
+            raise _CannotStart("ASSUME_ROLE_FAILED", f"cannot assume the role {run['roleArn']}")
         run_dir = self._folder / f"{run['id']}-{run['uuid'][:8]}"
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)
@@ -175,30 +195,58 @@ class Scheduler:
             "run_id": run["id"], "run_uuid": run["uuid"], "run_arn": run["arn"],
             "account": run["account"], "region": REGION, "endpoint_url": self._endpoint,
             "definition_dir": str(self._builder.unpacked(run["definitionUuid"])),
-            "main": run["main"], "parameters": run["parameters"],
+            "main": run["main"], "parameters": self._parameters(run),
             "output_uri": run["runOutputUri"],
             "cache": None if cache is None else {
                 "id": cache["id"], "uuid": cache["uuid"], "s3_uri": cache["cacheS3Uri"],
                 "behavior": run["cacheBehavior"],
             },
             "container_backend": self._backend, "image_map": run.get("imageMap") or {},
+            "scratch_local": run.get("scratchStorageMode") == "LOCAL",
         }  # fmt: skip
         (run_dir / "request.json").write_text(json.dumps(request))
         engine = EngineProcess(self._engine, run_dir, CREDENTIALS)
         self._store.update(
             "run", run["id"], {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}
         )
-        active = Active(id=run["id"], engine=engine)
-        minutes = self._group(run).get("maxDuration")
-        if minutes:
-            active.timer = threading.Timer(minutes * 60, self._time_out, [active])
-            active.timer.daemon = True
-            active.timer.start()
+        active = Active(
+            id=run["id"], account=run["account"], storage=run["storageType"],
+            group=run.get("runGroupId"), log_level=run["logLevel"], engine=engine,
+            cache_stream="" if cache is None else f"runCache/{cache['id']}/{cache['uuid']}",
+        )  # fmt: skip
+        self._limit_time(active)
         return active
 
-    def _time_out(self, active: Active) -> None:
-        active.timed_out = True
-        active.engine.send({"cancel": True})
+    def _parameters(self, run: dict[str, Any]) -> Any:
+        """Those of the request, or of the file that it names."""
+        uri = run.get("parametersUri")
+        if not uri:
+            return run["parameters"]
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            return run_parameters.read(
+                self._peers.object_file(bucket, key), uri, run["parameterTemplate"]
+            )
+        except ValidationFault as fault:
+            raise _CannotStart("INVALID_RUN_PARAMETERS", fault.message) from fault
+
+    def _limit_time(self, active: Active) -> None:
+        """Let the run end when it exceeds its run group's duration, or the quota of all runs."""
+        group = self._store.get("group", active.group) if active.group else None
+        limits: list[tuple[float, str]] = []
+        if group is not None and group.get("maxDuration"):
+            limits.append((group["maxDuration"] * 60, "maxDuration of its run group"))
+        if "runDuration" in self._limits:
+            limits.append((self._limits["runDuration"], "the maximum run duration"))
+        if limits:
+            seconds, name = min(limits)
+            active.timer = threading.Timer(seconds, self._time_out, [active, name])
+            active.timer.daemon = True
+            active.timer.start()
+
+    def _time_out(self, active: Active, limit: str) -> None:
+        active.timed_out = limit
+        active.engine.send({"cancel": True, "timed_out": True})
 
     def _follow(self, active: Active) -> None:
         """Hear the engine out, then settle its run."""
@@ -208,8 +256,11 @@ class Scheduler:
             for event in active.engine.events():
                 if event["event"] == "end":
                     end = event
+                    self._stopping(active.id)
                 else:
-                    self._hear(active, event)
+                    self._reports.hear(active, event)
+                if event["event"] == "acquire":
+                    self.wake()  # the run may be one that can never go on: it holds up nobody
         except Exception as error:  # a thread has nobody above it to tell: the run says it
             problem = f"the engine's report could not be read: {error!r}"
         active.engine.close_input()
@@ -223,160 +274,64 @@ class Scheduler:
             }  # fmt: skip
         self._conclude(active, end)
 
+    def _stopping(self, id: str) -> None:
+        with self._store.transaction():
+            if (self._store.get("run", id) or {}).get("status") in ("STARTING", "RUNNING"):
+                self._store.update("run", id, {"status": "STOPPING"})
+
     def _conclude(self, active: Active, end: dict[str, Any]) -> None:
         if active.timer is not None:
             active.timer.cancel()
         self._pool.forget(active.id)
         run = self._store.get("run", active.id)
         if run is not None:
-            changes: dict[str, Any] = {
-                "status": end["status"],
-                "stopTime": end.get("at") or now(),
-                "resourceDigests": end.get("resource_digests") or {},
-            }
-            if active.timed_out:
-                end = {
-                    "failure_reason": "RUN_TIMED_OUT",
-                    "status_message": "the run took longer than maxDuration of its run group",
-                }
-                changes["status"] = "FAILED"
-            elif self._closing and changes["status"] != "COMPLETED" and not run.get("cancelled"):
-                changes["status"] = "FAILED"
-                end = {
-                    "failure_reason": "SERVICE_ERROR",
-                    "status_message": "the local HealthOmics was stopped",
-                }
-            if changes["status"] == "FAILED":
-                changes["failureReason"] = (end.get("failure_reason") or "WORKFLOW_RUN_FAILED")[:64]
-                changes["statusMessage"] = end.get("status_message") or ""
-            self._finish(active.id, changes)
+            self._finish(active.id, self._outcome(active, run, end))
         with self._store.transaction():
             self._active.pop(active.id, None)
         self.wake()
 
+    def _outcome(self, active: Active, run: dict[str, Any], end: dict[str, Any]) -> dict[str, Any]:
+        """How the run ends: as its engine says, unless it was we who ended the engine."""
+        status, reason = end["status"], end.get("failure_reason") or "WORKFLOW_RUN_FAILED"
+        message = end.get("status_message") or ""
+        if status != "COMPLETED" and active.timed_out:
+            status, reason = "FAILED", "RUN_TIMED_OUT"
+            message = f"the run took longer than {active.timed_out}"
+        elif status != "COMPLETED" and self._closing and not run.get("cancelled"):
+            status, reason = "FAILED", "SERVICE_ERROR"
+            message = "the local HealthOmics was stopped"
+        changes: dict[str, Any] = {
+            "status": status, "stopTime": end.get("at") or now(),
+            "resourceDigests": end.get("resource_digests") or {},
+            "metrics": end.get("metrics") or {},
+        }  # fmt: skip
+        if status == "FAILED":
+            changes |= {"failureReason": reason[:64], "statusMessage": message}
+        if run["storageType"] == "DYNAMIC" and "storageMaximumGiB" in changes["metrics"]:
+            changes["storageCapacity"] = math.ceil(changes["metrics"]["storageMaximumGiB"])
+        return changes
+
     def _finish(self, id: str, changes: dict[str, Any]) -> None:
         """The end of a run, of the tasks it leaves open, and its manifest."""
         stopped = {"stopTime": now()} | changes
+        lost = changes.get("failureReason") == "SERVICE_ERROR"
         with self._store.transaction():
-            for row in self._store.rows("task", parent=id):
-                if row.body["status"] not in FINAL:
-                    lost = changes.get("failureReason") == "SERVICE_ERROR"
-                    self._store.update("task", row.body["id"], {
+            tasks = [row.body for row in self._store.rows("task", parent=id)]
+            for task in tasks:
+                if task["status"] not in FINAL:
+                    # An engine that was killed leaves them running.
+                    kill_orphan(task.get("pgid", 0), task.get("born"))
+                    task |= {
                         "status": "FAILED" if lost else "CANCELLED",
                         "stopTime": stopped["stopTime"],
                         **({"failureReason": "SERVICE_ERROR"} if lost else {}),
-                    })  # fmt: skip
-            tasks = [row.body for row in self._store.rows("task", parent=id)]
+                    }
+                    self._store.update("task", task["id"], task)
             run = (self._store.get("run", id) or {}) | stopped
-            lines = manifest(run, tasks)
-            # The manifest first: who sees the run ended must find it.
-            at = epoch_ms()
-            self._peers.log(f"manifest/run/{id}/{run['uuid']}", [(at, line) for line in lines])
+            if run.get("logLevel") != "OFF":
+                # The manifest first: who sees the run ended must find it.
+                at = epoch_ms()
+                lines = [(at, line) for line in manifest(run, tasks)]
+                self._peers.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
             self._store.update("run", id, stopped)
-
-    def _hear(self, active: Active, event: dict[str, Any]) -> None:
-        match event["event"]:
-            case "run":
-                self._run_event(active, event)
-            case "task":
-                self._task_event(active, event)
-            case "log":
-                self._log_event(active, event)
-            case "acquire":
-                self._acquire(active, event)
-            case "release":
-                self._pool.release(active.id, event["key"])
-            case other:
-                raise ValueError(f"unknown event {other!r}")
-
-    def _run_event(self, active: Active, event: dict[str, Any]) -> None:
-        with self._store.transaction():
-            run = self._store.get("run", active.id)
-            if run is None or run["status"] not in ("STARTING", "RUNNING"):
-                return  # a cancelled run stays STOPPING
-            changes: dict[str, Any] = {"status": event["status"]}
-            if event["status"] == "RUNNING":
-                changes["startTime"] = event["at"]
-            self._store.update("run", active.id, changes)
-
-    def _task_event(self, active: Active, event: dict[str, Any]) -> None:
-        with self._store.transaction():
-            id = active.tasks.get(event["key"])
-            if id is None:
-                task = self._store.add(
-                    "task",
-                    {
-                        "name": event["name"],
-                        "runId": active.id,
-                        "uuid": str(uuid.uuid4()),
-                        "status": event["status"],
-                        "creationTime": event["at"],
-                        "cacheHit": False,
-                        "cpus": 1,
-                        "memory": 1,
-                        "gpus": 0,
-                    },
-                    parent=active.id,
-                    account=(self._store.get("run", active.id) or {})["account"],
-                )
-                id = active.tasks[event["key"]] = task["id"]
-            else:
-                found = self._store.get("task", id)
-                assert found is not None
-                task = found
-            self._store.update("task", id, _task_changes(task, event))
-
-    def _log_event(self, active: Active, event: dict[str, Any]) -> None:
-        run = self._store.get("run", active.id)
-        assert run is not None
-        match event["stream"]:
-            case "engine":
-                stream = f"run/{active.id}/engine"
-            case "run":
-                stream = f"run/{active.id}"
-            case "task":
-                task = active.tasks[event["key"]]
-                stream = f"run/{active.id}/task/{task}"
-                self._store.update("task", task, {"logStream": log_stream_arn(stream)})
-            case _:
-                cache = self._store.get("cache", run["cacheId"]) or {}
-                stream = f"runCache/{run['cacheId']}/{cache.get('uuid', 'deleted')}"
-        if run.get("logLevel") != "OFF":
-            self._peers.log(stream, [(int(at), text) for at, text in event["lines"]])
-
-    def _acquire(self, active: Active, event: dict[str, Any]) -> None:
-        run = self._store.get("run", active.id) or {}
-        group = self._group(run)
-        key = event["key"]
-        self._pool.ask(Ask(
-            run=active.id, key=key, cpus=event["cpus"], memory_gib=event["memory_gib"],
-            gpus=event.get("gpus") or 0, group=run.get("runGroupId"),
-            limits=Limits(cpus=group.get("maxCpus"), gpus=group.get("maxGpus")),
-            grant=lambda: active.engine.send({"grant": key}),
-        ))  # fmt: skip
-
-
-_SAME = {
-    "cpus": "cpus", "gpus": "gpus", "memory_gib": "memory", "image": "image",
-    "failure_reason": "failureReason", "status_message": "statusMessage", "metrics": "metrics",
-    "cache_hit": "cacheHit", "cache_s3_uri": "cacheS3Uri", "exit_code": "exitCode", "pgid": "pgid",
-}  # fmt: skip
-
-
-def _task_changes(task: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
-    """The engine's words as the API's members."""
-    changes = {ours: event[its] for its, ours in _SAME.items() if event.get(its) is not None}
-    changes["status"] = status = event["status"]
-    if status == "RUNNING":
-        changes["startTime"] = event["at"]
-    if status in FINAL:
-        changes["stopTime"] = event["at"]
-    if "pgid" in changes:
-        changes["born"] = birth(changes["pgid"])
-    if changes.get("image"):
-        changes["imageDetails"] = {"image": changes["image"]}
-    if changes.get("failureReason"):
-        changes["failureReason"] = changes["failureReason"][:64]
-    known = task | changes
-    changes["instanceType"] = instance_type(known["cpus"], known["memory"], known["gpus"])
-    return changes
+        self.on_end(run)

@@ -72,8 +72,10 @@ class Server:
         self._scheduler = Scheduler(
             self._store, self._peers, self._builder, folder=self.state / "runs", backend=backend,
             endpoint_url=self.url, engine=engine or default_command(), pool=Pool(),
+            quotas=quotas or Quotas(),
         )  # fmt: skip
         self._jobs = Jobs(self._store)
+        self._scheduler.on_end = self._run_ended
         self._context = Context(
             store=self._store, peers=self._peers, builder=self._builder,
             scheduler=self._scheduler, jobs=self._jobs, quotas=quotas or Quotas(),
@@ -81,6 +83,11 @@ class Server:
             analytics_open=analytics_open,
         )  # fmt: skip
         self._app = App(self._context, self.identity, self.state / "incoming")
+
+    def _run_ended(self, run: dict[str, Any]) -> None:
+        """The batch of a run looks whether it was the last one."""
+        if run.get("batchId"):
+            self._jobs.submit("batch", run["batchId"])
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self._app(environ, start_response)

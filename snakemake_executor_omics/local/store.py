@@ -37,6 +37,9 @@ CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batch
 CREATE INDEX IF NOT EXISTS item_reference ON item (kind, json_extract(body, '$.referenceArn'), seq);
 CREATE INDEX IF NOT EXISTS item_idle ON item (kind, parent, json_extract(body, '$.lastReadTime'))
     WHERE json_extract(body, '$.lastReadTime') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS item_batch_status ON item (
+    kind, json_extract(body, '$.batchId'), status);
+CREATE INDEX IF NOT EXISTS item_queue ON item (kind, status, json_extract(body, '$.rank'), seq);
 CREATE TABLE IF NOT EXISTS token (
     operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL,
     PRIMARY KEY (operation, token));
@@ -157,12 +160,15 @@ class Store:
         name: str | None = None, statuses: Sequence[str] = (),
         where: Mapping[str, str | Sequence[str]] | None = None,
         since: Mapping[str, str] | None = None, until: Mapping[str, str] | None = None,
-        after: int | None = None, limit: int = -1, newest_first: bool = False,
+        without: Sequence[Mapping[str, str]] = (), after: int | None = None, limit: int = -1,
+        newest_first: bool = False, order_by: str | None = None,
     ) -> list[Row]:  # fmt: skip
         """Documents in order, from the position `after` on.
 
         `where` compares members (a dotted name reaches into an object), with one value or with any
-        of several; `since` and `until` bound them, both ends included.
+        of several; `since` and `until` bound them, both ends included. `without` leaves out those
+        that have all members of one of its mappings. `order_by` is a member that counts before the
+        order of their making.
         """
         clauses: list[str] = ["kind=?"]
         values: list[Any] = [kind]
@@ -185,13 +191,18 @@ class Store:
                 # In the text, not a parameter: only so does SQLite see the index on it.
                 clauses.append(f"json_extract(body, '{_member(member)}') {compare} ({marks})")
                 values.extend(some)
+        for alike in without:
+            same = [f"json_extract(body, '{_member(name)}') IS ?" for name in alike]
+            clauses.append(f"NOT ({' AND '.join(same)})")
+            values.extend(alike.values())
         if after is not None:
             clauses.append("seq<?" if newest_first else "seq>?")
             values.append(after)
+        first = f"json_extract(body, '{_member(order_by)}'), " if order_by else ""
         order = "DESC" if newest_first else "ASC"
         query = (
             f"SELECT seq, body FROM item WHERE {' AND '.join(clauses)}"
-            f" ORDER BY seq {order} LIMIT {int(limit)}"
+            f" ORDER BY {first}seq {order} LIMIT {int(limit)}"
         )
         with self._lock:
             found = self._db.execute(query, values).fetchall()
@@ -215,6 +226,24 @@ class Store:
                 values.append(wanted)
         with self._lock:
             return int(self._db.execute(query, values).fetchone()[0])
+
+    def tally(self, kind: str, member: str, wanted: str) -> dict[str, int]:
+        """How many documents with this value of a member are in each state."""
+        query = (
+            "SELECT status, count(*) FROM item"
+            f" WHERE kind=? AND json_extract(body, '{_member(member)}')=? GROUP BY status"
+        )
+        with self._lock:
+            return dict(self._db.execute(query, (kind, wanted)).fetchall())
+
+    def exists(self, kind: str, member: str, wanted: str, statuses: Sequence[str]) -> bool:
+        """Whether any document with this value of a member is in one of the states."""
+        query = (
+            f"SELECT 1 FROM item WHERE kind=? AND json_extract(body, '{_member(member)}')=?"
+            f" AND status IN ({','.join('?' * len(statuses))}) LIMIT 1"
+        )
+        with self._lock:
+            return self._db.execute(query, (kind, wanted, *statuses)).fetchone() is not None
 
     def answered(self, operation: str, token: str) -> tuple[str, dict[str, Any]] | None:
         """Digest of the request and answer that a request token stands for."""

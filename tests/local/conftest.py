@@ -37,10 +37,10 @@ task t {
 """
 
 FAKE = """
-import json, sys
+import datetime, json, os, sys
 request = json.load(open(sys.argv[1] + "/request.json"))
-at = "2026-01-01T00:00:00.000Z"
 def say(event, **more):
+    at = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
     print(json.dumps({"event": event, "at": at, **more}), flush=True)
 how = request["parameters"].get("how", "ok")
 say("run", status="RUNNING")
@@ -48,15 +48,20 @@ if how == "die":
     print("engine broke", file=sys.stderr)
     sys.exit(4)
 say("task", key=1, name="one", status="PENDING", cpus=15, memory_gib=33, gpus=0)
-say("acquire", key=1, cpus=1, memory_gib=1, gpus=0)
+cpus = {"wide": 2, "all": 999, "hold": 999}.get(how, 1)
+say("acquire", key=1, cpus=cpus, memory_gib=1, gpus=0)
 for line in sys.stdin:
     message = json.loads(line)
     if "grant" in message:
         say("task", key=1, name="one", status="RUNNING")
         say("log", stream="task", key=1, lines=[[1767225600000, "said by one"]])
-        if how == "wait":
+        say("log", stream="engine", lines=[[1767225600000, json.dumps({"pid": os.getpid()})]])
+        if how in ("wait", "hold"):
             continue
         if how == "fail":
+            for level, text in (("", "note"), ("ERROR", "bad"), ("FATAL", "fatal")):
+                level = {"level": level} if level else {}
+                say("log", stream="run", lines=[[1767225600000, text]], **level)
             say("task", key=1, name="one", status="FAILED", failure_reason="RUN_TASK_FAILED",
                 status_message="exit status 3", exit_code=3)
             say("end", status="FAILED", failure_reason="WORKFLOW_RUN_FAILED",
@@ -98,6 +103,25 @@ class Clients:
                 return found
             tick.wait(0.05)
         raise AssertionError(f"run {run} is {found['status']}: {found.get('statusMessage')}")
+
+    def lines(self, stream: str) -> list[str]:
+        """The messages of a log stream; none if there is no such stream."""
+        try:
+            found = self.logs.get_log_events(
+                logGroupName="/aws/omics/WorkflowLog", logStreamName=stream, startFromHead=True
+            )
+        except self.logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in found["events"]]
+
+    def first_line(self, stream: str) -> str:
+        """Poll a log stream, bounded, until it has a line."""
+        tick = threading.Event()
+        for _ in range(1200):
+            if found := self.lines(stream):
+                return found[0]
+            tick.wait(0.05)
+        raise AssertionError(f"nothing in {stream}")
 
     def active_workflow(self, **options: Any) -> str:
         made = self.omics.create_workflow(**{"definitionZip": zipped(main=WDL), **options})

@@ -20,8 +20,6 @@ from botocore.exceptions import ClientError
 
 from snakemake_executor_omics import local
 from snakemake_executor_omics.local.definitions import BadDefinition, unpack
-from snakemake_executor_omics.local.instances import instance_type
-from snakemake_executor_omics.local.pool import Ask, Limits, Pool
 
 from .conftest import TEMPLATE, Clients
 
@@ -161,35 +159,3 @@ def test_an_archive_that_is_none_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(BadDefinition, match="Invalid zip file"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("cpus", "memory", "gpus", "wanted"),
-    [(1, 1, 0, "omics.c.large"), (8, 64, 0, "omics.r.2xlarge"), (15, 33, 0, "omics.m.4xlarge"),
-     (1, 1, 1, "omics.g5.xlarge"), (193, 1, 0, None)],
-)  # fmt: skip
-def test_the_smallest_instance_that_fits(
-    cpus: int, memory: int, gpus: int, wanted: str | None
-) -> None:
-    assert instance_type(cpus, memory, gpus) == wanted
-
-
-def test_the_pool_grants_in_order_within_limits() -> None:
-    pool, granted = Pool(cpus=4, memory_gib=8), list[str]()
-
-    def ask(run: str, key: int, cpus: int, group: str | None = None) -> None:
-        pool.ask(Ask(
-            run=run, key=key, cpus=cpus, memory_gib=1, gpus=0, group=group,
-            limits=Limits(cpus=2 if group else None), grant=lambda: granted.append(f"{run}{key}"),
-        ))  # fmt: skip
-
-    ask("a", 1, 99)  # more than there is: everything
-    ask("a", 2, 1)
-    ask("b", 1, 1, "g")
-    assert granted == ["a1"]
-    pool.release("a", 1)
-    assert granted == ["a1", "a2", "b1"]
-    ask("c", 1, 2, "g")
-    assert granted == ["a1", "a2", "b1"]  # the group is full
-    pool.forget("b")
-    assert granted[-1] == "c1"

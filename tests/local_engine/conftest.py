@@ -48,10 +48,10 @@ class Engine:
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
 
-    def until(self, wanted: Callable[[Event], bool]) -> Event:
+    def until(self, wanted: Callable[[Event], bool], seconds: int = TIMEOUT) -> Event:
         """Serve the engine until it says what is wanted."""
         while True:
-            event = self._queue.get(timeout=TIMEOUT)
+            event = self._queue.get(timeout=seconds)
             assert event is not None, f"the engine ended early: {self.errors()}"
             self.events.append(event)
             if event["event"] == "acquire" and self.grants:
@@ -59,8 +59,8 @@ class Engine:
             if wanted(event):
                 return event
 
-    def end(self) -> Event:
-        event = self.until(lambda e: e["event"] == "end")
+    def end(self, seconds: int = TIMEOUT) -> Event:
+        event = self.until(lambda e: e["event"] == "end", seconds)
         assert self.process.stdin is not None
         self.process.stdin.close()  # as a server may: the engine is done, this is no accident
         assert self.process.wait(TIMEOUT) == 0, self.errors()

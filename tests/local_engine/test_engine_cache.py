@@ -130,3 +130,23 @@ def test_volatile_tasks_are_never_cached(bench: Bench) -> None:
         engine.end()
         assert "RUNNING" in engine.states("first")
         assert "cache_s3_uri" not in engine.tasks()["first"][-1]
+
+
+SLOW = """
+version 1.1
+workflow wf { call quick  call slow { input: after = quick.f } }
+task quick { command <<< echo 1 > f >>> output { File f = "f" } runtime { docker: "image:1" } }
+task slow { input { File after } command <<< echo started; sleep 300 >>>
+  output { Int n = 1 } runtime { docker: "image:1" } }
+"""
+
+
+@pytest.mark.parametrize(("message", "kept"), [({}, True), ({"timed_out": True}, False)])
+def test_a_cancelled_run_keeps_its_results_and_one_that_timed_out_does_not(
+    bench: Bench, message: dict[str, bool], kept: bool
+) -> None:
+    engine = bench.start(SLOW, cache=cache("CACHE_ON_FAILURE"))
+    engine.until(lambda e: e["event"] == "log" and "started" in str(e))
+    engine.send(cancel=True, **message)
+    assert engine.end()["status"] == "CANCELLED"
+    assert bool(bench.keys("cache/")) is kept

@@ -95,11 +95,13 @@ def test_memory_is_whole_gib_rounded_up(text: str, gib: int) -> None:
 def test_asked_resources_have_the_services_defaults_and_the_mapped_image() -> None:
     runtime: dict[str, Value.Base] = {
         "docker": Value.Array(Type.String(), [Value.String("src:1")]),
-        "acceleratorCount": Value.Int(2),
+        "acceleratorCount": Value.Int(4),
+        "acceleratorType": Value.String("nvidia-tesla-a10g"),
     }
     resources = asked(runtime, {"src:1": "dst:1"}, None)
-    assert (resources.cpus, resources.memory_gib, resources.gpus) == (1, 1, 2)
-    assert resources.image == "dst:1"
+    assert (resources.cpus, resources.memory_gib, resources.gpus) == (1, 1, 4)
+    assert (resources.image, resources.source_image) == ("dst:1", "src:1")
+    assert resources.instance_type == "omics.g5.12xlarge"
 
 
 def test_task_log_reports_whole_lines_and_the_rest_at_the_end(tmp_path: Path) -> None:

@@ -327,3 +327,34 @@ def test_a_missing_output_fails_the_task_that_should_have_made_it(bench: Bench) 
     end = engine.end()
     assert (end["status"], end["failure_reason"]) == ("FAILED", "WORKFLOW_RUN_FAILED")
     assert "absent.txt" in engine.tasks()["t"][-1]["status_message"]
+
+
+@pytest.mark.slow
+def test_a_task_that_times_out_leaves_what_the_finished_ones_made(bench: Bench) -> None:
+    wdl = """
+    version 1.1
+    workflow wf {
+      call good
+      call late { input: after = good.f }
+      call other { input: after = good.f }
+      output { File kept = good.f  Array[File] both = [good.f, late.f]  String said = good.s }
+    }
+    task good { command <<< echo 1 | tee f >>>
+      output { File f = "f"  String s = read_string(stdout()) } }
+    task late { input { File after } command <<< sleep 300 >>>
+      output { File f = "f" } runtime { omicsTimeout: 1 } }
+    task other { input { File after } command <<< sleep 300 >>> output { Int n = 1 } }
+    """
+    engine = bench.start(wdl)
+    engine.until(
+        lambda e: e["event"] == "task" and e["status"] == "RUNNING" and e["name"] == "late"
+    )
+    end = engine.end(seconds=120)  # 60 is the shortest limit there is
+    assert (end["status"], end["failure_reason"]) == ("FAILED", "TASK_TIMED_OUT")
+    assert engine.tasks()["late"][-1]["failure_reason"] == "TASK_TIMED_OUT"
+    assert engine.states("other")[-1] == "CANCELLED"
+    base = f"results/{engine.run_dir.name}"
+    assert bench.read(f"s3://data/{base}/out/kept/f") == "1\n"
+    assert set(bench.keys(base)) == {
+        f"{base}/out/kept/f", f"{base}/logs/outputs.json", f"{base}/logs/engine.log"
+    }  # fmt: skip

@@ -31,6 +31,8 @@ OUT_OF_MEMORY = 137  # 128 + SIGKILL: what a container reports when it was kille
 class TaskTimedOut(Error.RuntimeError):
     """The task ran longer than its omicsTimeout."""
 
+    reason = "TASK_TIMED_OUT"
+
 
 class OmicsTask(TaskContainer):
     """A miniwdl task container that behaves and reports as the service's tasks do."""
@@ -50,7 +52,11 @@ class OmicsTask(TaskContainer):
     # what miniwdl's runner calls
 
     def process_runtime(self, logger: logging.Logger, runtime_eval: dict[str, Value.Base]) -> None:
-        self.asked = asked(runtime_eval, self.session.request.image_map, self.default_image)
+        request = self.session.request
+        self.asked = asked(
+            runtime_eval, request.image_map, self.default_image,
+            scratch_local=request.scratch_local,
+        )  # fmt: skip
         # Retries are the service's business here: out of memory only, see `_run`.
         kept = {k: v for k, v in runtime_eval.items() if k not in ("maxRetries", "preemptible")}
         lenient = kept.pop("continueOnReturnCode", None)
@@ -78,10 +84,10 @@ class OmicsTask(TaskContainer):
         retries = self.asked.oom_retries
         while exit_code is None:
             exit_code = self._execute_once(logger, terminating, command)
-            if exit_code == OUT_OF_MEMORY and not self.success_exit_code(exit_code) and retries:
+            killed = exit_code == OUT_OF_MEMORY and not self.success_exit_code(exit_code)
+            if killed and retries and self._double_memory(logger):
                 retries -= 1
                 exit_code = None
-                self._double_memory(logger)
         self._touched = set()  # from here on the outputs are evaluated
         return exit_code
 
@@ -163,6 +169,8 @@ class OmicsTask(TaskContainer):
             with TaskLog(self.session.events, attempt.key, self.streams()) as log:
                 exit_code = self.execute(logger, terminating, command, log)
             attempt.exit_code = exit_code
+            if wants.scratch_gib:
+                attempt.metrics["scratchStorageReservedGiB"] = wants.scratch_gib
             board.move(attempt, "STOPPING")
         if not self.success_exit_code(exit_code):
             if exit_code == OUT_OF_MEMORY:
@@ -172,14 +180,18 @@ class OmicsTask(TaskContainer):
             board.fail(attempt, reason, f"command exited with status {exit_code}{why}")
         return exit_code
 
-    def _double_memory(self, logger: logging.Logger) -> None:
+    def _double_memory(self, logger: logging.Logger) -> bool:
+        """Make ready for another attempt; False if no instance has so much memory."""
         resources = self.attempt.resources
         resources = replace(resources, memory_gib=resources.memory_gib * 2)
+        if resources.instance_type is None:
+            return False
         limit = self.detect_resource_limits(self.cfg, logger)["mem_bytes"]
         self.runtime_values["memory_reservation"] = min(limit, resources.memory_gib * GIB)
         self.reset(logger)
         self.attempt = self.session.board.new(self.attempt.name, resources)
         self.session.board.move(self.attempt, "PENDING")
+        return True
 
     def _from_cache(self, command: str) -> int | None:
         cache, task = self.session.cache, self._task

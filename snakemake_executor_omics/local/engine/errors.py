@@ -63,5 +63,11 @@ class ExportFailed(EngineError):
     reason = "EXPORT_FAILED"
 
 
+class OutOfSpace(EngineError):
+    """The file system of the runs is full."""
+
+    reason = "FILE_SYSTEM_OUT_OF_SPACE"
+
+
 class Cancelled(EngineError):
     """The server asked to stop (or died)."""

@@ -46,13 +46,18 @@ class EventStream:
         if self.on_lost is not None:
             self.on_lost()
 
-    def log(self, stream: str, lines: Sequence[LogLine], key: int | None = None) -> None:
-        extra = {} if key is None else {"key": key}
+    def log(
+        self, stream: str, lines: Sequence[LogLine], key: int | None = None, level: str = ""
+    ) -> None:
+        """Lines of a stream; `level` is ERROR or FATAL for those that a logLevel asks for."""
+        extra: dict[str, Any] = {} if key is None else {"key": key}
+        if level:
+            extra["level"] = level
         for start in range(0, len(lines), _BATCH):
             self.emit("log", stream=stream, **extra, lines=lines[start : start + _BATCH])
 
-    def say(self, stream: str, text: str) -> None:
-        self.log(stream, [(epoch_ms(), text)])
+    def say(self, stream: str, text: str, level: str = "") -> None:
+        self.log(stream, [(epoch_ms(), text)], level=level)
 
 
 class Inbox(threading.Thread):
@@ -63,7 +68,7 @@ class Inbox(threading.Thread):
         source: TextIO,
         *,
         on_grant: Callable[[int, dict[str, Any]], None],
-        on_cancel: Callable[[], None],
+        on_cancel: Callable[[bool], None],
         on_eof: Callable[[], None],
     ) -> None:
         super().__init__(name="inbox", daemon=True)
@@ -78,5 +83,5 @@ class Inbox(threading.Thread):
             if "grant" in message:
                 self._on_grant(int(message["grant"]), message)
             elif message.get("cancel"):
-                self._on_cancel()
+                self._on_cancel(bool(message.get("timed_out")))
         self._on_eof()

@@ -6,6 +6,7 @@ goes wrong anywhere in the task is thrown in here.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Generator
 from typing import Any
@@ -14,7 +15,7 @@ from WDL import Tree
 from WDL.runtime.error import Terminated
 
 from .backend import OmicsTask, TaskTimedOut
-from .errors import EngineError
+from .errors import EngineError, OutOfSpace
 from .resources import InvalidResource
 from .session import Session
 
@@ -37,9 +38,11 @@ def explain(error: BaseException) -> tuple[str, str]:
         if isinstance(cause, EngineError):
             return cause.reason, str(cause)
         if isinstance(cause, TaskTimedOut):
-            return "TASK_TIMED_OUT", str(cause)
+            return cause.reason, str(cause)
         if isinstance(cause, InvalidResource):
-            return "INVALID_TASK_RESOURCE_VALUE", str(cause)
+            return cause.reason, str(cause)
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return OutOfSpace.reason, str(cause)
     return "RUN_TASK_FAILED", str(error) or type(error).__name__
 
 
@@ -65,6 +68,7 @@ def task_hook(session: Session) -> Callable[..., Coroutine]:
             received = yield received
             attempt = container.attempt
             container.finish(received["outputs"], run_dir)
+            session.finished.add(run_id_stack, received["outputs"])
             board.move(attempt, "COMPLETED")
             yield received
         except Exception as error:

@@ -15,6 +15,12 @@ _CHUNK = 256 * 1024
 _LINE = 200_000  # CloudWatch takes 256 KiB an event; a longer line is cut into pieces
 
 
+def _level(number: int) -> str:
+    if number >= logging.CRITICAL:
+        return "FATAL"
+    return "ERROR" if number >= logging.ERROR else ""
+
+
 class EngineLogHandler(logging.Handler):
     """miniwdl's records as `log` events of the engine stream."""
 
@@ -25,7 +31,8 @@ class EngineLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         stamp = int(record.created * 1000)
-        self._events.log("engine", [(stamp, line) for line in text.splitlines() or [""]])
+        lines = [(stamp, line) for line in text.splitlines() or [""]]
+        self._events.log("engine", lines, level=_level(record.levelno))
 
 
 def attach(events: EventStream, log_file: Path) -> logging.Logger:

@@ -102,8 +102,9 @@ class ProcessTask(OmicsTask):
                         group.end()
                         raise TaskTimedOut(f"task ran longer than its limit of {timeout} s")
                 exit_code = group.reap()
-                self.attempt.metrics = usage.metrics(group.account)
             finally:
+                group.reap()  # of one that was ended as well: its use is known then
+                self.attempt.metrics = usage.metrics(group.account)
                 self.session.groups.discard(group.pid)
         return exit_code
 

@@ -43,6 +43,7 @@ class RunRequest:
     cache: CacheRequest | None = None
     container_backend: ContainerBackend = "process"
     image_map: Mapping[str, str] = field(default_factory=dict)
+    scratch_local: bool = False  # each task has a disk of its own at /tmp
 
     @classmethod
     def load(cls, run_dir: Path) -> Self:

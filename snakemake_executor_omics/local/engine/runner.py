@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from WDL.runtime.cache import CallCache
 from WDL.runtime.error import RunFailed, Terminated
 
 from . import patches
+from .backend import TaskTimedOut
 from .cache import RunCache
 from .containers import BACKENDS, options
 from .errors import (
@@ -28,6 +30,7 @@ from .errors import (
     EngineError,
     ExportFailed,
     InvalidUri,
+    OutOfSpace,
     ParameterError,
 )
 from .events import EventStream, Inbox, timestamp
@@ -39,6 +42,7 @@ from .omics_uris import SCHEME, OmicsUris
 from .processes import ProcessTask
 from .request import RunRequest
 from .session import Session
+from .storage import StorageMeter
 from .tasks import TaskBoard
 from .transfer import Inputs, connect
 
@@ -55,6 +59,7 @@ class Control:
         self._main = threading.main_thread().ident or 0
         self.cancelled = threading.Event()
         self.orphaned = threading.Event()
+        self.timed_out = False  # why it was cancelled
         self._lock = threading.Lock()
         self._finished = False
 
@@ -64,10 +69,11 @@ class Control:
             self._finished = True
             return not self.orphaned.is_set()
 
-    def cancel(self) -> None:
+    def cancel(self, timed_out: bool = False) -> None:
         with self._lock:
             if self._finished or self.cancelled.is_set():
                 return
+            self.timed_out = timed_out
             self.cancelled.set()
             # miniwdl's own flag is set by signals only, and those reach Python on the main thread
             signal.pthread_kill(self._main, signal.SIGTERM)
@@ -113,6 +119,8 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         def stopping() -> bool:
             return flag() or control.cancelled.is_set()
 
+        meter = StorageMeter(request.run_dir)
+        meter.start()
         Inbox(source, on_grant=gate.grant, on_cancel=control.cancel, on_eof=control.lost).start()
         s3 = connect(request.endpoint_url, request.region)
         session = Session(
@@ -138,8 +146,10 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         result = _outcome(session, logger, control)
         if control.orphaned.is_set():
             return False
-        _write_cache(session, result)
-        events.say("run", f"run {result.status}")
+        if not control.timed_out:
+            _write_cache(session, result)
+        failed = result.status == "FAILED"
+        events.say("run", f"run {result.status}", "FATAL" if failed else "")
         result = _export_log(session, logger, log_file, result)
         if not control.finish():
             return False
@@ -152,6 +162,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             status=result.status,
             at=timestamp(),
             **{name: value for name, value in final.items() if value},
+            metrics=meter.metrics(),
             resource_digests=session.inputs.digests,
             outputs=result.outputs,
         )
@@ -166,11 +177,14 @@ def _outcome(session: Session, logger: logging.Logger, control: Control) -> Resu
         if control.cancelled.is_set() or (stopped and session.board.first_failure is None):
             return Result("CANCELLED", status_message="the run was cancelled")
         reason, message = _failure(session, error)
-        logger.error("run failed: %s: %s", reason, message)
+        logger.critical("run failed: %s: %s", reason, message)
         return Result("FAILED", reason, message)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            logger.critical("run failed: %s", error)
+            return Result("FAILED", OutOfSpace.reason, str(error))
         # A defect of the engine itself: the run must end with an answer, and say where.
-        logger.exception("the engine failed")
+        logger.critical("the engine failed", exc_info=True)
         return Result("FAILED", "SERVICE_ERROR", f"{type(error).__name__}: {error}")
     return Result("COMPLETED", outputs=outputs)
 
@@ -212,7 +226,16 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     )
     wdl_dir = request.run_dir / "wdl"
     here: Any = f"{wdl_dir}/."  # the dot: not in a folder with the time in its name
-    _, outputs = WDL.runtime.run(_configuration(session, logger), workflow, inputs, run_dir=here)
+    cfg = _configuration(session, logger)
+    try:
+        _, outputs = WDL.runtime.run(cfg, workflow, inputs, run_dir=here)
+    except RunFailed:
+        failed = session.board.first_failure
+        late = failed is not None and failed.failure_reason == TaskTimedOut.reason
+        if late and isinstance(workflow, Tree.Workflow):
+            made = session.finished.outputs(workflow, CallCache(cfg, logger), wdl_dir)
+            export_outputs(session.s3, workflow.name, made, wdl_dir, request.output_uri)
+        raise
     _check_stop(session)
     return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request.output_uri)
 
@@ -331,7 +354,7 @@ def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
 
 
 def _write_cache(session: Session, result: Result) -> None:
-    if session.cache is None or result.failure_reason == ExportFailed.reason:
+    if session.cache is None or result.failure_reason in (ExportFailed.reason, OutOfSpace.reason):
         return
     for key, uri in session.cache.write(result.status):
         session.board.cached(key, uri)

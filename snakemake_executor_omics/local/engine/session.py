@@ -8,6 +8,7 @@ from typing import Any
 
 from .cache import RunCache
 from .events import EventStream
+from .finished import FinishedCalls
 from .gate import Gate
 from .request import RunRequest
 from .tasks import TaskBoard
@@ -24,6 +25,7 @@ class Session:
     s3: Any
     cache: RunCache | None
     stopping: Callable[[], bool]
+    finished: FinishedCalls = field(default_factory=FinishedCalls)
     groups: set[int] = field(default_factory=set)  # process groups that are alive
 
     def task_environment(self, key: int, grant: Mapping[str, Any]) -> dict[str, str]:

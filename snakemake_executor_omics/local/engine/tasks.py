@@ -61,7 +61,8 @@ class TaskBoard:
             self._completed[attempt.key] = attempt
         if status in FINAL:
             tail = f": {attempt.failure_reason}" if attempt.failure_reason else ""
-            self._events.say("run", f"task {attempt.name} {status}{tail}")
+            level = "ERROR" if status == "FAILED" else ""
+            self._events.say("run", f"task {attempt.name} {status}{tail}", level)
 
     def fail(self, attempt: Attempt, reason: str, message: str) -> None:
         attempt.failure_reason, attempt.status_message = reason, message
@@ -96,8 +97,9 @@ class TaskBoard:
                 "memory_gib": attempt.resources.memory_gib,
                 "gpus": attempt.resources.gpus,
             }
-            if attempt.resources.image:
-                fields["image"] = attempt.resources.image
+            for name in ("image", "source_image", "accelerator"):
+                if (value := getattr(attempt.resources, name)) is not None:
+                    fields[name] = value
         for name in ("exit_code", "failure_reason", "status_message", "cache_s3_uri"):
             if (value := getattr(attempt, name)) is not None:
                 fields[name] = value

@@ -7,7 +7,9 @@ from ..jobs import Job
 from . import (
     analytics_imports,
     annotation_stores,
+    batches,
     caches,
+    configurations,
     groups,
     read_set_jobs,
     read_set_uploads,
@@ -19,6 +21,7 @@ from . import (
     sequence_stores,
     shares,
     tags,
+    tasks,
     variant_stores,
     workflows,
 )
@@ -27,7 +30,9 @@ from .context import Context, Handler
 HANDLERS: dict[str, Handler] = {
     **analytics_imports.HANDLERS,
     **annotation_stores.HANDLERS,
+    **batches.HANDLERS,
     **caches.HANDLERS,
+    **configurations.HANDLERS,
     **groups.HANDLERS,
     **read_set_jobs.HANDLERS,
     **read_set_uploads.HANDLERS,
@@ -39,12 +44,15 @@ HANDLERS: dict[str, Handler] = {
     **sequence_stores.HANDLERS,
     **shares.HANDLERS,
     **tags.HANDLERS,
+    **tasks.HANDLERS,
     **variant_stores.HANDLERS,
     **workflows.HANDLERS,
 }
 JOBS: dict[str, Job] = {
     **analytics_imports.JOBS,
     **annotation_stores.JOBS,
+    **batches.JOBS,
+    **configurations.JOBS,
     **read_set_jobs.JOBS,
     **read_set_uploads.JOBS,
     **references.JOBS,

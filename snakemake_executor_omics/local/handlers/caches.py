@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from ..arn import ACCOUNT
 from ..clock import now
 from ..errors import ValidationFault
 from .context import Context, Handler, Params, existing, given
@@ -15,8 +16,12 @@ def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
     location = params["cacheS3Location"].rstrip("/")
     if not context.peers.has_bucket(location.removeprefix("s3://").partition("/")[0]):
         raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
+    owner = params.get("cacheBucketOwnerId") or context.account
+    if owner not in (context.account, ACCOUNT):  # all accounts share one S3, which is ACCOUNT's
+        raise ValidationFault(f"the bucket of cacheS3Location {location} is not of {owner}")
     document = context.add("cache", {
-        **given(params, "name", "description", "cacheBucketOwnerId"),
+        **given(params, "name", "description"),
+        "cacheBucketOwnerId": owner,
         "cacheBehavior": params.get("cacheBehavior") or "CACHE_ON_FAILURE",
         "cacheS3Uri": location,
         "uuid": str(uuid.uuid4()),

@@ -32,8 +32,8 @@ def list_run_groups(context: Context, params: Params) -> dict[str, Any]:
 
 def update_run_group(context: Context, params: Params) -> dict[str, Any]:
     existing(context, "group", params["id"])
-    context.store.update("group", params["id"], given(params, *_MEMBERS))
-    context.scheduler.wake()
+    group = context.store.update("group", params["id"], given(params, *_MEMBERS))
+    context.scheduler.regroup(group)
     return {}
 
 

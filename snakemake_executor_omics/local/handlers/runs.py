@@ -1,4 +1,4 @@
-"""Runs and their tasks."""
+"""Runs: start, find, cancel and delete them."""
 
 from __future__ import annotations
 
@@ -6,90 +6,124 @@ import json
 import uuid
 from typing import Any
 
+from .. import run_parameters
 from ..arn import log_stream_arn
 from ..clock import now
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
 from ..states import FINAL
 from .context import Context, Handler, Params, existing, given
-from .sharing import accessible, check_run
+from .sharing import accessible, check_export, check_run
+from .workflows import definition_link
 
-_PARAMETER_BYTES = 50_000
+# What a duplicate of a run takes from it, and what StartRun's request alone can say.
 _CLONED = (
-    "workflowId", "workflowType", "workflowVersionName", "name", "parameters", "runGroupId",
-    "workflowOwnerId", "cacheId", "cacheBehavior", "priority", "storageType", "storageCapacity",
-    "logLevel", "retentionMode", "networkingMode", "scratchStorageMode", "outputUriPrefixMode",
+    "workflowId", "workflowType", "workflowVersionName", "workflowOwnerId", "name", "parameters",
+    "parametersUri", "runGroupId", "cacheId", "cacheBehavior", "priority", "storageType",
+    "storageCapacity", "logLevel", "retentionMode", "networkingMode", "configurationName",
+    "scratchStorageMode", "outputUriPrefixMode", "sessionPolicy", "engineSettings",
+    "requesterPaysEnabled",
 )  # fmt: skip
-_OWN = ("roleArn", "outputUri", "sessionPolicy")
+_OWN = ("roleArn", "outputUri")
+_LAST = 100_001  # the rank of a run without a priority, or with 0: after every other
+_TAGS = 50
 
 
-def start_run(context: Context, params: Params) -> dict[str, Any]:
-    wanted: dict[str, Any] = {}
-    if params.get("runId"):
-        if params.get("workflowId"):
-            raise ValidationFault("workflowId and runId exclude each other")
-        wanted = given(existing(context, "run", params["runId"]), *_CLONED)
-    wanted |= given(params, *_CLONED, *_OWN)
-    if not wanted.get("workflowId"):
-        raise ValidationFault("one of workflowId and runId is required")
-    workflow, definition = _definition(context, wanted)
-    check_run(context, workflow, params)
-    parameters = wanted.get("parameters") or {}
-    _check_parameters(parameters, definition.get("parameterTemplate") or {})
-    _check_output_uri(context, wanted["outputUri"])
-    if wanted.get("networkingMode") == "VPC" or params.get("configurationName"):
-        raise ValidationFault("the local HealthOmics has no configurations, so no VPC networking")
-    cache = _cache(context, wanted)
-    if wanted.get("runGroupId"):
-        existing(context, "group", wanted["runGroupId"])
+def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
+    """StartRun; `batch` are members of ours that say which batch a run belongs to."""
+    wanted = _wanted(context, params)
+    settings = settle(context, wanted)
+    parameters = _parameters(wanted, settings["parameterTemplate"])
+    if parameters.get("parametersUri") is None:
+        del settings["parameterTemplate"]
+    check_output_uri(context, wanted["outputUri"])
+    tags = dict(params.get("tags") or {})
+    if len(tags) > _TAGS:
+        raise ValidationFault(f"a run has at most {_TAGS} tags")
     _make_room(context)
-    storage = wanted.get("storageType") or definition.get("storageType") or "DYNAMIC"
-    document = {
-        **wanted,
+    document = context.add("run", {
+        **given(wanted, "name", "runGroupId", "cacheId", "priority", "workflowVersionName",
+                "workflowOwnerId", "scratchStorageMode", "configurationName", "sessionPolicy",
+                "requesterPaysEnabled", *_OWN),
+        **settings, **parameters, **batch,
         "uuid": str(uuid.uuid4()),
         "status": "PENDING",
+        "logLevel": wanted.get("logLevel") or "ALL",
+        "retentionMode": wanted.get("retentionMode") or "RETAIN",
+        "outputUriPrefixMode": wanted.get("outputUriPrefixMode") or "SERVICE_DEFINED",
+        "rank": wanted.get("priority") or _LAST,
+        "startedBy": context.arn("").replace(":omics:", ":sts:") + "assumed-role/local/user",
+        "creationTime": now(),
+        "tags": tags,
+        **given(params, "runId"),
+    })  # fmt: skip
+    id = document["id"]
+    base = wanted["outputUri"].rstrip("/")
+    plain = document["outputUriPrefixMode"] == "NONE_WITH_OVERWRITE"
+    changes: dict[str, Any] = {
+        "arn": context.arn(f"run/{id}"), "runOutputUri": base if plain else f"{base}/{id}"
+    }  # fmt: skip
+    if document["logLevel"] != "OFF":
+        changes["logLocation"] = {
+            "engineLogStream": log_stream_arn(f"run/{id}/engine", context.account),
+            "runLogStream": log_stream_arn(f"run/{id}", context.account),
+        }
+    return {**context.store.update("run", id, changes), "then": [("run", id)]}
+
+
+def _wanted(context: Context, params: Params) -> dict[str, Any]:
+    """The members of the request, over those of the run that it duplicates."""
+    if bool(params.get("workflowId")) == bool(params.get("runId")):
+        raise ValidationFault("exactly one of workflowId and runId is required")
+    if params.get("parameters") is not None and params.get("parametersUri"):
+        raise ValidationFault("parameters and parametersUri exclude each other")
+    wanted: dict[str, Any] = {}
+    if params.get("runId"):
+        wanted = given(existing(context, "run", params["runId"]), *_CLONED)
+        if params.get("parameters") is not None or params.get("parametersUri"):
+            wanted.pop("parameters", None)
+            wanted.pop("parametersUri", None)
+        if params.get("networkingMode") == "RESTRICTED":
+            wanted.pop("configurationName", None)
+    return wanted | given(params, "runId", *_CLONED, *_OWN)
+
+
+def settle(context: Context, wanted: Params) -> dict[str, Any]:
+    """What a run takes from the resources that its settings name, after checking all of them."""
+    workflow, definition = _definition(context, wanted)
+    check_run(context, workflow, wanted)
+    if wanted.get("runGroupId"):
+        existing(context, "group", wanted["runGroupId"])
+    _check_policy(wanted.get("sessionPolicy"))
+    storage = wanted.get("storageType") or definition.get("storageType") or "STATIC"
+    settings: dict[str, Any] = {
+        "workflowId": wanted["workflowId"],
         "workflowType": "PRIVATE",
         "workflowName": workflow.get("name"),
         "workflowUuid": workflow["uuid"],
         "definitionUuid": definition["uuid"],
         "main": definition.get("main"),
         "digest": definition["digest"],
+        "engine": definition["engine"],
         "imageMap": {
             mapping["sourceImage"]: mapping["destinationImage"]
             for mapping in (definition.get("containerRegistryMap") or {}).get("imageMappings", [])
             if mapping.get("sourceImage") and mapping.get("destinationImage")
         },
-        "parameters": parameters,
+        "parameterTemplate": definition.get("parameterTemplate") or {},
         "storageType": storage,
-        "logLevel": wanted.get("logLevel") or "ALL",
-        "retentionMode": wanted.get("retentionMode") or "RETAIN",
-        "networkingMode": "RESTRICTED",
-        "outputUriPrefixMode": wanted.get("outputUriPrefixMode") or "SERVICE_DEFINED",
-        "startedBy": context.arn("").replace(":omics:", ":sts:") + "assumed-role/local/user",
-        "creationTime": now(),
-        "tags": dict(params.get("tags") or {}),
-        **given(params, "runId"),
-        **cache,
+        **given(definition, "accelerators"),
+        **_cache(context, wanted),
+        **_networking(context, wanted),
     }
-    capacity = wanted.get("storageCapacity") or definition.get("storageCapacity")
-    document.pop("storageCapacity", None)
     if storage == "STATIC":
-        document["storageCapacity"] = _capacity(capacity)
-    document = context.add("run", document)
-    id = document["id"]
-    base = wanted["outputUri"].rstrip("/")
-    plain = document["outputUriPrefixMode"] == "NONE_WITH_OVERWRITE"
-    document = context.store.update("run", id, {
-        "arn": context.arn(f"run/{id}"),
-        "runOutputUri": base if plain else f"{base}/{id}",
-        "logLocation": {
-            "engineLogStream": log_stream_arn(f"run/{id}/engine"),
-            "runLogStream": log_stream_arn(f"run/{id}"),
-        },
-    })  # fmt: skip
-    return {**document, "then": [("run", id)]}
+        asked = wanted.get("storageCapacity") or definition.get("storageCapacity")
+        settings["storageCapacity"] = _capacity(asked)
+    if definition["engine"] == "NEXTFLOW":  # the other engines have none, and the service no error
+        settings |= given(wanted, "engineSettings")
+    return settings
 
 
-def _definition(context: Context, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _definition(context: Context, wanted: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     if wanted.get("workflowType") == "READY2RUN":
         raise NotFound("Ready2Run workflow", wanted["workflowId"])
     owner = wanted.get("workflowOwnerId")
@@ -104,24 +138,21 @@ def _definition(context: Context, wanted: dict[str, Any]) -> tuple[dict[str, Any
     return workflow, definition
 
 
-def _check_parameters(parameters: Any, template: dict[str, Any]) -> None:
-    if not isinstance(parameters, dict):
-        raise ValidationFault("parameters must be a JSON object")
-    size = len(json.dumps(parameters, separators=(",", ":"), ensure_ascii=False).encode())
-    if size > _PARAMETER_BYTES:
-        raise ValidationFault(f"parameters are {size} bytes, more than {_PARAMETER_BYTES}")
-    unknown = sorted(set(parameters) - set(template))
-    if unknown:
-        raise ValidationFault(f"parameters not in the parameter template: {', '.join(unknown)}")
-    missing = sorted(
-        name for name, entry in template.items()
-        if not entry.get("optional") and parameters.get(name) is None
-    )  # fmt: skip
-    if missing:
-        raise ValidationFault(f"missing required parameters: {', '.join(missing)}")
+def _parameters(wanted: Params, template: dict[str, Any]) -> dict[str, Any]:
+    """The checked parameters, or where they are: the service checks a file when the run starts."""
+    if wanted.get("parametersUri"):
+        if not wanted["parametersUri"].startswith("s3://"):
+            raise ValidationFault(f"parametersUri {wanted['parametersUri']} is no S3 URI")
+        return {"parametersUri": wanted["parametersUri"]}
+    parameters = wanted.get("parameters")
+    if parameters is None:
+        parameters = {}
+    run_parameters.check_size(parameters)
+    run_parameters.check(parameters, template)
+    return {"parameters": parameters}
 
 
-def _check_output_uri(context: Context, uri: str) -> None:
+def check_output_uri(context: Context, uri: str) -> None:
     bucket = uri.removeprefix("s3://").partition("/")[0]
     if not uri.startswith("s3://") or not bucket:
         raise ValidationFault(f"outputUri {uri} is no S3 URI")
@@ -129,7 +160,37 @@ def _check_output_uri(context: Context, uri: str) -> None:
         raise ValidationFault(f"the bucket of outputUri {uri} does not exist")
 
 
-def _cache(context: Context, wanted: dict[str, Any]) -> dict[str, Any]:
+def _check_policy(text: str | None) -> None:
+    if text is None:
+        return
+    try:
+        policy = json.loads(text)
+    except ValueError as error:
+        raise ValidationFault(f"sessionPolicy is no JSON: {error}") from error
+    if not isinstance(policy, dict) or "Statement" not in policy:
+        raise ValidationFault("sessionPolicy is no IAM policy: it has no Statement")
+
+
+def _networking(context: Context, wanted: Params) -> dict[str, Any]:
+    """The networking of a run, and the configuration that it needs outside the service's own."""
+    mode, name = wanted.get("networkingMode") or "RESTRICTED", wanted.get("configurationName")
+    if mode != "VPC":
+        if name:
+            raise ValidationFault("configurationName needs the networkingMode VPC")
+        return {"networkingMode": mode}
+    if not name:
+        raise ValidationFault("networkingMode VPC needs a configurationName")
+    found = existing(context, "configuration", f"{context.account}/{name}")
+    if found["status"] != "ACTIVE":
+        raise NotActive(f"configuration {name} is {found['status']}, not ACTIVE")
+    return {
+        "networkingMode": mode,
+        "configuration": given(found, "name", "arn", "uuid"),
+        "vpcConfig": found["runConfigurations"].get("vpcConfig") or {},
+    }
+
+
+def _cache(context: Context, wanted: Params) -> dict[str, Any]:
     if not wanted.get("cacheId"):
         if wanted.get("cacheBehavior"):
             raise ValidationFault("cacheBehavior needs a cacheId")
@@ -149,7 +210,7 @@ def _make_room(context: Context) -> None:
         )  # fmt: skip
         if not rows:
             raise
-        _delete(context, rows[0].body["id"])
+        delete(context, rows[0].body["id"])
 
 
 def _capacity(asked: int | None) -> int:
@@ -158,7 +219,12 @@ def _capacity(asked: int | None) -> int:
 
 
 def get_run(context: Context, params: Params) -> dict[str, Any]:
-    return existing(context, "run", params["id"])
+    run = existing(context, "run", params["id"])
+    if "DEFINITION" in (params.get("export") or []):
+        check_export(context, run.get("workflowOwnerId"))
+        link = definition_link(context, run["definitionUuid"])
+        return {**run, **({"definition": link} if link else {})}
+    return run
 
 
 def list_runs(context: Context, params: Params) -> dict[str, Any]:
@@ -179,34 +245,15 @@ def delete_run(context: Context, params: Params) -> dict[str, Any]:
     run = existing(context, "run", params["id"])
     if run["status"] not in FINAL:
         raise Conflict(f"run {params['id']} is {run['status']}; cancel it first")
-    _delete(context, params["id"])
+    delete(context, params["id"])
     return {}
 
 
-def _delete(context: Context, id: str) -> None:
+def delete(context: Context, id: str) -> None:
+    """Forget a run and its tasks; outputs and logs stay."""
     with context.store.transaction():
         context.store.delete("run", id)
         context.store.delete_children("task", id)
-
-
-def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "run", params["id"])
-    statuses = [params["status"]] if params.get("status") else []
-    # Oldest first, so that tasks which start between two pages are on a later one.
-    found = context.page("task", params, newest_first=False, parent=params["id"], statuses=statuses)
-    return {**found, "items": [_task(item) for item in found["items"]]}
-
-
-def get_run_task(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "run", params["id"])
-    task = existing(context, "task", params["taskId"])
-    if task["runId"] != params["id"]:
-        raise NotFound("run task", params["taskId"])
-    return _task(task)
-
-
-def _task(document: dict[str, Any]) -> dict[str, Any]:
-    return {**document, "taskId": document["id"]}
 
 
 HANDLERS: dict[str, Handler] = {
@@ -215,6 +262,4 @@ HANDLERS: dict[str, Handler] = {
     "ListRuns": list_runs,
     "CancelRun": cancel_run,
     "DeleteRun": delete_run,
-    "ListRunTasks": list_run_tasks,
-    "GetRunTask": get_run_task,
 }

@@ -84,15 +84,20 @@ def _with_exports(context: Context, document: dict[str, Any], params: Params) ->
     wanted = params.get("export") or []
     if "DEFINITION" in wanted:
         check_export(context, document["account"])
-        answer["definition"] = _link(
-            context, f"definitions/{document['uuid']}.zip",
-            context.builder.archive(document["uuid"]).read_bytes(),
-        )  # fmt: skip
+        answer["definition"] = definition_link(context, document["uuid"])
     if "README" in wanted and document.get("readmeMarkdown"):
         answer["readme"] = _link(
             context, f"definitions/{document['uuid']}.md", document["readmeMarkdown"].encode()
         )
     return answer
+
+
+def definition_link(context: Context, uuid: str) -> str | None:
+    """A presigned link to a definition's zip; None if it is gone with its workflow."""
+    archive = context.builder.archive(uuid)
+    if not archive.exists():
+        return None
+    return _link(context, f"definitions/{uuid}.zip", archive.read_bytes())
 
 
 def _link(context: Context, key: str, value: bytes) -> str:

@@ -1,0 +1,153 @@
+"""What tasks ask for, what they are given, and what they are seen to use."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from WDL import Type, Value
+
+from snakemake_executor_omics.local.engine.hook import explain
+from snakemake_executor_omics.local.engine.resources import (
+    InvalidResource,
+    parse_disks,
+    scratch_gib,
+)
+from snakemake_executor_omics.local.engine.storage import StorageMeter, folder_size
+
+if TYPE_CHECKING:
+    from conftest import Bench
+
+
+def one(runtime: str, command: str = "true") -> str:
+    return f"""
+    version 1.1
+    workflow wf {{ call t }}
+    task t {{
+      command <<< {command} >>>
+      output {{ Int n = 1 }}
+      runtime {{ {runtime} }}
+    }}
+    """
+
+
+@pytest.mark.parametrize(
+    ("runtime", "reason", "said"),
+    [
+        ("cpu: 500", "INVALID_TASK_RESOURCE_VALUE", "no instance has 500 vCPU"),
+        ('memory: "2000 GiB"', "INVALID_TASK_RESOURCE_VALUE", "2000 GiB"),
+        ('memory: "much"', "INVALID_TASK_RESOURCE_VALUE", "runtime.memory, much"),
+        ('omicsTimeout: "soon"', "INVALID_TASK_RESOURCE_VALUE", "omicsTimeout, soon"),
+        ("acceleratorCount: 1", "INVALID_TASK_RESOURCE_VALUE", "given together"),
+        ('acceleratorCount: 1  acceleratorType: "tpu"', "UNSUPPORTED_GPU_INSTANCE_TYPE", "tpu"),
+    ],
+)
+def test_what_no_instance_has_fails_the_task_and_the_run(
+    bench: Bench, runtime: str, reason: str, said: str
+) -> None:
+    engine = bench.start(one(runtime))
+    end = engine.end()
+    assert (end["status"], end["failure_reason"]) == ("FAILED", reason)
+    assert said in end["status_message"]
+    assert engine.tasks()["t"][-1]["failure_reason"] == reason
+    assert not [event for event in engine.events if event["event"] == "acquire"]
+
+
+def test_gpus_are_asked_for_with_their_type(bench: Bench) -> None:
+    engine = bench.start(one('gpuCount: 1  gpuType: "nvidia-l4"  cpu: 5'))
+    assert engine.end()["status"] == "COMPLETED"
+    final = engine.tasks()["t"][-1]
+    assert (final["cpus"], final["gpus"], final["accelerator"]) == (5, 1, "nvidia-l4")
+
+
+@pytest.mark.parametrize(
+    ("value", "gib"),
+    [
+        (Value.Int(700), 700),
+        (Value.String("700"), 700),
+        (Value.String("700 GiB"), 700),
+        (Value.String("local-disk 700 SSD"), 700),
+        (Value.String("local-disk 20 SSD, /mnt/x1 30 HDD"), 50),
+        (Value.Array(Type.String(), [Value.String("local-disk 1 TB"), Value.String("9")]), 941),
+        (None, 0),
+    ],
+)
+def test_disks_are_sizes_summed_up(value: Value.Base | None, gib: int) -> None:
+    assert parse_disks(value) == gib
+
+
+def test_a_disk_without_a_size_is_refused() -> None:
+    with pytest.raises(InvalidResource, match=r"runtime\.disks, local-disk SSD"):
+        parse_disks(Value.String("local-disk SSD"))
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 16), (16, 16), (17, 32), (3072, 3072)])
+def test_a_tasks_own_disk_comes_in_steps(asked: int, given: int) -> None:
+    assert scratch_gib(asked) == given
+
+
+def test_a_tasks_own_disk_has_a_largest_size() -> None:
+    with pytest.raises(InvalidResource, match="more than 3072"):
+        scratch_gib(3073)
+
+
+def test_a_retry_beyond_the_largest_instance_is_none(bench: Bench) -> None:
+    engine = bench.start(one('memory: "1000 GiB"  maxRetries: 3', "kill -9 $$"))
+    end = engine.end()
+    assert (end["status"], end["failure_reason"]) == ("FAILED", "OUT_OF_MEMORY_ERROR")
+    assert [e["memory_gib"] for e in engine.tasks()["t"] if e["status"] == "FAILED"] == [1000]
+
+
+def test_every_attempt_reports_what_it_used(bench: Bench) -> None:
+    engine = bench.start(
+        one("maxRetries: 0", "head -c 20000000 /dev/zero | tail -c 20000000 | wc; exit 3")
+    )
+    engine.end()
+    metrics = engine.tasks()["t"][-1]["metrics"]
+    assert metrics["cpusAverage"] <= metrics["cpusMaximum"]
+    assert 0 < metrics["memoryAverageGiB"] <= metrics["memoryMaximumGiB"]
+    assert metrics["runningSeconds"] > 0
+
+
+def test_a_run_reports_the_storage_it_used(bench: Bench) -> None:
+    end = bench.start(one("", "head -c 30000000 /dev/zero > big")).end()
+    assert 0 < end["metrics"]["storageAverageGiB"] <= end["metrics"]["storageMaximumGiB"]
+    assert end["metrics"]["storageMaximumGiB"] > 30_000_000 / 1024**3
+
+
+def test_storage_is_what_files_hold_and_links_hold_nothing(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "file").write_bytes(b"x" * 1000)
+    (tmp_path / "link").symlink_to(tmp_path / "deep")
+    size = folder_size(tmp_path)
+    assert 1000 <= size < 1500  # a link's own text counts
+    meter = StorageMeter(tmp_path)
+    meter.start()
+    assert meter.metrics()["storageMaximumGiB"] == pytest.approx(size / 1024**3, abs=1e-6)
+    assert not meter.is_alive()
+
+
+def test_a_full_disk_is_named_as_the_service_names_it() -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    assert explain(error)[0] == "FILE_SYSTEM_OUT_OF_SPACE"
+
+
+def test_lines_that_tell_of_failure_have_a_level(bench: Bench) -> None:
+    engine = bench.start(one("", "exit 3"))
+    engine.end()
+
+    def levels(stream: str, text: str) -> set[str]:
+        return {
+            event.get("level", "")
+            for event in engine.events
+            if event["event"] == "log" and event["stream"] == stream
+            for _, line in event["lines"] if text in line
+        }  # fmt: skip
+
+    assert levels("run", "task t FAILED") == {"ERROR"}
+    assert levels("run", "run FAILED") == {"FATAL"}
+    assert levels("run", "run RUNNING") == {""}
+    assert levels("engine", "run failed: WORKFLOW_RUN_FAILED") == {"FATAL"}
+    assert levels("engine", "workflow start") == {""}
