@@ -5,14 +5,13 @@ from __future__ import annotations
 import gzip
 import os
 import signal
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pysam
 
-from .conftest import Clients
+from .conftest import Clients, settled
 
 REFERENCE = "arn:aws:omics:us-west-2:123456789012:referenceStore/1234567890/reference/1234567890"
 WHOSE = {"subjectId": "subject", "sampleId": "sample", "name": "HG00146"}
@@ -107,7 +106,7 @@ class SequenceStore:
         return found
 
     def settled(self, id: str) -> dict[str, Any]:
-        return until(lambda: self.metadata(id), "ACTIVE", "UPLOAD_FAILED", "ARCHIVED")
+        return settled(lambda: self.metadata(id), "ACTIVE", "UPLOAD_FAILED", "ARCHIVED")
 
     def read(self, id: str, part: int = 1, **options: Any) -> bytes:
         answer = self.clients.omics.get_read_set(
@@ -145,21 +144,10 @@ class SequenceStore:
     def done(self, kind: str, job: str) -> dict[str, Any]:
         """A job when it has ended."""
         get = getattr(self.clients.omics, f"get_read_set_{kind}_job")
-        return until(
+        return settled(
             lambda: get(sequenceStoreId=self.id, id=job),
             "COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED",
         )  # fmt: skip
-
-
-def until(look: Any, *statuses: str) -> dict[str, Any]:
-    """Look, boundedly often, until the status is one of these."""
-    tick = threading.Event()
-    for _ in range(1200):
-        found: dict[str, Any] = look()
-        if found["status"] in statuses:
-            return found
-        tick.wait(0.05)
-    raise AssertionError(f"still {found['status']}")
 
 
 def kill(clients: Clients) -> None:

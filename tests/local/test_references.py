@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from snakemake_executor_omics import local
 from snakemake_executor_omics.local import fasta
 
 from .conftest import Clients, connect, settled
+from .sequence_data import kill, parts_of
 from .test_protocol import ask
 
 GENOME = b">chr1 of a test\nACGTN\nACGTN\nAC\n>chr2\nACG\n\n"
@@ -156,11 +155,16 @@ def test_a_part_that_is_not_there_is_not_satisfiable(fake: Clients, store: str) 
 def test_an_s3_client_reads_the_uri_of_a_reference(fake: Clients, store: str) -> None:
     found = reference(fake, store)
     for file, value in (("source", GENOME), ("index", INDEX)):
-        bucket, _, key = found["files"][file]["s3Access"]["s3Uri"][5:].partition("/")
-        assert key.startswith(f"123456789012/referenceStore/{store}/reference/{found['id']}/")
-        assert fake.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == value
+        place = parts_of(found["files"][file]["s3Access"]["s3Uri"])
+        folder = f"123456789012/referenceStore/{store}/reference/{found['id']}/"
+        assert place["Key"].startswith(folder)
+        assert fake.s3.get_object(**place)["Body"].read() == value
+        listed = fake.s3.list_objects_v2(Bucket=place["Bucket"], Prefix=folder)["Contents"]
+        assert place["Key"] in [one["Key"] for one in listed]
+        fake.s3.copy_object(CopySource=place, Bucket=BUCKET, Key="copy")
+        assert fake.s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == value
         with pytest.raises(ClientError, match="AccessDenied"):
-            fake.s3.put_object(Bucket=bucket, Key=key, Body=b"other")
+            fake.s3.put_object(**place, Body=b"other")
 
 
 def test_a_compressed_reference_is_kept_as_it_was_and_indexed_as_its_text(
@@ -246,7 +250,7 @@ def test_only_an_empty_store_is_deleted(fake: Clients) -> None:
         fake.omics.get_reference_metadata(referenceStoreId=store, id=found["id"])
     assert fake.omics.list_references(referenceStoreId=store)["references"] == []
     fake.omics.delete_reference_store(id=store)
-    bucket = found["files"]["source"]["s3Access"]["s3Uri"].split("/")[2]
+    bucket = parts_of(found["files"]["source"]["s3Access"]["s3Uri"])["Bucket"]
     with pytest.raises(ClientError, match="NoSuchBucket"):
         fake.s3.list_objects_v2(Bucket=bucket)
 
@@ -291,8 +295,8 @@ def test_a_reference_outlives_the_server(starter: Callable[[], Clients]) -> None
     again = after.omics.get_reference_metadata(referenceStoreId=store, id=found["id"])
     assert again["files"] == found["files"]
     assert download(after, again, "SOURCE") == GENOME
-    bucket, _, key = found["files"]["source"]["s3Access"]["s3Uri"][5:].partition("/")
-    assert after.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == GENOME
+    place = parts_of(found["files"]["source"]["s3Access"]["s3Uri"])
+    assert after.s3.get_object(**place)["Body"].read() == GENOME
 
 
 @pytest.mark.parametrize(
@@ -350,8 +354,7 @@ def test_a_kill_in_the_middle_of_an_import_loses_and_doubles_nothing(
     job = before.omics.start_reference_import_job(
         referenceStoreId=store, roleArn=before.service.role_arn, sources=sources
     )["id"]
-    os.kill(before.service.pid, signal.SIGKILL)
-    before.service.stop()
+    kill(before)
     after = starter()
     done = settled(
         lambda: after.omics.get_reference_import_job(referenceStoreId=store, id=job), "COMPLETED"

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from .conftest import Clients, settled
+from .sequence_data import parts_of
 
 
 def made(clients: Clients, name: str = "reads", **options: Any) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def made(clients: Clients, name: str = "reads", **options: Any) -> dict[str, Any
 
 
 def bucket_of(store: dict[str, Any]) -> str:
-    return str(store["s3Access"]["s3Uri"]).split("/")[2]
+    return parts_of(store["s3Access"]["s3Uri"])["Bucket"]
 
 
 def test_a_new_store_is_being_created_and_then_active(fake: Clients) -> None:

@@ -12,7 +12,7 @@ import pytest
 from snakemake_executor_omics import local
 
 from .conftest import Clients, connect, zipped
-from .sequence_data import SequenceStore, bam, fastq, gzipped
+from .sequence_data import SequenceStore, bam, fastq, gzipped, parts_of
 from .test_references import BUCKET, GENOME, INDEX, reference
 
 WDL = """version 1.0
@@ -63,8 +63,8 @@ def ended(clients: Clients, workflow: str, **parameters: Any) -> dict[str, Any]:
 
 
 def output(clients: Clients, run: dict[str, Any], name: str) -> bytes:
-    bucket, _, key = f"{run['runOutputUri'][5:]}/out/{name}".partition("/")
-    return bytes(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    place = parts_of(f"{run['runOutputUri']}/out/{name}")
+    return bytes(clients.s3.get_object(**place)["Body"].read())
 
 
 def test_a_short_omics_uri_is_the_source_without_its_index(
