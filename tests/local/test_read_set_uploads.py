@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Clients
-from .sequence_data import REFERENCE, SequenceStore, bam, fastq, gzipped, kill, until
+from .conftest import Clients, settled
+from .sequence_data import REFERENCE, SequenceStore, bam, fastq, gzipped, kill
 
 READS = gzipped(fastq())
 HALF = len(READS) // 2
@@ -153,7 +153,7 @@ def test_an_aborted_upload_is_gone_with_its_parts(store: SequenceStore) -> None:
     with pytest.raises(store.clients.omics.exceptions.ResourceNotFoundException):
         store.complete(upload, [part])
     folder = store.clients.service.state / "uploads" / upload
-    until(lambda: {"status": "there" if folder.exists() else "gone"}, "gone")
+    settled(lambda: {"status": "there" if folder.exists() else "gone"}, "gone")
 
 
 def test_a_store_takes_its_uploads_with_it(fake: Clients) -> None:
@@ -162,7 +162,7 @@ def test_a_store_takes_its_uploads_with_it(fake: Clients) -> None:
     store.put_part(upload, 1, READS)
     fake.omics.delete_sequence_store(id=store.id)
     folder = fake.service.state / "uploads" / upload
-    until(lambda: {"status": "there" if folder.exists() else "gone"}, "gone")
+    settled(lambda: {"status": "there" if folder.exists() else "gone"}, "gone")
 
 
 def test_parts_are_listed_by_source_and_time(store: SequenceStore) -> None:

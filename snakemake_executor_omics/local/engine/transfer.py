@@ -154,6 +154,10 @@ class Inputs:
                 raise
         return future.result().path
 
+    def source(self, uri: str) -> str:
+        """The S3 URI behind the URI of an input."""
+        return self._locate(uri) if uri.startswith(SCHEME) else uri
+
     def identity(self, path: str) -> str | None:
         """What stands for the content of a downloaded path in a cache key."""
         return self._identity.get(path.rstrip("/"))
@@ -161,7 +165,7 @@ class Inputs:
     def _object(self, uri: str) -> _Local:
         if self._stopping():
             raise ImportFailed(f"stopped before {uri} was read")
-        source = self._locate(uri) if uri.startswith(SCHEME) else uri
+        source = self.source(uri)
         _, key = split_uri(source)
         name = posixpath.basename(key)
         if not name or name in {".", ".."}:
