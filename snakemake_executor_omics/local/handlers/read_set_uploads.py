@@ -149,7 +149,7 @@ def _check_parts(listed: Sequence[Params], there: Sequence[Params]) -> None:
             raise ValidationFault(f"part {number} of {source} was not uploaded")
         if checksum != checksums[source, number]:
             raise ValidationFault(f"the checksum of part {number} of {source} is another")
-    for source, number in checksums.keys() - asked.keys():
+    for source, number in sorted(checksums.keys() - asked.keys()):
         raise ValidationFault(f"part {number} of {source} was uploaded, and is not in parts")
     for source in _SOURCES:
         numbers = sorted(number for of, number in asked if of == source)
