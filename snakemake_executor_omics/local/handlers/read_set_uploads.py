@@ -1,9 +1,9 @@
 """Direct upload: the parts of a read set's source files, one after the other or many at once.
 
 A part is a file in the upload's folder, named by its content, so that a replaced part and the
-document that names it never disagree. What a reader has to know of how the service checks parts is
-not documented: here CompleteMultipartReadSetUpload wants every part that was uploaded, each with
-the checksum that UploadReadSetPart answered, numbered from 1 without a gap, in any order.
+document that names it never disagree. How the service checks parts is not documented: here
+CompleteMultipartReadSetUpload wants every part that was uploaded, each with the checksum that
+UploadReadSetPart answered, numbered from 1 without a gap, in any order.
 """
 
 from __future__ import annotations
