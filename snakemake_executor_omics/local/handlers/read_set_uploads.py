@@ -149,7 +149,8 @@ def _check_parts(listed: Sequence[Params], there: Sequence[Params]) -> None:
             raise ValidationFault(f"part {number} of {source} was not uploaded")
         if checksum != checksums[source, number]:
             raise ValidationFault(f"the checksum of part {number} of {source} is another")
-    for source, number in sorted(checksums.keys() - asked.keys()):
+    if unlisted := sorted(checksums.keys() - asked.keys()):
+        source, number = unlisted[0]
         raise ValidationFault(f"part {number} of {source} was uploaded, and is not in parts")
     for source in _SOURCES:
         numbers = sorted(number for of, number in asked if of == source)
