@@ -20,7 +20,16 @@ from snakemake_executor_omics.local.errors import ValidationFault
 from snakemake_executor_omics.local.sequences import survey
 
 from .conftest import Clients, connect
-from .sequence_data import REFERENCE, SequenceStore, bam, cram, fastq, gzipped, parts_of
+from .sequence_data import (
+    REFERENCE,
+    SequenceStore,
+    alignment,
+    bam,
+    cram,
+    fastq,
+    gzipped,
+    parts_of,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +231,9 @@ def test_cram_tells_how_many_reads_and_bases_it_holds(tmp_path: Path) -> None:
         ("BAM", fastq()),
         ("BAM", gzipped(b"BAM\x01" + b"\xff" * 8)),
         ("BAM", gzipped(b"BAM\x01\x00\x00")),
+        ("BAM", alignment(b"XXBc\xff\xff\xff\xff")),
+        ("BAM", alignment(b"XXZendless")),
+        ("BAM", alignment(b"XX?")),
         ("CRAM", b"CRAM\x03\x00"),
         ("CRAM", b"CRAM\x09\x00" + b"\0" * 40),
     ],
