@@ -34,6 +34,7 @@ from .errors import (
 )
 from .handlers import HANDLERS, Context
 from .protocol import Answer, Excerpt, Protocol, Spooled
+from .read_sets import note_s3_reading
 
 HEALTH = "/_local/health"
 _PREFIXED = re.compile(r"(workflows|control-storage|storage|analytics|tags)-")
@@ -73,6 +74,8 @@ class App:
         elif not credential and self._is_operation(method, raw_path):
             answer = self._protocol.failure(None, MissingAuthenticationToken())
         else:
+            if method == "GET":
+                note_s3_reading(self._context, raw_path)
             return self._context.peers(environ, start_response)
         return _send(start_response, method, answer)
 

@@ -1,8 +1,7 @@
 """What becomes of a read set's files: they are taken in, tagged, archived, read and deleted.
 
 No operation archives: the service does, when a read set has not been read for 30 days. Here that
-is settled whenever somebody looks at a read set (`--archive-after DAYS` says after how long). Only
-GetReadSet and activation count as reading; what S3 serves goes past HealthOmics.
+is settled whenever somebody looks at a read set (`--archive-after DAYS` says after how long).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from . import vault
+from .arn import ALIAS
 from .clock import now, written
 from .errors import Fault
 from .sequences import etag_algorithm, survey
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
 Document = dict[str, Any]
 _ALIGNED = ("BAM", "CRAM")
+_RESOLUTION = timedelta(minutes=1)  # of when a read set was read
+_S3_PATH = re.compile(rf"/[^/]+{ALIAS}/\d+/sequenceStore/\d+/readSet/(\d+)/")
 _FASTQ = re.compile(r"(\.(?:fastq|fq)(?:\.gz)?)?$")
 
 
@@ -155,9 +157,19 @@ def activate(context: Context, id: str) -> None:
 
 def note_reading(context: Context, id: str) -> None:
     """Somebody reads a read set, if it is still there."""
+    found = context.store.get("readSet", id)
+    lately = written(datetime.now(UTC) - _RESOLUTION)
+    if found is None or found.get("lastReadTime", lately) > lately:
+        return
     with context.store.transaction():
         if context.store.get("readSet", id) is not None:
             context.store.update("readSet", id, {"lastReadTime": now()})
+
+
+def note_s3_reading(context: Context, path: str) -> None:
+    """Somebody asks S3 for this path, which may be of a read set."""
+    if (found := _S3_PATH.match(path)) is not None:
+        note_reading(context, found.group(1))
 
 
 def sweep(store: Store, uploads: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import signal
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def bam(path: Path, *, chromosome: str | None = "chr1", comment: str = "") -> Pa
             read.set_tag("ML", [0.5, 1e-9, 1e20], value_type=None)
             out.write(read)
     return path
+
+
+def alignment(tags: bytes) -> bytes:
+    """A BAM file of one record that holds nothing but a name and these tags."""
+    record = struct.pack("<iiBBHHHiiii", -1, -1, 2, 0, 0, 0, 4, 0, -1, -1, 0) + b"r\0" + tags
+    header = b"BAM\1" + struct.pack("<ii", 0, 0)
+    return gzipped(header + struct.pack("<i", len(record)) + record)
 
 
 def cram(path: Path) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,16 @@ from snakemake_executor_omics.local.errors import ValidationFault
 from snakemake_executor_omics.local.sequences import survey
 
 from .conftest import Clients, connect
-from .sequence_data import REFERENCE, SequenceStore, bam, cram, fastq, gzipped, parts_of
+from .sequence_data import (
+    REFERENCE,
+    SequenceStore,
+    alignment,
+    bam,
+    cram,
+    fastq,
+    gzipped,
+    parts_of,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +231,9 @@ def test_cram_tells_how_many_reads_and_bases_it_holds(tmp_path: Path) -> None:
         ("BAM", fastq()),
         ("BAM", gzipped(b"BAM\x01" + b"\xff" * 8)),
         ("BAM", gzipped(b"BAM\x01\x00\x00")),
+        ("BAM", alignment(b"XXBc\xff\xff\xff\xff")),
+        ("BAM", alignment(b"XXZendless")),
+        ("BAM", alignment(b"XX?")),
         ("CRAM", b"CRAM\x03\x00"),
         ("CRAM", b"CRAM\x09\x00" + b"\0" * 40),
     ],
@@ -269,6 +282,21 @@ def test_an_idle_read_set_is_archived_until_it_is_activated(
         assert store.clients.s3.get_object(**place)["Body"].read() == fastq()
     finally:
         patient.stop()
+
+
+def test_reading_keeps_a_read_set_active(starter: Callable[[], Clients]) -> None:
+    clients = starter()
+    store = SequenceStore.new(clients)
+    by_s3, not_at_all = store.uploaded(fastq()), store.uploaded(fastq())
+    clients.service.stop()
+    long_ago = "json_set(body, '$.lastReadTime', '2020-01-01T00:00:00.000Z')"
+    with sqlite3.connect(clients.service.state / "omics.sqlite") as state:
+        state.execute(f"UPDATE item SET body={long_ago} WHERE kind='readSet'")
+    state.close()
+    store = SequenceStore(starter(), store.id)
+    store.clients.s3.get_object(**parts_of(by_s3["files"]["source1"]["s3Access"]["s3Uri"]))
+    assert store.metadata(by_s3["id"])["status"] == "ACTIVE"
+    assert store.metadata(not_at_all["id"])["status"] == "ARCHIVED"
 
 
 @pytest.mark.parametrize("days", ["-1", "never"])

@@ -1,9 +1,9 @@
 """Direct upload: the parts of a read set's source files, one after the other or many at once.
 
 A part is a file in the upload's folder, named by its content, so that a replaced part and the
-document that names it never disagree. What a reader has to know of how the service checks parts is
-not documented: here CompleteMultipartReadSetUpload wants every part that was uploaded, each with
-the checksum that UploadReadSetPart answered, numbered from 1 without a gap, in any order.
+document that names it never disagree. How the service checks parts is not documented: here
+CompleteMultipartReadSetUpload wants every part that was uploaded, each with the checksum that
+UploadReadSetPart answered, numbered from 1 without a gap, in any order.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def _check_parts(listed: Sequence[Params], there: Sequence[Params]) -> None:
             raise ValidationFault(f"part {number} of {source} was not uploaded")
         if checksum != checksums[source, number]:
             raise ValidationFault(f"the checksum of part {number} of {source} is another")
-    for source, number in checksums.keys() - asked.keys():
+    if unlisted := sorted(checksums.keys() - asked.keys()):
+        source, number = unlisted[0]
         raise ValidationFault(f"part {number} of {source} was uploaded, and is not in parts")
     for source in _SOURCES:
         numbers = sorted(number for of, number in asked if of == source)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FIXED = struct.Struct("<iiBBHHHiiii")
 _LENGTH = struct.Struct("<i")
+_MOST_SEQUENCES = 8_000_000  # of references; their names are held in memory
 _OPERATIONS = "MIDNSHP=X"
 # A packed base is a hexadecimal digit of the sequence's bytes; a quality is a letter 33 further on.
 _BASES = str.maketrans("0123456789abcdef", "=ACMGRSVTWYHKDBN")
@@ -40,6 +41,8 @@ def read(path: Path, digest: _Hash) -> tuple[int, int]:
         (length,) = _LENGTH.unpack(take(stream, 4))
         take(stream, length)  # the header's text
         (count,) = _LENGTH.unpack(take(stream, 4))
+        if count > _MOST_SEQUENCES:
+            raise ValidationFault(f"the file names {count} reference sequences")
         names = []
         for _ in range(count):
             (length,) = _LENGTH.unpack(take(stream, 4))
@@ -93,11 +96,14 @@ def _tags(record: bytes, at: int) -> Iterator[str]:
         if kind == b"A":
             value, at = f"A:{record[at : at + 1].decode('latin-1')}", at + 1
         elif kind in (b"Z", b"H"):
-            end = record.index(b"\0", at) if b"\0" in record[at:] else len(record)
+            if (end := record.find(b"\0", at)) < 0:
+                raise EOFError("a tag has no end")
             value, at = f"{kind.decode()}:{record[at:end].decode('latin-1')}", end + 1
         elif kind == b"B":
             of, (count,) = record[at : at + 1], _LENGTH.unpack_from(record, at + 1)
             number = _number(of)
+            if count < 0:
+                raise ValidationFault(f"a tag has {count} values")
             at += 5
             values = [
                 _text(*number.unpack_from(record, at + i * number.size)) for i in range(count)
