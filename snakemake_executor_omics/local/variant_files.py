@@ -96,6 +96,7 @@ def _check_variant(
 
 def check_gff(content: Iterable[str]) -> None:
     """GFF3: the version, if it is said, and each feature's nine columns."""
+    number = 0
     for number, line in _numbered(content):
         if line.startswith("##gff-version") and not _GFF3.fullmatch(line):
             raise ValidationFault(f"line {number}: {line[:40]!r} is not GFF version 3")
@@ -113,6 +114,8 @@ def check_gff(content: Iterable[str]) -> None:
             raise ValidationFault(f"line {number}: strand {fields[6][:40]!r} is none of + - . ?")
         if fields[7] not in ("0", "1", "2", "."):
             raise ValidationFault(f"line {number}: phase {fields[7][:40]!r} is none of 0 1 2 .")
+    if not number:
+        raise ValidationFault("the file has no lines")
 
 
 def check_tsv(

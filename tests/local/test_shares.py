@@ -23,23 +23,14 @@ def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) ->
     service.stop()
 
 
-def of_account(clients: Clients, account: str, service: str = "omics", **keys: str) -> Any:
-    config = Config(inject_host_prefix=False, retries={"max_attempts": 1})
-    keys = keys or {"aws_access_key_id": account, "aws_secret_access_key": "local"}
-    return boto3.client(
-        service, region_name="us-east-1", endpoint_url=clients.service.endpoint_url,
-        config=config if service == "omics" else None, **keys,
-    )  # type: ignore[call-overload]  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def friend(clients: Clients) -> Any:
-    return of_account(clients, FRIEND)
+    return connect(clients.service, FRIEND).omics
 
 
 @pytest.fixture(scope="module")
 def stranger(clients: Clients) -> Any:
-    return of_account(clients, STRANGER)
+    return connect(clients.service, STRANGER).omics
 
 
 def until(omics: Any, share: str, status: str) -> None:
@@ -207,6 +198,8 @@ def test_a_shared_workflow_runs_in_the_subscribers_account(clients: Clients, fri
     assert f":{FRIEND}:run/" in started["arn"]
     assert friend.get_run(id=started["id"])["workflowOwnerId"] == OWNER
     assert refused(clients.omics.get_run, id=started["id"])[0] == "ResourceNotFoundException"
+    definition = {"id": started["id"], "export": ["DEFINITION"]}
+    assert refused(friend.get_run, **definition)[0] == "AccessDeniedException"
     again = {key: wanted[key] for key in ("roleArn", "outputUri")} | {"runId": started["id"]}
     assert refused(friend.start_run, **again)[0] == "AccessDeniedException"
     cache = friend.create_run_cache(cacheS3Location="s3://omics-local/cache")["id"]
@@ -250,12 +243,14 @@ def test_a_shared_store_is_read_by_its_name(clients: Clients, friend: Any) -> No
 
 def test_the_key_of_an_assumed_role_stands_for_the_roles_account(clients: Clients) -> None:
     share = offer(clients, store(clients, "for_a_role")[1])
-    assumed = of_account(clients, OWNER, "sts").assume_role(
+    where = {"region_name": "us-east-1", "endpoint_url": clients.service.endpoint_url}
+    owner = {"aws_access_key_id": OWNER, "aws_secret_access_key": "local"}
+    assumed = boto3.client("sts", **where, **owner).assume_role(
         RoleArn=f"arn:aws:iam::{FRIEND}:role/reader", RoleSessionName="session"
     )["Credentials"]
-    reader = of_account(
-        clients, FRIEND, aws_access_key_id=assumed["AccessKeyId"],
+    reader = boto3.client(
+        "omics", **where, aws_access_key_id=assumed["AccessKeyId"],
         aws_secret_access_key=assumed["SecretAccessKey"],
-        aws_session_token=assumed["SessionToken"],
+        aws_session_token=assumed["SessionToken"], config=Config(inject_host_prefix=False),
     )  # fmt: skip
     assert reader.accept_share(shareId=share)["status"] == "ACTIVATING"

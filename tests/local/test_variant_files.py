@@ -62,6 +62,7 @@ def test_a_gff_has_nine_columns() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ("", "the file has no lines"),
         ("##gff-version 2", "is not GFF version 3"),
         ("chr1\tx\tgene\t1\t9\t.\t+\t.", "has 8 columns, not 9"),
         ("chr1\tx\tgene\t9\t1\t.\t+\t.\tID=g", "start 9 is after end 1"),

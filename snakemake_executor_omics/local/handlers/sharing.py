@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arn import document_of, key_of
+from ..arn import key_of
 from ..clock import now
 from ..errors import AccessDenied, NotFound, ValidationFault
 from .context import Context, Params, existing
@@ -70,11 +70,9 @@ def shared_store(context: Context, kind: str, name: str) -> dict[str, Any] | Non
 
 
 def forget_shares(context: Context, resource_arn: str) -> None:
-    """End all shares of a resource that is gone."""
-    found = document_of(resource_arn)
-    assert found is not None, resource_arn
+    """End all shares of a resource of the account that is gone."""
     _, _, path = resource_arn.rpartition(":")
-    for row in context.store.rows("share", account=found[0], name=path):
+    for row in context.store.rows("share", account=context.account, name=path):
         if row.body["status"] not in ENDED:
             changes = {"status": "DELETED", "statusMessage": "the resource was deleted"}
             context.store.update("share", row.body["shareId"], {**changes, "updateTime": now()})
