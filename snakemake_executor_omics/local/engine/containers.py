@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from WDL import Error
 from WDL.runtime.backend.docker_swarm import SwarmContainer
 from WDL.runtime.backend.podman import PodmanContainer
 from WDL.runtime.backend.singularity import SingularityContainer
 from WDL.runtime.error import Terminated
 
 from .backend import OmicsTask, TaskTimedOut
+from .errors import CannotStartContainer
 from .logs import TaskLog
 from .usage import Usage
 
@@ -76,6 +78,14 @@ class ContainerTask(OmicsTask):
 
 class DockerTask(ContainerTask, SwarmContainer):
     """Docker, by miniwdl's swarm back end."""
+
+    def resolve_tag(self, logger: logging.Logger, client: Any, image_tag: str) -> str:
+        try:
+            found: str = super().resolve_tag(logger, client, image_tag)
+        except Error.RuntimeError as error:
+            raise CannotStartContainer(str(error)) from error
+        self.attempt.image_digest = found.partition("@")[2] or None
+        return found
 
 
 class PodmanTask(ContainerTask, PodmanContainer):
