@@ -43,10 +43,8 @@ class LogBook:
         for old, columns in (("stream", "log_group, stream"),
                              ("event", "log_group, stream, at, message")):  # fmt: skip
             if self._db.execute("SELECT 1 FROM sqlite_master WHERE name=?", (old,)).fetchone():
-                self._db.execute(
-                    f"INSERT OR IGNORE INTO log_{old} SELECT ?, {columns} FROM {old} ORDER BY rowid",
-                    (account,),
-                )
+                every = f"SELECT ?, {columns} FROM {old} ORDER BY rowid"
+                self._db.execute(f"INSERT OR IGNORE INTO log_{old} {every}", (account,))
                 self._db.execute(f"DROP TABLE {old}")
         self._db.execute(f"PRAGMA user_version={_VERSION}")
 
@@ -71,15 +69,16 @@ class LogBook:
         """Give moto back what an earlier process wrote down."""
         self._loading = True
         try:
-            for place in self._db.execute("SELECT * FROM log_stream").fetchall():
-                self._ensured(*place)
+            places = self._db.execute("SELECT * FROM log_stream").fetchall()
+            for account, group, stream in places:
+                self._ensured(account, group, stream)
                 events = self._db.execute(
                     "SELECT at, message FROM log_event"
                     " WHERE account=? AND log_group=? AND stream=? ORDER BY rowid",
-                    place,
+                    (account, group, stream),
                 ).fetchall()
                 if events:
-                    self.write(*place, events)
+                    self.write(account, group, stream, events)
         finally:
             self._loading = False
 
@@ -107,10 +106,8 @@ class LogBook:
     def forget(self, account: str, group: str, stream: str | None = None) -> None:
         with self._lock:
             for table in ("log_stream", "log_event"):
-                query, values = (
-                    f"DELETE FROM {table} WHERE account=? AND log_group=?",
-                    [account, group],
-                )
+                query = f"DELETE FROM {table} WHERE account=? AND log_group=?"
+                values = [account, group]
                 if stream is not None:
                     query += " AND stream=?"
                     values.append(stream)

@@ -30,7 +30,7 @@ from .reports import Active, Reports
 from .states import FINAL, LIVE
 from .store import Store
 
-# Without a quota this many runs work at once: each has an engine process, and the machine is one.
+# Unless quotas say more, so many runs work at once: each has an engine process on one machine.
 # Runs whose tasks can never start do not count, up to a number that the machine bears.
 _ACTIVE_RUNS = 10
 _ENGINES = 40
@@ -163,11 +163,10 @@ class Scheduler:
         return True
 
     def _is_full(self) -> bool:
-        """Whether the machine has enough to do, where no quota says how much that is."""
-        if {"activeRunsStatic", "activeRunsDynamic"} & self._limits.keys():
-            return False
+        """Whether the machine has enough to do; quotas of active runs may say it bears more."""
+        quotas = self._limits.get("activeRunsStatic", 0) + self._limits.get("activeRunsDynamic", 0)
         busy = len(self._active.keys() - self._pool.stuck())
-        return busy >= _ACTIVE_RUNS or len(self._active) >= _ENGINES
+        return busy >= max(_ACTIVE_RUNS, quotas) or len(self._active) >= max(_ENGINES, quotas)
 
     def _full(self) -> list[dict[str, str]]:
         """The run groups, and the accounts' kinds of storage, that take no more runs."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import TEMPLATE, Clients
+from .conftest import TEMPLATE, Clients, settled
 
 
 def begin(
@@ -32,13 +32,7 @@ def begin(
 
 
 def until(clients: Clients, batch: str, *statuses: str) -> dict[str, Any]:
-    tick = threading.Event()
-    for _ in range(1200):
-        found: dict[str, Any] = clients.omics.get_batch(batchId=batch)
-        if found["status"] in statuses:
-            return found
-        tick.wait(0.05)
-    raise AssertionError(f"batch {batch} is {found['status']}: {found.get('failureReason')}")
+    return settled(lambda: dict(clients.omics.get_batch(batchId=batch)), *statuses)
 
 
 def entries(clients: Clients, batch: str, **filters: str) -> list[dict[str, Any]]:
@@ -116,9 +110,9 @@ def test_a_batch_may_be_a_file_of_many_settings(fake: Clients, workflow: str) ->
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"{", "no JSON"), ({"runSettingId": "a"}, "no JSON array"), ([], "no JSON array"),
-     ([{"name": "a"}], "runSettingId is required"),
+     ([{"name": "a"}], "'entry 0.runSettingId'"),
      ([{"runSettingId": "a"}, {"runSettingId": "a"}], "not unique"),
-     ([{"runSettingId": "a", "priority": -1}], "priority must be at least 0")],
+     ([{"runSettingId": "a", "priority": -1}], "'entry 0.priority'")],
 )  # fmt: skip
 def test_a_file_that_holds_no_settings_fails_its_batch(
     fake: Clients, workflow: str, content: Any, said: str

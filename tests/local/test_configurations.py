@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 
-from .conftest import Clients
+from .conftest import Clients, settled
 
 VPC = {"securityGroupIds": ["sg-0a1b"], "subnetIds": ["subnet-0a1b", "subnet-0c2d"]}
 
 
 def active(clients: Clients, name: str, **options: Any) -> dict[str, Any]:
     """A new configuration, once it is ACTIVE."""
-    made: dict[str, Any] = clients.omics.create_configuration(
+    made = clients.omics.create_configuration(
         name=name, runConfigurations={"vpcConfig": VPC}, **options
     )
     assert made["status"] == "CREATING"
-    return settled(clients, name)
+    return settled(lambda: dict(clients.omics.get_configuration(name=name)), "ACTIVE")
 
 
-def settled(clients: Clients, name: str) -> dict[str, Any]:
-    tick = threading.Event()
-    for _ in range(200):
-        found: dict[str, Any] = clients.omics.get_configuration(name=name)
-        if found["status"] not in ("CREATING", "DELETING"):
-            return found
-        tick.wait(0.05)
-    raise AssertionError(f"configuration {name} stays {found['status']}")
-
-
-def gone(clients: Clients, name: str) -> bool:
-    try:
-        settled(clients, name)
-    except clients.omics.exceptions.ResourceNotFoundException:
-        return True
-    return False
+def names(clients: Clients) -> list[str]:
+    pages = clients.omics.get_paginator("list_configurations").paginate()
+    return [item["name"] for page in pages for item in page["items"]]
 
 
 def test_a_configuration_becomes_active_and_knows_its_vpc(fake: Clients) -> None:
@@ -66,8 +52,7 @@ def test_configurations_are_listed_in_pages_of_ten_at_most(fake: Clients) -> Non
         fake.omics.create_configuration(name=f"page-{number}", runConfigurations={})
     pages = list(fake.omics.get_paginator("list_configurations").paginate())
     assert {len(page["items"]) for page in pages[:-1]} == {10}
-    names = [item["name"] for page in pages for item in page["items"]]
-    assert {f"page-{number}" for number in range(11)} <= set(names)
+    assert {f"page-{number}" for number in range(11)} <= set(names(fake))
 
 
 def test_a_run_in_a_vpc_tells_its_configuration_and_keeps_it(fake: Clients, workflow: str) -> None:
@@ -82,7 +67,7 @@ def test_a_run_in_a_vpc_tells_its_configuration_and_keeps_it(fake: Clients, work
     fake.omics.cancel_run(id=run)
     fake.until(run, "CANCELLED")
     fake.omics.delete_configuration(name="used")
-    assert gone(fake, "used")
+    settled(lambda: {"status": "there" if "used" in names(fake) else "gone"}, "gone")
     assert fake.omics.get_run(id=run)["configuration"]["name"] == "used"
 
 

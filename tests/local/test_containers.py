@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -116,3 +117,22 @@ def _until(holds: Callable[[], object]) -> None:
             return
         tick.wait(0.1)
     raise AssertionError("it did not come to that")
+
+
+def test_the_manifest_has_what_a_container_used(contained: Clients) -> None:
+    busy = WDL.replace(
+        'echo "said inside"', "end=$((SECONDS + 4)); while [ $SECONDS -lt $end ]; do :; done"
+    )
+    workflow = contained.active_workflow(definitionZip=zipped(main=busy))
+    contained.s3.put_object(Bucket="omics-local", Key="in/a.txt", Body=b"")
+    run = contained.omics.start_run(
+        workflowId=workflow, roleArn=contained.service.role_arn,
+        outputUri=contained.service.default_output_uri,
+        parameters={"a": "s3://omics-local/in/a.txt"},
+    )["id"]  # fmt: skip
+    ended = contained.until(run, "COMPLETED", "FAILED")
+    _, task = map(json.loads, contained.lines(f"manifest/run/{run}/{ended['uuid']}"))
+    used = task["metrics"]
+    assert 0 < used["cpusAverage"] <= used["cpusMaximum"]
+    assert 0 < used["memoryAverageGiB"] <= used["memoryMaximumGiB"]
+    assert used["runningSeconds"] >= 3

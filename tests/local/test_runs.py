@@ -77,9 +77,9 @@ def test_static_storage_is_rounded_up(fake: Clients, workflow: str, asked: int, 
         ({"cacheBehavior": "CACHE_ALWAYS"}, "cacheBehavior needs a cacheId"),
         ({"parameters": []}, "parameters must be a JSON object"),
         ({"parametersUri": "s3://omics-local/p.json"}, "exclude each other"),
-        ({"tags": {str(i): "" for i in range(51)}}, "at most 50 tags"),
-        ({"priority": 100_001}, "priority must be at most 100000"),
-        ({"roleArn": "role"}, "roleArn does not match"),
+        ({"tags": {str(i): "" for i in range(51)}}, "at 'tags' failed to satisfy"),
+        ({"priority": 100_001}, "at 'priority' failed to satisfy"),
+        ({"roleArn": "role"}, "at 'roleArn' failed to satisfy"),
     ],
 )
 def test_a_bad_request_starts_nothing(

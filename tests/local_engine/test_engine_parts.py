@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import docker
 import pytest
 from WDL import Env, Type, Value
 from WDL.runtime import config
@@ -20,7 +21,9 @@ from WDL.runtime.task_container import TaskContainer
 from snakemake_executor_omics.local.engine import patches
 from snakemake_executor_omics.local.engine.backend import TaskTimedOut
 from snakemake_executor_omics.local.engine.containers import BACKENDS
+from snakemake_executor_omics.local.engine.errors import CannotStartContainer
 from snakemake_executor_omics.local.engine.events import EventStream
+from snakemake_executor_omics.local.engine.hook import explain
 from snakemake_executor_omics.local.engine.logs import TaskLog
 from snakemake_executor_omics.local.engine.processes import ProcessTask
 from snakemake_executor_omics.local.engine.resources import (
@@ -153,3 +156,33 @@ def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
     ):
         task.execute(logger, lambda: False, "sleep 300", log)
     assert not task.session.groups
+
+
+class Images:
+    """What a Docker client knows of images."""
+
+    images: Any
+
+    def __init__(self, **digests: str) -> None:
+        self.images, self._digests = self, digests
+
+    def get(self, tag: str) -> SimpleNamespace:
+        if tag.partition(":")[0] not in self._digests:
+            raise docker.errors.ImageNotFound(tag)
+        digest = self._digests[tag.partition(":")[0]]
+        return SimpleNamespace(attrs={"Id": "1", "RepoDigests": [f"{tag}@{digest}"]})
+
+    pull = get
+
+
+def test_a_task_tells_the_digest_of_its_image_or_that_there_is_none(tmp_path: Path) -> None:
+    task_class: Any = type("Task", (BACKENDS["docker"],), {})
+    logger = logging.getLogger("wdl.test")
+    task = task_class(config.Loader(logger, filenames=[]), "call-t", str(tmp_path))
+    task.attempt = TaskBoard(EventStream(io.StringIO())).new("t", Resources())
+    client = Images(known="sha256:1234")
+    assert task.resolve_tag(logger, client, "known:1") == "known:1@sha256:1234"
+    assert task.attempt.image_digest == "sha256:1234"
+    with pytest.raises(CannotStartContainer, match="docker image not found: other:1") as caught:
+        task.resolve_tag(logger, client, "other:1")
+    assert explain(caught.value)[0] == "CANNOT_START_CONTAINER_ERROR"

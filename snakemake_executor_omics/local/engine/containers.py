@@ -8,16 +8,19 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
+from WDL import Error
 from WDL.runtime.backend.docker_swarm import SwarmContainer
 from WDL.runtime.backend.podman import PodmanContainer
 from WDL.runtime.backend.singularity import SingularityContainer
 from WDL.runtime.error import Terminated
 
 from .backend import OmicsTask, TaskTimedOut
+from .errors import CannotStartContainer
 from .logs import TaskLog
 from .usage import Usage
 
@@ -45,12 +48,18 @@ class ContainerTask(OmicsTask):
             return True
 
         self.runtime_values.setdefault("env", {}).update(self.environment())
-        usage = Usage(0)
+        usage: Usage | None = None
+        began = time.monotonic()
         done = threading.Event()
 
         def follow() -> None:
+            nonlocal usage
             while not done.wait(_TICK):
                 log.poll()
+                if usage is not None:
+                    usage.sample()
+                elif (pid := self.pid()) is not None:
+                    usage = Usage(pid)
 
         follower = threading.Thread(target=follow, name=f"log-{self.attempt.key}", daemon=True)
         self.running()
@@ -67,8 +76,14 @@ class ContainerTask(OmicsTask):
         finally:
             done.set()
             follower.join()
-        self.attempt.metrics = usage.metrics(None)
+            if usage is not None:
+                self.attempt.metrics = usage.metrics(None)
+            self.attempt.metrics["runningSeconds"] = round(time.monotonic() - began, 3)
         return exit_code
+
+    def pid(self) -> int | None:
+        """The first process of the container as this machine sees it, once there is one."""
+        return None
 
     def kill(self) -> None:
         """End the container at once, where miniwdl's asking it to end is not enough."""
@@ -76,6 +91,20 @@ class ContainerTask(OmicsTask):
 
 class DockerTask(ContainerTask, SwarmContainer):
     """Docker, by miniwdl's swarm back end."""
+
+    def pid(self) -> int | None:
+        """Found by the label that miniwdl gives it; Docker in a virtual machine has it there."""
+        asked = ["docker", "ps", "--quiet", "--filter", f"label=miniwdl_run_id={self.run_id}"]
+        ids = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+        return _state_pid(["docker"], ids[0]) if ids else None
+
+    def resolve_tag(self, logger: logging.Logger, client: Any, image_tag: str) -> str:
+        try:
+            found: str = super().resolve_tag(logger, client, image_tag)
+        except Error.RuntimeError as error:
+            raise CannotStartContainer(str(error)) from error
+        self.attempt.image_digest = found.partition("@")[2] or None
+        return found
 
 
 class PodmanTask(ContainerTask, PodmanContainer):
@@ -91,6 +120,11 @@ class PodmanTask(ContainerTask, PodmanContainer):
         after = invocation.index("run") + 1
         return [*invocation[:after], "--cidfile", str(self._cid), *invocation[after:]]
 
+    def pid(self) -> int | None:
+        if not self._cid.exists():
+            return None
+        return _state_pid(self.cli_exe, self._cid.read_text())
+
     @property
     def _cid(self) -> Path:
         return Path(self.host_dir) / "container.id"
@@ -104,6 +138,20 @@ class PodmanTask(ContainerTask, PodmanContainer):
 
 class ApptainerTask(ContainerTask, SingularityContainer):
     """Apptainer, or Singularity under its older name."""
+
+    def pid(self) -> int | None:
+        """Its processes are children of ours; they know the task's folder by their arguments."""
+        for process in psutil.Process().children():
+            with suppress(psutil.Error):  # ended between listing and looking
+                if any(self.host_dir in word for word in process.cmdline()):
+                    return int(process.pid)
+        return None
+
+
+def _state_pid(tool: list[str], container: str) -> int | None:
+    asked = [*tool, "inspect", "--format", "{{.State.Pid}}", container]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    return int(said) if said.isdigit() and said != "0" else None
 
 
 BACKENDS: dict[str, type[OmicsTask]] = {

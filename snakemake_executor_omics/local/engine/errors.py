@@ -63,6 +63,12 @@ class ExportFailed(EngineError):
     reason = "EXPORT_FAILED"
 
 
+class CannotStartContainer(EngineError):
+    """The image of a task cannot be had."""
+
+    reason = "CANNOT_START_CONTAINER_ERROR"
+
+
 class OutOfSpace(EngineError):
     """The file system of the runs is full."""
 

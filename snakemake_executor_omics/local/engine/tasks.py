@@ -25,6 +25,7 @@ class Attempt:
     failure_reason: str | None = None
     status_message: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    image_digest: str | None = None  # of the image that the container tool took
     cache_s3_uri: str | None = None
     cache_hit: bool = False
     known: bool = False  # whether the runtime section has been evaluated
@@ -100,7 +101,9 @@ class TaskBoard:
             for name in ("image", "source_image", "accelerator"):
                 if (value := getattr(attempt.resources, name)) is not None:
                     fields[name] = value
-        for name in ("exit_code", "failure_reason", "status_message", "cache_s3_uri"):
+        for name in (
+            "exit_code", "failure_reason", "status_message", "image_digest", "cache_s3_uri"
+        ):  # fmt: skip
             if (value := getattr(attempt, name)) is not None:
                 fields[name] = value
         if attempt.cache_hit:

@@ -1,4 +1,7 @@
-"""What a running command uses: sampled while it runs, completed by the kernel's own account."""
+"""What a running command uses: sampled while it runs, completed by the kernel's own account.
+
+Of a container there is no such account; what its processes used after the last sample is not seen.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,13 @@ class Usage:
 
     def metrics(self, account: resource.struct_rusage | None) -> dict[str, float]:
         seconds = max(time.monotonic() - self._started, 0.001)
-        if account is None:
+        if account is None and not self._memory:
             return {"runningSeconds": round(seconds, 3)}
-        average = (account.ru_utime + account.ru_stime) / seconds
-        peak = max([account.ru_maxrss * _RSS_UNIT, *self._memory])
+        if account is None:
+            average, peak = self._cpu_seconds / seconds, max(self._memory)
+        else:
+            average = (account.ru_utime + account.ru_stime) / seconds
+            peak = max([account.ru_maxrss * _RSS_UNIT, *self._memory])
         mean = sum(self._memory) / len(self._memory) if self._memory else peak
         return {
             "cpusAverage": round(average, 3),

@@ -27,14 +27,12 @@ _RUN_STATES = (
 def start_run_batch(context: Context, params: Params) -> dict[str, Any]:
     setting, wanted = params["defaultRunSetting"], params["batchRunSettings"]
     sources = given(wanted, "inlineSettings", "s3UriSettings")
-    if len(sources) != 1:
-        raise ValidationFault("exactly one of inlineSettings and s3UriSettings is required")
     if setting.get("workflowType") == "READY2RUN":
         raise ValidationFault("a batch runs private workflows only")
     settle(context, setting)
     if setting.get("outputUri"):
         check_output_uri(context, setting["outputUri"])
-    own: dict[str, Any] = {}
+    own: dict[str, Any]
     if "inlineSettings" in sources:
         entries = checked_entries(sources["inlineSettings"], _INLINE)
         own = {"totalRuns": len(entries), "inline": entries}

@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from typing import Any
 
+from ..arn import key_of
 from ..clock import now
 from ..errors import Conflict, ValidationFault
 from ..jobs import Job
@@ -70,12 +71,12 @@ def delete_configuration(context: Context, params: Params) -> dict[str, Any]:
 
 
 def _key(context: Context, params: Params) -> str:
-    return f"{context.account}/{params['name']}"
+    return key_of(context.account, params["name"])
 
 
 def settle_configuration(context: Context, document: dict[str, Any]) -> None:
     """CREATING becomes ACTIVE, DELETING nothing."""
-    key = f"{document['account']}/{document['name']}"
+    key = key_of(document["account"], document["name"])
     with context.store.transaction():
         found = context.store.get("configuration", key)
         if found is None:

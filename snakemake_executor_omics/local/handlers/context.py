@@ -67,6 +67,7 @@ _ARNS = ("arn", "storeArn", "versionArn")  # members that hold a document's own 
 _WORDS = {
     "workflow": "workflow", "version": "workflow version", "run": "run", "task": "run task",
     "group": "run group", "cache": "run cache", "sequenceStore": "sequence store",
+    "batch": "run batch", "configuration": "configuration",
     "readSet": "read set", "referenceStore": "reference store", "reference": "reference",
     "referenceImportJob": "reference import job", "upload": "upload",
     "readSetImportJob": "read set import job", "readSetExportJob": "read set export job",

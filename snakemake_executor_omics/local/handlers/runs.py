@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from .. import run_parameters
-from ..arn import log_stream_arn
+from ..arn import key_of, log_stream_arn
 from ..clock import now
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
 from ..states import FINAL
@@ -25,7 +25,6 @@ _CLONED = (
 )  # fmt: skip
 _OWN = ("roleArn", "outputUri")
 _LAST = 100_001  # the rank of a run without a priority, or with 0: after every other
-_TAGS = 50
 
 
 def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
@@ -36,9 +35,6 @@ def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
     if parameters.get("parametersUri") is None:
         del settings["parameterTemplate"]
     check_output_uri(context, wanted["outputUri"])
-    tags = dict(params.get("tags") or {})
-    if len(tags) > _TAGS:
-        raise ValidationFault(f"a run has at most {_TAGS} tags")
     _make_room(context)
     document = context.add("run", {
         **given(wanted, "name", "runGroupId", "cacheId", "priority", "workflowVersionName",
@@ -53,7 +49,7 @@ def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
         "rank": wanted.get("priority") or _LAST,
         "startedBy": context.arn("").replace(":omics:", ":sts:") + "assumed-role/local/user",
         "creationTime": now(),
-        "tags": tags,
+        "tags": dict(params.get("tags") or {}),
         **given(params, "runId"),
     })  # fmt: skip
     id = document["id"]
@@ -180,7 +176,7 @@ def _networking(context: Context, wanted: Params) -> dict[str, Any]:
         return {"networkingMode": mode}
     if not name:
         raise ValidationFault("networkingMode VPC needs a configurationName")
-    found = existing(context, "configuration", f"{context.account}/{name}")
+    found = existing(context, "configuration", key_of(context.account, name))
     if found["status"] != "ACTIVE":
         raise NotActive(f"configuration {name} is {found['status']}, not ACTIVE")
     return {
