@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -48,6 +49,7 @@ from .transfer import Inputs, connect
 
 # Tasks that wait for a grant each hold one of miniwdl's threads; beyond this many they queue.
 _TASK_THREADS = 200
+_OTHERS = {"CWL": ".cwl.runner", "NEXTFLOW": ".nextflow"}
 _LAST_RESORT = 15.0  # seconds for an orderly end after the server died
 
 
@@ -171,7 +173,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
 
 def _outcome(session: Session, logger: logging.Logger, control: Control) -> Result:
     try:
-        outputs = _execute(session, logger)
+        outputs = _engine(session.request.engine)(session, logger)
     except (EngineError, RunFailed, Terminated, WDL.Error.RuntimeError) as error:
         stopped = isinstance(causes(error)[-1], Cancelled | Terminated)
         if control.cancelled.is_set() or (stopped and session.board.first_failure is None):
@@ -201,6 +203,14 @@ def _failure(session: Session, error: BaseException) -> tuple[str, str]:
         if isinstance(cause, EngineError):
             return cause.reason, str(cause)
     return "WORKFLOW_RUN_FAILED", str(chain[-1]) or type(chain[-1]).__name__
+
+
+def _engine(name: str) -> Callable[[Session, logging.Logger], dict[str, Any]]:
+    """What executes a run of this language; the other engines load only if they are wanted."""
+    if name in _OTHERS:
+        execute: Callable[..., dict[str, Any]] = import_module(_OTHERS[name], __package__).execute
+        return execute
+    return _execute
 
 
 def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
