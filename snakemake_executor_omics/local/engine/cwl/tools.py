@@ -11,9 +11,10 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from cwltool.command_line_tool import CommandLineTool
 from cwltool.context import LoadingContext, RuntimeContext
@@ -36,18 +37,40 @@ _LAUNCH = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")
 _GIB_IN_MIB = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """A container that `tool run` has made: ending that command may leave it alive."""
+
+    tool: str
+    id_file: Path
+
+    @classmethod
+    def of(cls, runtime: Sequence[str]) -> Self | None:
+        """The container of such a command line, if it is one and writes an id down."""
+        files = [word.partition("=")[2] for word in runtime if word.startswith("--cidfile=")]
+        return cls(runtime[0], Path(files[0])) if files else None
+
+    def kill(self) -> None:
+        if self.id_file.exists():
+            subprocess.run(
+                [self.tool, "kill", self.id_file.read_text()], capture_output=True, check=False
+            )
+
+
 class Task(JobBase):
     """What the job classes have in common; cwltool's own is behind it in their resolution order."""
 
     session: ClassVar[Session]
     attempt: Attempt
     _log: TaskLog
+    _container: _Container | None = None
     _stopped = False
     _problem: str | None = None
 
     def run(self, runtimeContext: RuntimeContext, tmpdir_lock: Any = None) -> None:
         session = self.session
         self.attempt = attempt = session.board.new(self.name, self._asked())
+        self._use_image()
         self._report_conclusion()
         session.board.move(attempt, "PENDING")
         wants = attempt.resources
@@ -58,7 +81,7 @@ class Task(JobBase):
             if grant is None:
                 session.board.cancel(attempt)
                 raise Cancelled("the run is ending")
-            self._grant = grant
+            self.environment.update(session.task_environment(attempt.key, grant))
             session.board.move(attempt, "STARTING")
             try:
                 super().run(runtimeContext, tmpdir_lock)  # type: ignore[safe-super]
@@ -79,6 +102,20 @@ class Task(JobBase):
             image=self.session.request.registries.resolve(str(name)) if name else None,
             timeout=self.timelimit or None,
         )
+
+    def _use_image(self) -> None:
+        """Let the container engine ask for what the registry map says."""
+        image = self.attempt.resources.image
+        if image is None:
+            return
+
+        def mapped(requirement: Any) -> Any:
+            if requirement["class"] != "DockerRequirement":
+                return requirement
+            return {**requirement, "dockerPull": image.pull}
+
+        self.requirements = [mapped(one) for one in self.requirements]
+        self.hints = [mapped(one) for one in self.hints]
 
     def _ending(self) -> bool:
         """One failed task ends the run, as with the other engine."""
@@ -133,7 +170,7 @@ class Task(JobBase):
         streams = [folder / "stdout.txt", folder / "stderr.txt"]
         captured = [Path(self.base_path_logs, name) for name in (self.stdout, self.stderr) if name]
         context = runtimeContext.copy()
-        ours = self.session.task_environment(self.attempt.key, self._grant)
+        self._container = _Container.of(runtime)
         with (
             streams[0].open("wb") as context.default_stdout,
             streams[1].open("wb") as context.default_stderr,
@@ -141,7 +178,7 @@ class Task(JobBase):
                 self.session.events, self.attempt.key, [str(p) for p in (*streams, *captured)]
             ) as self._log,
         ):
-            super()._execute([*_LAUNCH, *runtime], {**env, **ours}, context, self._watch)
+            super()._execute([*_LAUNCH, *runtime], env, context, self._watch)
 
     def _watch(self, process: subprocess.Popen[str]) -> None:
         """Follow the command to its end; cwltool then finds it collected."""
@@ -158,9 +195,9 @@ class Task(JobBase):
                     usage.sample()
                     if self._ending():
                         self._stopped = True
-                        group.end()
+                        self._end(group)
                     elif deadline is not None and time.monotonic() > deadline:
-                        group.end()
+                        self._end(group)
                         self._fail("TASK_TIMED_OUT", f"task ran longer than its {limit} s")
                 attempt.exit_code = group.reap()
                 attempt.metrics = usage.metrics(group.account)
@@ -169,6 +206,11 @@ class Task(JobBase):
                 session.groups.discard(group.pid)
         if not attempt.is_final and not self._stopped:
             session.board.move(attempt, "STOPPING")
+
+    def _end(self, group: Group) -> None:
+        if self._container is not None:
+            self._container.kill()
+        group.end()
 
 
 class ProcessJob(Task, CommandLineJob):
