@@ -106,13 +106,13 @@ class Task(JobBase):
     def _use_image(self) -> None:
         """Let the container engine ask for what the registry map says."""
         image = self.attempt.resources.image
-        if image is None:
+        if image is None or image.source is None:
             return
 
         def mapped(requirement: Any) -> Any:
             if requirement["class"] != "DockerRequirement":
                 return requirement
-            return {**requirement, "dockerPull": image.pull}
+            return {**requirement, "dockerPull": image.pull, "dockerImageId": image.pull}
 
         self.requirements = [mapped(one) for one in self.requirements]
         self.hints = [mapped(one) for one in self.hints]
