@@ -194,7 +194,7 @@ class Scheduler:
             "run_id": run["id"], "run_uuid": run["uuid"], "run_arn": run["arn"],
             "account": run["account"], "region": REGION, "endpoint_url": self._endpoint,
             "definition_dir": str(self._builder.unpacked(run["definitionUuid"])),
-            "main": run["main"], "parameters": self._parameters(run),
+            "main": run["main"], "engine": run["engine"], "parameters": self._parameters(run),
             "output_uri": run["runOutputUri"],
             "cache": None if cache is None else {
                 "id": cache["id"], "uuid": cache["uuid"], "s3_uri": cache["cacheS3Uri"],

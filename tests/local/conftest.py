@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import threading
 import zipfile
@@ -91,6 +92,7 @@ def zipped(**files: str) -> bytes:
 class Clients:
     service: local.LocalService
     omics: Any
+    unchecked: Any  # sends whatever it is given
     s3: Any
     logs: Any
 
@@ -130,12 +132,27 @@ class Clients:
         )
         return str(made["id"])
 
-    def start(self, workflow: str, how: str = "ok", **options: Any) -> str:
+    def start_with(self, workflow: str, parameters: dict[str, Any], **options: Any) -> str:
         started = self.omics.start_run(
-            workflowId=workflow, roleArn=self.service.role_arn,
-            outputUri=self.service.default_output_uri, parameters={"how": how}, **options,
+            workflowId=workflow, roleArn=self.service.role_arn, parameters=parameters,
+            outputUri=self.service.default_output_uri, **options,
         )  # fmt: skip
         return str(started["id"])
+
+    def uploaded(self, key: str, body: bytes) -> str:
+        """The URI of a new object in the service's bucket."""
+        self.s3.put_object(Bucket="omics-local", Key=key, Body=body)
+        return f"s3://omics-local/{key}"
+
+    def outputs(self, run: dict[str, Any]) -> dict[str, Any]:
+        """outputs.json of a completed run."""
+        bucket, _, prefix = run["runOutputUri"].removeprefix("s3://").partition("/")
+        body = self.s3.get_object(Bucket=bucket, Key=f"{prefix}/logs/outputs.json")["Body"]
+        found: dict[str, Any] = json.load(body)
+        return found
+
+    def start(self, workflow: str, how: str = "ok", **options: Any) -> str:
+        return self.start_with(workflow, {"how": how}, **options)
 
 
 def settled(read: Callable[[], dict[str, Any]], *statuses: str) -> dict[str, Any]:
@@ -176,7 +193,11 @@ def connect(service: local.LocalService, key: str = "local") -> Clients:
     }  # fmt: skip
     config = Config(inject_host_prefix=False, retries={"max_attempts": 1})
     omics = _checked(boto3.client("omics", config=config, **options))
-    return Clients(service, omics, boto3.client("s3", **options), boto3.client("logs", **options))
+    lax = Config(inject_host_prefix=False, retries={"max_attempts": 1}, parameter_validation=False)
+    unchecked = boto3.client("omics", config=lax, **options)
+    return Clients(
+        service, omics, unchecked, boto3.client("s3", **options), boto3.client("logs", **options)
+    )
 
 
 @pytest.fixture(scope="module")

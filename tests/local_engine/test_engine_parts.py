@@ -24,6 +24,7 @@ from snakemake_executor_omics.local.engine.containers import BACKENDS
 from snakemake_executor_omics.local.engine.errors import CannotStartContainer
 from snakemake_executor_omics.local.engine.events import EventStream
 from snakemake_executor_omics.local.engine.hook import explain
+from snakemake_executor_omics.local.engine.images import Image, RegistryMap
 from snakemake_executor_omics.local.engine.logs import TaskLog
 from snakemake_executor_omics.local.engine.processes import ProcessTask
 from snakemake_executor_omics.local.engine.resources import (
@@ -101,9 +102,10 @@ def test_asked_resources_have_the_services_defaults_and_the_mapped_image() -> No
         "acceleratorCount": Value.Int(4),
         "acceleratorType": Value.String("nvidia-tesla-a10g"),
     }
-    resources = asked(runtime, {"src:1": "dst:1"}, None)
+    registries = RegistryMap(account="1", region="r", images={"src:1": "dst:1"})
+    resources = asked(runtime, registries, None)
     assert (resources.cpus, resources.memory_gib, resources.gpus) == (1, 1, 4)
-    assert (resources.image, resources.source_image) == ("dst:1", "src:1")
+    assert resources.image == Image(name="dst:1", pull="dst:1", source="src:1")
     assert resources.instance_type == "omics.g5.12xlarge"
 
 

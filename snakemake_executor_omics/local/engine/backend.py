@@ -54,7 +54,7 @@ class OmicsTask(TaskContainer):
     def process_runtime(self, logger: logging.Logger, runtime_eval: dict[str, Value.Base]) -> None:
         request = self.session.request
         self.asked = asked(
-            runtime_eval, request.image_map, self.default_image,
+            runtime_eval, request.registries, self.default_image,
             scratch_local=request.scratch_local,
         )  # fmt: skip
         # Retries are the service's business here: out of memory only, see `_run`.
@@ -67,7 +67,7 @@ class OmicsTask(TaskContainer):
                 kept["returnCodes"] = lenient
         super().process_runtime(logger, kept)
         if self.asked.image:
-            self.runtime_values["docker"] = self.asked.image
+            self.runtime_values["docker"] = self.asked.image.pull
 
     def host_path(self, container_path: str, inputs_only: bool = False) -> str | None:
         found = super().host_path(container_path, inputs_only)

@@ -136,7 +136,7 @@ def task_key(
         "command": neutral(command),
         "environment": {name: neutral(value) for name, value in sorted(environment.items())},
         "inputs": sorted(value for path, value in stands_for.items() if path != task_dir),
-        "image": resources.image,
+        "image": resources.image.name if resources.image else None,
         "cpus": resources.cpus,
         "memory": resources.memory_gib,
         "gpus": resources.gpus,

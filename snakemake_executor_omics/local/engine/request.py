@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from .images import RegistryMap
+
 ContainerBackend = Literal["process", "docker", "podman", "apptainer"]
 
 
@@ -40,10 +42,15 @@ class RunRequest:
     main: str
     parameters: Mapping[str, Any]
     output_uri: str
+    engine: Literal["WDL", "WDL_LENIENT", "CWL", "NEXTFLOW"] = "WDL"
     cache: CacheRequest | None = None
     container_backend: ContainerBackend = "process"
-    image_map: Mapping[str, str] = field(default_factory=dict)
+    image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
     scratch_local: bool = False  # each task has a disk of its own at /tmp
+
+    @property
+    def registries(self) -> RegistryMap:
+        return RegistryMap.of(self.image_map, self.account, self.region)
 
     @classmethod
     def load(cls, run_dir: Path) -> Self:

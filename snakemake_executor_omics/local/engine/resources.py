@@ -12,6 +12,7 @@ from WDL import Error, Type, Value
 from WDL._util import parse_byte_size
 
 from ..instances import ACCELERATORS, instance_type
+from .images import Image, RegistryMap
 
 GIB = 1024**3
 _SCRATCH_STEP, _SCRATCH_MOST = 16, 3072  # GiB
@@ -40,8 +41,7 @@ class Resources:
     accelerator: str | None = None
     timeout: int | None = None
     oom_retries: int = 0
-    image: str | None = None
-    source_image: str | None = None  # as the definition names it
+    image: Image | None = None
     scratch_gib: int = 0  # of the task's own disk, where the run has such
 
     @property
@@ -97,7 +97,7 @@ def parse_disks(value: Value.Base | None) -> int:
 
 
 def asked(
-    runtime: Mapping[str, Value.Base], image_map: Mapping[str, str], default_image: str | None,
+    runtime: Mapping[str, Value.Base], registries: RegistryMap, default_image: str | None,
     *, scratch_local: bool = False,
 ) -> Resources:  # fmt: skip
     """Read an evaluated runtime section."""
@@ -140,7 +140,6 @@ def asked(
         accelerator=accelerator,
         timeout=None if timeout is None else parse_timeout(timeout),
         oom_retries=retries,
-        image=image_map.get(image, image) if image else None,
-        source_image=image,
+        image=registries.resolve(image) if image else None,
         scratch_gib=0 if gpus or not scratch_local else scratch_gib(disks),
     )

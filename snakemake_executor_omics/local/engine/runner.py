@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +21,7 @@ from WDL.runtime import config
 from WDL.runtime.cache import CallCache
 from WDL.runtime.error import RunFailed, Terminated
 
-from . import patches
+from . import loading, patches
 from .backend import TaskTimedOut
 from .cache import RunCache
 from .containers import BACKENDS, options
@@ -48,6 +49,7 @@ from .transfer import Inputs, connect
 
 # Tasks that wait for a grant each hold one of miniwdl's threads; beyond this many they queue.
 _TASK_THREADS = 200
+_OTHERS = {"CWL": ".cwl.runner", "NEXTFLOW": ".nextflow"}
 _LAST_RESORT = 15.0  # seconds for an orderly end after the server died
 
 
@@ -171,7 +173,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
 
 def _outcome(session: Session, logger: logging.Logger, control: Control) -> Result:
     try:
-        outputs = _execute(session, logger)
+        outputs = _engine(session.request.engine)(session, logger)
     except (EngineError, RunFailed, Terminated, WDL.Error.RuntimeError) as error:
         stopped = isinstance(causes(error)[-1], Cancelled | Terminated)
         if control.cancelled.is_set() or (stopped and session.board.first_failure is None):
@@ -203,10 +205,18 @@ def _failure(session: Session, error: BaseException) -> tuple[str, str]:
     return "WORKFLOW_RUN_FAILED", str(chain[-1]) or type(chain[-1]).__name__
 
 
+def _engine(name: str) -> Callable[[Session, logging.Logger], dict[str, Any]]:
+    """What executes a run of this language; the other engines load only if they are wanted."""
+    if name in _OTHERS:
+        execute: Callable[..., dict[str, Any]] = import_module(_OTHERS[name], __package__).execute
+        return execute
+    return _execute
+
+
 def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     request = session.request
-    patches.index_environments()
-    workflow = load(request.definition_dir, request.main)
+    lenient = request.engine == "WDL_LENIENT"
+    workflow = load(request.definition_dir, request.main, lenient=lenient)
     inputs = bind_inputs(workflow, request.parameters)
     _check_stop(session)
     session.inputs.fetch_all(_uris(workflow, inputs))
@@ -245,34 +255,14 @@ def _check_stop(session: Session) -> None:
         raise Cancelled("the run was cancelled")
 
 
-def load(definition_dir: Path, main: str) -> Tree.Workflow | Tree.Task:
+def load(definition_dir: Path, main: str, *, lenient: bool) -> Tree.Workflow | Tree.Task:
     """The workflow of a definition (or its only task); imports stay inside the definition."""
-    root = definition_dir.resolve()
-
-    async def read_source(uri: str, path: list[str], importer: Any) -> WDL.Tree.ReadSourceResult:
-        if "://" in uri:
-            raise DefinitionError(f"imports must be files of the definition: {uri}")
-        found = Path(await WDL.resolve_file_import(uri, path, importer)).resolve()
-        if not found.is_relative_to(root):
-            raise DefinitionError(f"imports must be files of the definition: {uri}")
-        return WDL.Tree.ReadSourceResult(found.read_text(encoding="utf-8"), str(found))
-
     try:
-        document = WDL.load(str(root / main), path=[str(root)], read_source=read_source)
-    except (
-        WDL.Error.SyntaxError,
-        WDL.Error.ImportError,
-        WDL.Error.ValidationError,
-        WDL.Error.MultipleValidationErrors,
-        OSError,
-    ) as error:
+        document = loading.load(definition_dir, main, lenient=lenient)
+    except loading.FAULTS as error:
         detail = getattr(error, "exceptions", None) or [*causes(error)]
         raise DefinitionError("; ".join(str(one) for one in detail if str(one))) from error
-    if document.workflow is not None:
-        return document.workflow
-    if len(document.tasks) == 1:
-        return document.tasks[0]
-    raise DefinitionError(f"{main} holds no workflow")
+    return loading.target(document, main)
 
 
 def bind_inputs(workflow: Tree.Workflow | Tree.Task, parameters: Any) -> Env.Bindings[Value.Base]:

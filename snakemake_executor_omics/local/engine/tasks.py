@@ -98,9 +98,12 @@ class TaskBoard:
                 "memory_gib": attempt.resources.memory_gib,
                 "gpus": attempt.resources.gpus,
             }
-            for name in ("image", "source_image", "accelerator"):
-                if (value := getattr(attempt.resources, name)) is not None:
-                    fields[name] = value
+            if (image := attempt.resources.image) is not None:
+                fields["image"] = image.name
+                if image.source is not None:
+                    fields["source_image"] = image.source
+            if (accelerator := attempt.resources.accelerator) is not None:
+                fields["accelerator"] = accelerator
         for name in (
             "exit_code", "failure_reason", "status_message", "image_digest", "cache_s3_uri"
         ):  # fmt: skip

@@ -100,11 +100,7 @@ def settle(context: Context, wanted: Params) -> dict[str, Any]:
         "main": definition.get("main"),
         "digest": definition["digest"],
         "engine": definition["engine"],
-        "imageMap": {
-            mapping["sourceImage"]: mapping["destinationImage"]
-            for mapping in (definition.get("containerRegistryMap") or {}).get("imageMappings", [])
-            if mapping.get("sourceImage") and mapping.get("destinationImage")
-        },
+        "imageMap": definition.get("containerRegistryMap") or {},
         "parameterTemplate": definition.get("parameterTemplate") or {},
         "storageType": storage,
         **given(definition, "accelerators"),

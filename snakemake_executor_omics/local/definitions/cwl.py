@@ -1,0 +1,19 @@
+"""CWL definitions: what cwltool, the optional engine, says of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from .checked import BadDefinition, Checked, check_by
+
+_MISSING = (
+    "CWL needs cwltool, which is not installed beside the local HealthOmics:"
+    " pip install 'snakemake-executor-plugin-omics[cwl]'"
+)
+
+
+def check(folder: Path, main: str, engine: str) -> Checked:
+    if importlib.util.find_spec("cwltool") is None:
+        raise BadDefinition(_MISSING)
+    return check_by("cwl_check", [main], folder)

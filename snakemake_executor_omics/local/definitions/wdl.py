@@ -1,0 +1,12 @@
+"""WDL definitions, strict or lenient: what `miniwdl check` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .checked import Checked, check_by
+
+
+def check(folder: Path, main: str, engine: str) -> Checked:
+    options = ["--lenient"] if engine == "WDL_LENIENT" else []
+    return check_by("wdl_check", [*options, main], folder)

@@ -1,0 +1,1 @@
+"""CWL runs: cwltool as a second engine, behind the extra `cwl`."""

@@ -1,0 +1,46 @@
+"""The results of a CWL run on S3: files in out/, and their summary in logs/outputs.json.
+
+The layout and the members of a file in the summary are the user guide's ("Run output summary for
+CWL").
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from schema_salad.ref_resolver import uri_file_path
+
+from ..errors import ExportFailed
+from ..transfer import S3_ERRORS, put_text, upload_all
+
+_KEPT = ("class", "basename", "size", "secondaryFiles", "listing", "format")
+
+
+def export_outputs(s3: Any, outputs: Any, run_dir: Path, output_uri: str) -> dict[str, Any]:
+    """Upload every file of the outputs; returns what outputs.json holds."""
+    files: list[tuple[str, str]] = []
+
+    def exported(value: Any) -> Any:
+        if isinstance(value, list):
+            return [exported(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("class") not in ("File", "Directory"):
+            return {name: exported(item) for name, item in value.items()}
+        path = uri_file_path(value["location"])
+        uri = f"{output_uri}/{os.path.relpath(path, run_dir)}"
+        if value["class"] == "File":
+            files.append((path, uri))
+        kept = {name: exported(value[name]) for name in _KEPT if value.get(name)}
+        return {"location": uri, **kept}
+
+    summary: dict[str, Any] = exported(outputs)
+    try:
+        upload_all(s3, files)
+        put_text(s3, f"{output_uri}/logs/outputs.json", json.dumps(summary, indent=2))
+    except S3_ERRORS as error:
+        raise ExportFailed(f"could not export to {output_uri}: {error}") from error
+    return summary

@@ -1,0 +1,84 @@
+"""Container images by a workflow's registry map (user guide, "Container images").
+
+An image mapping names one image and what stands for it. A registry mapping says under which prefix
+of an account's ECR registry a pull-through cache keeps an upstream registry; the content is the
+upstream's, so that is what a local container engine pulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+_DOCKER_HUB = "registry-1.docker.io"
+_HUB_NAMES = frozenset({"docker.io", "index.docker.io", _DOCKER_HUB})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What a task runs in: `name` is reported, `pull` is what a container engine asks for."""
+
+    name: str
+    pull: str
+    source: str | None = None  # what the definition names, if it is something else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryMap:
+    """The map of one workflow, in an account and region."""
+
+    account: str
+    region: str
+    images: Mapping[str, str] = field(default_factory=dict)
+    registries: Sequence[Mapping[str, str]] = ()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], account: str, region: str) -> Self:
+        """From the API's ContainerRegistryMap; mappings that lack a side map nothing."""
+        return cls(
+            account=account,
+            region=region,
+            images={
+                mapping["sourceImage"]: mapping["destinationImage"]
+                for mapping in data.get("imageMappings") or ()
+                if mapping.get("sourceImage") and mapping.get("destinationImage")
+            },
+            registries=data.get("registryMappings") or (),
+        )
+
+    def resolve(self, image: str) -> Image:
+        """An image mapping comes before a registry mapping; without either it is as it is."""
+        if (mapped := self.images.get(image)) is not None:
+            return Image(name=mapped, pull=mapped, source=image)
+        registry, repository = _split(image)
+        for mapping in self.registries:
+            if _canonical(mapping["upstreamRegistryUrl"]) != registry:
+                continue
+            prefix = mapping.get("upstreamRepositoryPrefix")
+            if prefix and not repository.startswith(f"{prefix}/"):
+                continue
+            rest = repository.removeprefix(f"{prefix}/") if prefix else repository
+            account = mapping.get("ecrAccountId") or self.account
+            host = f"{account}.dkr.ecr.{self.region}.amazonaws.com"
+            return Image(
+                name=f"{host}/{mapping['ecrRepositoryPrefix']}/{rest}", pull=image, source=image
+            )
+        return Image(name=image, pull=image)
+
+
+def _split(image: str) -> tuple[str, str]:
+    """Registry and repository (with its tag) of an image, as Docker reads its name."""
+    host, slash, rest = image.partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        registry, repository = _canonical(host), rest
+    else:
+        registry, repository = _DOCKER_HUB, image
+    if registry == _DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return registry, repository
+
+
+def _canonical(registry: str) -> str:
+    host = registry.removeprefix("https://").rstrip("/")
+    return _DOCKER_HUB if host in _HUB_NAMES else host

@@ -1,0 +1,59 @@
+"""Load a WDL definition: imports stay inside its folder, big ones load in linear time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import WDL
+from WDL import Tree
+
+from . import lenient as conversions
+from . import patches
+from .errors import DefinitionError
+
+FAULTS = (
+    WDL.Error.SyntaxError,
+    WDL.Error.ImportError,
+    WDL.Error.ValidationError,
+    WDL.Error.MultipleValidationErrors,
+    UnicodeDecodeError,
+    OSError,
+)
+
+
+def load(root: Path, main: str, *, lenient: bool = False) -> Tree.Document:
+    """The document at the path `main` below `root`; raises one of FAULTS.
+
+    `lenient` is for the whole process: the engine WDL_LENIENT converts more types than WDL.
+    """
+    patches.index_environments()
+    if lenient:
+        conversions.relax()
+    root = root.resolve()
+    document: Tree.Document = WDL.load(
+        str(root / main), path=[str(root)], check_quant=not lenient, read_source=_contained(root)
+    )
+    return document
+
+
+def target(document: Tree.Document, main: str) -> Tree.Workflow | Tree.Task:
+    """What a run executes: the workflow, or the only task."""
+    if document.workflow is not None:
+        return document.workflow
+    if len(document.tasks) == 1:
+        return document.tasks[0]
+    raise DefinitionError(f"{main} holds no workflow")
+
+
+def _contained(root: Path) -> Callable[..., Awaitable[Any]]:
+    async def read_source(uri: str, path: list[str], importer: Any) -> Tree.ReadSourceResult:
+        if "://" in uri:
+            raise DefinitionError(f"imports must be files of the definition: {uri}")
+        found = Path(await WDL.resolve_file_import(uri, path, importer)).resolve()
+        if not found.is_relative_to(root):
+            raise DefinitionError(f"imports must be files of the definition: {uri}")
+        return Tree.ReadSourceResult(found.read_text(encoding="utf-8"), str(found))
+
+    return read_source
