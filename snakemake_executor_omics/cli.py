@@ -7,7 +7,7 @@ not be tried.
 from __future__ import annotations
 
 import argparse
-import shlex
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,9 @@ from .errors import LocalServiceError, OmicsError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        arguments = _parser(argv).parse_args(argv)
         result: int = arguments.run(arguments)
     except OmicsError as error:
         print(f"snakemake-omics: {error}", file=sys.stderr)
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return result
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="snakemake-omics", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -42,25 +43,31 @@ def _parser() -> argparse.ArgumentParser:
 
     local = commands.add_parser("local", help="the embedded local HealthOmics")
     actions = local.add_subparsers(required=True, metavar="up|status|env|down")
-    for name, text, run in (
-        ("up", "start it; it stays until `down`", _up),
-        ("status", "say whether it runs, and where", _status),
-        ("env", 'print what makes AWS clients of a shell use it: eval "$(… local env)"', _env),
-        ("down", "stop it; its state stays", _down),
-    ):
-        action = actions.add_parser(name, help=text)
-        action.add_argument(
-            "--state",
-            type=Path,
-            default=Path(".snakemake/omics/local"),
-            help="folder of its state (default: that of the project in this folder)",
-        )
-        if name == "up":
-            action.add_argument("--port", type=int, default=0, help="default: a free one")
-            action.add_argument(
-                "--backend", choices=("process", "docker", "podman", "apptainer"), default="process"
-            )
-        action.set_defaults(run=run)
+    state = argparse.ArgumentParser(add_help=False)
+    state.add_argument(
+        "--state",
+        type=Path,
+        default=Path(".snakemake/omics/local"),
+        help="folder of its state (default: that of the project in this folder)",
+    )
+    own = argparse.ArgumentParser(add_help=False, parents=[state])
+    own.add_argument("--port", type=int, default=0, help="default: a free one")
+    up = actions.add_parser("up", parents=[own], help="start it; it stays until `down`")
+    if list(argv[:2]) == ["local", "up"]:  # nobody else needs the extra only to be understood
+        local_healthomics().add_server_options(up)
+        up.set_defaults(server_options=own.parse_known_args(argv[2:])[1])
+    up.set_defaults(run=_up)
+    status = actions.add_parser("status", parents=[state], help="say whether it runs, and where")
+    status.set_defaults(run=_status)
+    env = actions.add_parser(
+        "env",
+        parents=[state],
+        help='print what makes AWS clients of a shell use it: eval "$(… local env)"',
+    )
+    env.add_argument("--unset", action="store_true", help="print what undoes it")
+    env.set_defaults(run=_env)
+    down = actions.add_parser("down", parents=[state], help="stop it; its state stays")
+    down.set_defaults(run=_down)
     return parser
 
 
@@ -77,9 +84,13 @@ def _package(arguments: argparse.Namespace) -> int:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    service = local_healthomics().start(
-        arguments.state, port=arguments.port, backend=arguments.backend, keep=True
-    )
+    local = local_healthomics()
+    try:
+        service = local.start(
+            arguments.state, port=arguments.port, keep=True, options=arguments.server_options
+        )
+    except local.LocalError as error:
+        raise LocalServiceError(str(error)) from error
     print(service.endpoint_url)
     return 0
 
@@ -91,14 +102,17 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    service = local_healthomics().status(arguments.state)
+    local = local_healthomics()
+    if arguments.unset:
+        print(local.leave(os.environ))
+        return 0
+    service = local.status(arguments.state)
     if service is None:
         raise LocalServiceError(
             f"no local HealthOmics runs on {arguments.state}",
             hint="start it with snakemake-omics local up",
         )
-    for name, value in {"AWS_ENDPOINT_URL": service.endpoint_url, **service.environment}.items():
-        print(f"export {name}={shlex.quote(value)}")
+    print(local.enter(service, os.environ))
     return 0
 
 

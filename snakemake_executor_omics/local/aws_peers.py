@@ -1,4 +1,4 @@
-"""The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR): moto's server application.
+"""The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR, …): moto's application.
 
 moto tells services apart by the SigV4 credential scope, and takes what is unsigned (presigned
 URLs) for S3. S3 and Logs are made durable before moto makes its backends. Reading a large object
@@ -8,13 +8,14 @@ goes past moto, which would read it into memory. The buckets of read sets and re
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from . import logs_durable, s3_durable
-from .arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION
+from . import logs_durable, price_list, s3_durable
+from .arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 
 _STREAM_FROM = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
@@ -44,6 +45,7 @@ class Peers:
         if BUCKET not in self._s3.buckets:
             self._s3.create_bucket(BUCKET, REGION)
         self._objects.flush(self._s3)
+        _make_role()
 
     def close(self) -> None:
         self._objects.flush(self._s3)
@@ -122,6 +124,8 @@ class Peers:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         scope = environ.get("HTTP_AUTHORIZATION", "")
+        if f"/{price_list.SERVICE}/aws4_request" in scope:  # which moto does not have
+            return price_list.application(environ, start_response)
         if not scope or "/s3/aws4_request" in scope:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT  # one S3 for all accounts: names are global
             if environ["REQUEST_METHOD"] not in _READS and _behind_access_point(environ):
@@ -191,6 +195,24 @@ def _denied(start_response: StartResponse) -> Iterable[bytes]:
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(_DENIED)))]
     start_response("403 Forbidden", headers)
     return [_DENIED]
+
+
+def _make_role() -> None:
+    """The role of runs, for clients that look it up by its name."""
+    from moto.iam.models import iam_backends
+
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "omics.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }],
+    }  # fmt: skip
+    iam_backends[ACCOUNT]["aws"].create_role(
+        role_name=ROLE_ARN.rpartition("/")[2], assume_role_policy_document=json.dumps(trust),
+        path="/", permissions_boundary=None, description="Runs of the local HealthOmics",
+        tags=[], max_session_duration="3600",
+    )  # fmt: skip
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:

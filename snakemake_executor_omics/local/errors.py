@@ -6,7 +6,8 @@ the server.
 
     LocalError
     ├── StartFailed        the server process ended before it was ready
-    └── AlreadyRunning     another server holds the state folder
+    ├── AlreadyRunning     another server holds the state folder
+    └── RunsOtherwise      the server that runs is not the one that was asked for
     Fault
     ├── ValidationFault, NotFound, Conflict, QuotaExceeded, Throttled, AccessDenied
     ├── NotSupported, RangeNotSatisfiable, RequestTimeout
@@ -14,6 +15,9 @@ the server.
 """
 
 from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
 
 
 class LocalError(Exception):
@@ -29,6 +33,14 @@ class AlreadyRunning(LocalError):
 
     def __init__(self, state: object) -> None:
         super().__init__(f"another local HealthOmics is running on {state}")
+
+
+class RunsOtherwise(LocalError):
+    """The server that runs on the state folder has another port, or other options."""
+
+    def __init__(self, url: str, options: Sequence[str]) -> None:
+        how = f"with {shlex.join(options)}" if options else "without options"
+        super().__init__(f"the local HealthOmics runs already, at {url} {how}: stop it first")
 
 
 class Fault(Exception):

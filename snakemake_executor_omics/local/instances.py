@@ -6,7 +6,7 @@ for HealthOmics workflows", "Task resources in a HealthOmics workflow definition
 
 from __future__ import annotations
 
-_VCPUS = {"large": 2, "xlarge": 4} | {f"{n}xlarge": 4 * n for n in (2, 4, 8, 12, 16, 24, 32, 48)}
+VCPUS = {"large": 2, "xlarge": 4} | {f"{n}xlarge": 4 * n for n in (2, 4, 8, 12, 16, 24, 32, 48)}
 _GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8, "g4dn": 4, "g5": 4, "g6": 4, "g6e": 8}
 _PLAIN = ("c", "m", "r")
 _LARGEST_GPU = {"g4dn": "16xlarge", "g5": "24xlarge", "g6": "24xlarge", "g6e": "24xlarge"}
@@ -28,7 +28,7 @@ def instance_type(
 ) -> str | None:
     """None if no instance is large enough."""
     families = _PLAIN if not gpus else _ACCELERATORS.get(accelerator or "", tuple(_LARGEST_GPU))
-    for size, vcpus in _VCPUS.items():
+    for size, vcpus in VCPUS.items():
         if vcpus < cpus:
             continue
         for family in families:
@@ -39,6 +39,6 @@ def instance_type(
 
 def _gpus(family: str, size: str) -> int:
     largest = _LARGEST_GPU.get(family)
-    if largest is None or not 4 <= _VCPUS[size] <= _VCPUS[largest]:
+    if largest is None or not 4 <= VCPUS[size] <= VCPUS[largest]:
         return 0
     return 4 if size in _FOUR_GPUS else 1

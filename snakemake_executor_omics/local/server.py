@@ -21,6 +21,7 @@ from .aws_peers import Peers
 from .definitions import Builder
 from .engine_process import default_command
 from .errors import AlreadyRunning
+from .front import Front
 from .handlers import JOBS, Context
 from .jobs import Jobs
 from .pool import Pool
@@ -30,7 +31,6 @@ from .scheduler import Scheduler
 from .store import Store
 
 HOST = "127.0.0.1"
-BACKENDS = ("process", "docker", "podman", "apptainer")
 _THREADS = 32
 
 
@@ -52,8 +52,10 @@ class Server:
         self, state: Path, *, port: int = 0, backend: str = "process",
         engine: Sequence[str] | None = None, quotas: Quotas | None = None,
         archive_after: timedelta = ARCHIVE_AFTER, analytics_open: bool = True,
+        options: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.state = state.resolve()
+        self._options = list(options)  # as they were written, for whoever asks how we answer
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.state)
         self._stop = threading.Event()
@@ -82,7 +84,8 @@ class Server:
             endpoint_url=lambda: self.url, uploads=uploads, archive_after=archive_after,
             analytics_open=analytics_open,
         )  # fmt: skip
-        self._app = App(self._context, self.identity, self.state / "incoming")
+        app = App(self._context, self.identity, self.state / "incoming")
+        self._app = Front(app, self._http.bind_addr[1])
 
     def _run_ended(self, run: dict[str, Any]) -> None:
         """The batch of a run looks whether it was the last one."""
@@ -93,7 +96,10 @@ class Server:
         return self._app(environ, start_response)
 
     def identity(self) -> dict[str, Any]:
-        return {"pid": os.getpid(), "url": self.url, "state": str(self.state)}
+        return {
+            "pid": os.getpid(), "url": self.url, "state": str(self.state),
+            "options": self._options,
+        }  # fmt: skip
 
     def start(self) -> None:
         """Begin to work; the port answers from here on."""
@@ -137,12 +143,12 @@ def _lock(state: Path) -> int:
 def serve(
     state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool,
     quotas: Quotas | None = None, archive_after: timedelta = ARCHIVE_AFTER,
-    analytics_open: bool = True,
+    analytics_open: bool = True, options: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
     server = Server(
         state, port=port, backend=backend, engine=engine, quotas=quotas,
-        archive_after=archive_after, analytics_open=analytics_open,
+        archive_after=archive_after, analytics_open=analytics_open, options=options,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ask_to_stop())

@@ -21,9 +21,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from .arn import ACCOUNT, OUTPUT_URI, REGION, ROLE_ARN
-from .errors import StartFailed
+from .errors import RunsOtherwise, StartFailed
+from .options import mean_the_same
 
 _HEALTH = "/_local/health"
 _ANSWER_SECONDS = 5
@@ -38,6 +41,7 @@ class LocalService:
     endpoint_url: str
     state: Path
     pid: int
+    options: tuple[str, ...] = ()  # of its command line, that say how it answers
     region: str = REGION
     account: str = ACCOUNT
     role_arn: str = ROLE_ARN
@@ -78,14 +82,22 @@ def start(
     """The server of this state folder: the one that runs, or a new one.
 
     `options` are more of the server's command line (`--strict`, `--quota runs=10`).
+
+    Raises:
+        StartFailed: it ended before it was ready; the message has the last of its log.
+        RunsOtherwise: one runs that does not have this port or, if any are given, these options.
     """
     state = state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     with _only_one(state):
         running = _settled(state)
-        return (
-            running if running is not None else _spawn(state, port, backend, keep, engine, options)
-        )
+        if running is None:
+            return _spawn(state, port, backend, keep, engine, options)
+    if (options and not mean_the_same(options, running.options)) or (
+        port and urlsplit(running.endpoint_url).port != port
+    ):
+        raise RunsOtherwise(running.endpoint_url, running.options)
+    return running
 
 
 def status(state: Path) -> LocalService | None:
@@ -101,7 +113,15 @@ def status(state: Path) -> LocalService | None:
         return None
     if found.get("state") != str(state) or found.get("pid") != said.get("pid"):
         return None
-    return LocalService(endpoint_url=said["url"], state=state, pid=said["pid"])
+    return _of(found)
+
+
+def _of(said: dict[str, Any], process: subprocess.Popen[str] | None = None) -> LocalService:
+    """The service that a server says it is."""
+    return LocalService(
+        endpoint_url=said["url"], state=Path(said["state"]), pid=said["pid"],
+        options=tuple(said.get("options", ())), _process=process,
+    )  # fmt: skip
 
 
 def stop(state: Path) -> bool:
@@ -165,10 +185,7 @@ def _spawn(
             opened.seek(began)
             said = opened.read().decode(errors="replace").strip()
         raise StartFailed(f"the local HealthOmics ended with status {code}: {said[-2000:]}")
-    said_ready = json.loads(line)
-    return LocalService(
-        endpoint_url=said_ready["url"], state=state, pid=said_ready["pid"], _process=process
-    )
+    return _of(json.loads(line), process)
 
 
 def _environment() -> dict[str, str]:
