@@ -89,6 +89,8 @@ def _up(arguments: argparse.Namespace) -> int:
         service = local.start(
             arguments.state, port=arguments.port, keep=True, options=arguments.server_options
         )
+    except local.RunsOtherwise as error:
+        raise LocalServiceError(str(error), hint="snakemake-omics local down") from error
     except local.LocalError as error:
         raise LocalServiceError(str(error)) from error
     print(service.endpoint_url)

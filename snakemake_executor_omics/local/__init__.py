@@ -1,10 +1,11 @@
 """The local HealthOmics: a server of its own, on the loopback."""
 
-from .errors import LocalError
+from .errors import LocalError, RunsOtherwise
 from .options import add_server_options
 from .service import LocalService, start, status, stop
 from .shell import enter, leave
 
 __all__ = [
-    "LocalError", "LocalService", "add_server_options", "enter", "leave", "start", "status", "stop",
+    "LocalError", "LocalService", "RunsOtherwise", "add_server_options", "enter", "leave", "start",
+    "status", "stop",
 ]  # fmt: skip

@@ -40,7 +40,7 @@ class RunsOtherwise(LocalError):
 
     def __init__(self, url: str, options: Sequence[str]) -> None:
         how = f"with {shlex.join(options)}" if options else "without options"
-        super().__init__(f"the local HealthOmics runs already, at {url} {how}: stop it first")
+        super().__init__(f"the local HealthOmics runs already, at {url} {how}")
 
 
 class Fault(Exception):

@@ -16,7 +16,8 @@ from .arn import arn
 _RUN = (
     "arn", "creationTime", "startTime", "stopTime", "resourceDigests", "digest", "engine", "main",
     "name", "outputUri", "parameters", "roleArn", "startedBy", "status", "storageCapacity",
-    "storageType", "uuid", "workflowType", "failureReason",
+    "storageType", "uuid", "workflowType", "failureReason", "priority", "retentionMode",
+    "logLevel", "workflowOwnerId",
 )  # fmt: skip
 _TASK = (
     "name", "cpus", "memory", "gpus", "instanceType", "creationTime", "startTime", "stopTime",
@@ -30,7 +31,7 @@ def manifest(run: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> list
     reserved = run.get("storageCapacity") if run["storageType"] == "STATIC" else 0
     lines = [{
         **_given(run, _RUN),
-        "workflow": arn(f"workflow/{run['workflowId']}", run.get("workflowOwnerId") or account),
+        **_references(run),
         "metrics": {
             "storageReservedGiB": reserved,
             "runningSeconds": _seconds(run),
@@ -64,3 +65,18 @@ def _seconds(document: Mapping[str, Any]) -> float:
         return 0.0
     start, stop = (datetime.fromisoformat(document[name]) for name in ("startTime", "stopTime"))
     return round(max(0.0, (stop - start).total_seconds()), 3)
+
+
+def _references(run: Mapping[str, Any]) -> dict[str, str]:
+    """What else the run was started with, by the names that AWS's `rerun` reads."""
+    account, owner = run["account"], run.get("workflowOwnerId") or run["account"]
+    workflow = f"workflow/{run['workflowId']}"
+    found = {"workflow": arn(workflow, owner)}
+    if version := run.get("workflowVersionName"):
+        found["workflowVersion"] = arn(f"{workflow}/version/{version}", owner)
+    if group := run.get("runGroupId"):
+        found["runGroup"] = arn(f"runGroup/{group}", account)
+    if cache := run.get("cacheId"):
+        found["runCache"] = arn(f"runCache/{cache}", account)
+        found["runCacheBehavior"] = run["cacheBehavior"]
+    return found

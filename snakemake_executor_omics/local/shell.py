@@ -1,7 +1,8 @@
 """What a shell exports so that every AWS client in it uses the local HealthOmics, and its undoing.
 
-Clients prefix the endpoint's host (`workflows-127.0.0.1`), which only a proxy can resolve: the
-server is one, for plain HTTP. What is on this machine, and all HTTPS, goes on without it.
+Clients prefix the endpoint's host (`workflows-127.0.0.1`), which only a proxy can make sense of:
+the server is one, for plain HTTP. Whether botocore takes a proxy depends on the host before it has
+its prefix, so NO_PROXY must not have it. HTTPS, and what is called `localhost`, goes on as before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from .service import LocalService
 
 BEFORE = "SNAKEMAKE_OMICS_BEFORE"  # what the variables were, as JSON; null: not set
-_DIRECT = ("127.0.0.1", "localhost")
 # They would lead a client to another account, or past the endpoint.
 _REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # False rather than unset, as ~/.aws/config may say the contrary.
@@ -53,15 +53,18 @@ def variables(service: LocalService, environ: Mapping[str, str]) -> dict[str, st
 
 
 def _direct(url: str, environ: Mapping[str, str]) -> str:
-    """The user's own exceptions from a proxy, but those that a prefixed host falls under."""
-    prefixed = f"workflows-{urlsplit(url).netloc}"
+    """The user's own exceptions from a proxy, but those that the service's address falls under."""
+    address = urlsplit(url).netloc
     listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     kept = [
         name
         for name in filter(None, (part.strip() for part in listed.split(",")))
-        if not proxy_bypass_environment(prefixed, {"no": name})
+        if not any(
+            proxy_bypass_environment(host, {"no": name})
+            for host in (address, f"workflows-{address}")
+        )
     ]
-    return ",".join(dict.fromkeys([*kept, *_DIRECT]))
+    return ",".join(dict.fromkeys([*kept, "localhost"]))
 
 
 def _before(environ: Mapping[str, str]) -> dict[str, str | None]:
