@@ -42,7 +42,9 @@ def test_up_hands_the_options_of_the_server_on(
     ("options", "says"),
     [
         (["--quota", "horses=1"], "argument --quota: horses is none of workflows,"),
-        (["--rate", "GetRun=often"], "argument --rate: 'often' is no number"),
+        (["--rate", "GetRun=often"], "argument --rate: GetRun: could not convert"),
+        (["--archive-after", "soon"], "argument --archive-after: 'soon' is no number"),
+        (["--analytics", "ajar"], "argument --analytics: invalid choice: 'ajar'"),
         (["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )

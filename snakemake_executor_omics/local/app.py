@@ -1,10 +1,10 @@
 """The one WSGI application: HealthOmics by its model, everything else by moto.
 
 Which service a request is for is in the SigV4 credential scope, in the header or in the query; no
-signature is checked. Proxy requests (an absolute URI) and hosts with a prefix (`workflows-…`) mean
-the same as plain ones. An unsigned request is served if its host says that it is for HealthOmics.
-On a plain host it may be one for a public object of S3: there an operation's path is refused as
-the service refuses it, unless a bucket has that name.
+signature is checked. Hosts with a prefix (`workflows-…`) mean the same as plain ones. An unsigned
+request is served if its host says that it is for HealthOmics. On a plain host it may be one for a
+public object of S3: there an operation's path is refused as the service refuses it, unless a bucket
+has that name.
 """
 
 from __future__ import annotations
@@ -61,9 +61,6 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
-        if method == "CONNECT":
-            start_response("405 Method Not Allowed", [("Content-Length", "0")])
-            return []
         raw_path = _raw_path(environ)
         environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
         credential = _credential(environ)
@@ -167,8 +164,7 @@ def _digest(params: dict[str, Any]) -> str:
 
 
 def _raw_path(environ: dict[str, Any]) -> str:
-    uri = environ.get("REQUEST_URI") or environ["PATH_INFO"]
-    uri = re.sub(r"^https?://[^/?]*", "", uri)
+    uri: str = environ.get("REQUEST_URI") or environ["PATH_INFO"]
     return uri.partition("?")[0] or "/"
 
 
@@ -180,9 +176,7 @@ def _credential(environ: dict[str, Any]) -> str:
 
 
 def _names_omics(environ: dict[str, Any]) -> bool:
-    uri = environ.get("REQUEST_URI", "")
-    host = re.sub(r"^https?://", "", uri) if "://" in uri[:8] else environ.get("HTTP_HOST", "")
-    return bool(_PREFIXED.match(host))
+    return bool(_PREFIXED.match(environ.get("HTTP_HOST", "")))
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:

@@ -41,7 +41,10 @@ def mean_the_same(options: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _days(text: str) -> timedelta:
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
     if not 0 <= days <= _MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_MOST_DAYS} days")
     return timedelta(days=days)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-import botocore.session
+from botocore.loaders import create_loader
 
 from .errors import QuotaExceeded, Throttled
 
@@ -118,7 +118,8 @@ class Quotas:
 
 def add_quota_options(parser: argparse.ArgumentParser) -> None:
     """`--strict`, and `--quota NAME=N` and `--rate OPERATION=N` as often as wanted."""
-    operations = botocore.session.get_session().get_service_model("omics").operation_names
+    # A session would read the user's profile, which may be none.
+    operations = create_loader().load_service_model("omics", "service-2")["operations"]
     parser.add_argument(
         "--strict", action="store_true", help="enforce the service's default quotas and rates"
     )

@@ -51,6 +51,28 @@ def test_a_workflow_from_a_zip_file_is_made_run_and_looked_at(
     assert shell.run(aws, "s3", "cp", greeting, "-").stdout == "Hello Ada\nHello Grace\n"
 
 
+def test_a_reference_is_imported_and_read_back(aws: Path, shell: Shell) -> None:
+    fasta = shell.folder / "genome.fa"
+    fasta.write_text(">chr1\nACGTACGT\n>chr2\nGGCC\n")
+    shell.run(aws, "s3", "cp", fasta, "s3://omics-local/in/genome.fa")
+    store = shell.json(aws, "omics", "create-reference-store", "--name", "genomes")["id"]
+    in_store = ("--reference-store-id", store)
+    job = shell.json(
+        aws, "omics", "start-reference-import-job", *in_store,
+        "--role-arn", shell.environment["OMICS_ROLE_ARN"],
+        "--sources", "sourceFile=s3://omics-local/in/genome.fa,name=genome",
+    )["id"]  # fmt: skip
+    for _ in range(60):
+        got = shell.json(aws, "omics", "get-reference-import-job", *in_store, "--id", job)
+        if got["status"] not in ("SUBMITTED", "IN_PROGRESS"):
+            break
+    assert got["status"] == "COMPLETED"
+    (reference,) = shell.json(aws, "omics", "list-references", *in_store)["references"]
+    part = ("--id", reference["id"], "--part-number", "1", "--file", "SOURCE")
+    shell.run(aws, "omics", "get-reference", *in_store, *part, shell.folder / "back.fa")
+    assert (shell.folder / "back.fa").read_bytes() == fasta.read_bytes()
+
+
 def test_lists_come_in_pages(aws: Path, shell: Shell, run: dict[str, Any]) -> None:
     for number in range(3):
         shell.run(aws, "omics", "create-run-group", "--name", f"group-{number}")
