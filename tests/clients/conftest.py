@@ -94,7 +94,7 @@ def run(shell: Shell, names: str, definition: Path) -> dict[str, Any]:
     started = omics.start_run(
         workflowId=workflow, roleArn=shell.environment["OMICS_ROLE_ARN"], name="first",
         outputUri=shell.environment["OMICS_OUTPUT_URI"], parameters={"names": names},
-        cacheId=cache, cacheBehavior="CACHE_ON_FAILURE", priority=7,
+        cacheId=cache, cacheBehavior="CACHE_ON_FAILURE", priority=7, storageType="DYNAMIC",
     )  # fmt: skip
     return until(shell, started["id"])
 
