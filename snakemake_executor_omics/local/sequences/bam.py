@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FIXED = struct.Struct("<iiBBHHHiiii")
 _LENGTH = struct.Struct("<i")
 _MOST_SEQUENCES = 8_000_000  # of references; their names are held in memory
-_OPERATIONS = "MIDNSHP=X"
+_OPERATIONS = "MIDNSHP=XB??????"  # as htslib names what four bits may say
 # A packed base is a hexadecimal digit of the sequence's bytes; a quality is a letter 33 further on.
 _BASES = str.maketrans("0123456789abcdef", "=ACMGRSVTWYHKDBN")
 _QUALITIES = bytes((value + 33) & 0xFF for value in range(256))
