@@ -10,6 +10,7 @@ from typing import Any
 
 from cwltool.builder import substitute
 from cwltool.process import Process, shortname
+from cwltool.utils import aslist
 
 from ..errors import InputNotFound, InvalidUri
 from ..transfer import Inputs
@@ -31,7 +32,7 @@ def job_order(process: Process, parameters: Mapping[str, Any], inputs: Inputs) -
         order[name], schemas[name] = _typed(copy.deepcopy(value), schema["type"]), schema
     for name, value in order.items():
         for item in _paths(value):
-            _add_secondary_files(item, schemas[name].get("secondaryFiles") or (), inputs)
+            _add_secondary_files(item, aslist(schemas[name].get("secondaryFiles") or []), inputs)
     everything = list(_paths(order, inner=True))
     inputs.fetch_all((_uri(item), item["class"] == "Directory") for item in everything)
     for item in everything:
@@ -43,11 +44,11 @@ def job_order(process: Process, parameters: Mapping[str, Any], inputs: Inputs) -
 def _typed(value: Any, kind: Any) -> Any:
     """The value with URIs made files and folders where the type wants such."""
     if isinstance(value, str):
-        choices = kind if isinstance(kind, Sequence) and not isinstance(kind, str) else [kind]
+        choices = aslist(kind)
         wanted = next((choice for choice in choices if choice in _PATHS), None)
         plain = "string" in choices and not value.startswith("s3://")
         return value if wanted is None or plain else {"class": wanted, "location": value}
-    for choice in kind if isinstance(kind, Sequence) and not isinstance(kind, str) else [kind]:
+    for choice in aslist(kind):
         if not isinstance(choice, Mapping):
             continue
         if choice["type"] == "array" and isinstance(value, list):
@@ -63,10 +64,10 @@ def _paths(value: Any, *, inner: bool = False) -> Iterator[dict[str, Any]]:
 
     Literals, which have contents or a listing instead of a place, are not among them.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         is_path = value.get("class") in _PATHS
         if is_path and not {"contents", "listing"} & set(value):
-            yield dict(value) if not isinstance(value, dict) else value
+            yield value
         if inner or not is_path:
             for item in value.values():
                 yield from _paths(item, inner=inner)
@@ -90,8 +91,8 @@ def _add_secondary_files(
     item: dict[str, Any], patterns: Sequence[Mapping[str, Any]], inputs: Inputs
 ) -> None:
     """What the input declares to lie beside its file; expressions are left to cwltool."""
-    if item["class"] != "File":
-        return
+    if item["class"] != "File" or not _uri(item).startswith("s3://"):
+        return  # nothing lies beside a folder, or beside a file of a read set
     folder, name = posixpath.split(_uri(item))
     given = item.setdefault("secondaryFiles", [])
     known = {posixpath.basename(_uri(one).rstrip("/")) for one in given}
