@@ -15,7 +15,7 @@ import logging
 import math
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ def execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
 def _command(session: Session, published: Path, trace: Path) -> list[str]:
     request = session.request
     parameters = request.run_dir / "params.json"
-    parameters.write_text(json.dumps(_moved(dict(request.parameters), str(published))))
+    parameters.write_text(
+        json.dumps(_moved(dict(request.parameters), str(published), session.inputs.source))
+    )
     config = request.run_dir / "local.config"
     config.write_text(
         f"aws.region = '{request.region}'\n"
@@ -79,14 +81,19 @@ def _command(session: Session, published: Path, trace: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _moved(value: Any, published: str) -> Any:
-    """The parameters with the service's folder for results replaced by the run's."""
+def _moved(value: Any, published: str, source: Callable[[str], str]) -> Any:
+    """The parameters with the service's folder for results replaced by the run's.
+
+    Nextflow reads S3 and nothing else: `source` knows the S3 URI behind one of HealthOmics.
+    """
     if isinstance(value, dict):
-        return {name: _moved(item, published) for name, item in value.items()}
+        return {name: _moved(item, published, source) for name, item in value.items()}
     if isinstance(value, list):
-        return [_moved(item, published) for item in value]
-    if isinstance(value, str) and value.startswith(_PUBLISHED):
-        return published + value.removeprefix(_PUBLISHED)
+        return [_moved(item, published, source) for item in value]
+    if isinstance(value, str):
+        if value.startswith(_PUBLISHED):
+            return published + value.removeprefix(_PUBLISHED)
+        return source(value)
     return value
 
 
