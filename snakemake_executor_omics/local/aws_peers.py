@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,10 +25,8 @@ _ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
 _ARCHIVE = "GLACIER"
 _READS = {"GET", "HEAD", "OPTIONS"}
-_DENIED = (
-    b'<?xml version="1.0" encoding="UTF-8"?>\n'
-    b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-)
+# SigV4 with its whole scope, or the signature that S3 had before; moto reads both by position.
+_SIGNED = re.compile(r"AWS4-\S+ .*Credential=[^/,\s]+/\d*/[\w-]+/[\w-]+/aws4_request|AWS \S+:\S+$")
 StartResponse = Callable[..., Any]
 
 
@@ -124,17 +124,25 @@ class Peers:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         scope = environ.get("HTTP_AUTHORIZATION", "")
+        if scope and not _SIGNED.match(scope):
+            return _refused(start_response, "400 Bad Request", "IncompleteSignature")
         if f"/{price_list.SERVICE}/aws4_request" in scope:  # which moto does not have
             return price_list.application(environ, start_response)
         if not scope or "/s3/aws4_request" in scope:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT  # one S3 for all accounts: names are global
             if environ["REQUEST_METHOD"] not in _READS and _behind_access_point(environ):
-                return _denied(start_response)
+                return _refused(start_response, "403 Forbidden", "AccessDenied", "Access Denied")
         elif (found := _ACCOUNT_KEY.search(scope)) is not None:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = found.group(1)
         if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
-        answer = self._moto(environ, start_response)
+        try:
+            answer = self._moto(environ, start_response)
+        except (OSError, sqlite3.Error):  # the disk, not the request
+            raise
+        except Exception:  # moto trips over what it does not know
+            traceback.print_exc()
+            return _refused(start_response, "501 Not Implemented", "NotImplemented")
         if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
             self._objects.flush(self._s3)
         return answer  # type: ignore[no-any-return]
@@ -191,10 +199,17 @@ def _behind_access_point(environ: dict[str, Any]) -> bool:
     return host.partition(".")[0].endswith(ALIAS) or path.partition("/")[0].endswith(ALIAS)
 
 
-def _denied(start_response: StartResponse) -> Iterable[bytes]:
-    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(_DENIED)))]
-    start_response("403 Forbidden", headers)
-    return [_DENIED]
+def _refused(
+    start_response: StartResponse, status: str, code: str, message: str = ""
+) -> Iterable[bytes]:
+    """An error as S3 words it."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{code}</Code><Message>{message or code}</Message></Error>"
+    ).encode()
+    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    start_response(status, headers)
+    return [body]
 
 
 def _make_role() -> None:
