@@ -1,9 +1,9 @@
 """The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR, …): moto's application.
 
 moto tells services apart by the SigV4 credential scope, and takes what is unsigned (presigned
-URLs) for S3. S3 and Logs are made durable before moto makes its backends. Reading a large object
-goes past moto, which would read it into memory. The buckets of read sets and references
-(`…-s3alias`) are for clients to read, not to write.
+URLs) for S3. S3 and Logs are made durable before moto makes its backends, the others as a whole
+(peer_state.py). Reading a large object goes past moto, which would read it into memory. The buckets
+of read sets and references (`…-s3alias`) are for clients to read, not to write.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 from . import logs_durable, price_list, s3_durable
 from .arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
+from .peer_state import PeerState
+from .s3_records import FileValue
 
 _STREAM_FROM = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
@@ -41,6 +43,8 @@ class Peers:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._s3: Any = s3_backends[ACCOUNT]["aws"]
         self._objects.load(self._s3)
+        self._others = PeerState(state / "peers.sqlite")
+        self._others.load()
         self.logs = logs_durable.install(state, ACCOUNT, REGION)
         if BUCKET not in self._s3.buckets:
             self._s3.create_bucket(BUCKET, REGION)
@@ -50,6 +54,7 @@ class Peers:
     def close(self) -> None:
         self._objects.flush(self._s3)
         self._objects.close()
+        self._others.close()
         self.logs.close()
 
     def log(self, stream: str, events: Iterable[tuple[int, str]], account: str = ACCOUNT) -> None:
@@ -88,7 +93,7 @@ class Peers:
 
     def link(self, bucket: str, key: str, path: Path, etag: str | None = None) -> None:
         """Make a file an object without copying it; the object keeps its bytes if `path` goes."""
-        self._s3.put_object(bucket, key, s3_durable.FileValue(path), etag=etag)
+        self._s3.put_object(bucket, key, FileValue(path), etag=etag)
         self._objects.flush(self._s3)
 
     def remove_bucket(self, name: str) -> None:
@@ -110,7 +115,7 @@ class Peers:
         arn, tagger = self._s3.buckets[bucket].keys[key].arn, self._s3.tagger
         tagger.delete_all_tags_for_resource(arn)
         tagger.tag_resource(arn, tagger.convert_dict_to_tags_input(tags))
-        self._objects.mark(bucket, key)
+        self._objects.mark("object", bucket, key)
         self._objects.flush(self._s3)
 
     def remove(self, bucket: str, *keys: str) -> None:
@@ -137,13 +142,16 @@ class Peers:
         if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
         try:
-            answer = self._moto(environ, start_response)
+            with self._others.kept(scope):
+                answer = self._moto(environ, start_response)
         except (OSError, sqlite3.Error):  # the disk, not the request
             raise
         except Exception:  # moto trips over what it does not know
             traceback.print_exc()
             return _refused(start_response, "501 Not Implemented", "NotImplemented")
-        if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
+        if "/logs/aws4_request" in scope:
+            self.logs.flush()
+        elif environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
             self._objects.flush(self._s3)
         return answer  # type: ignore[no-any-return]
 
@@ -223,8 +231,11 @@ def _make_role() -> None:
             "Action": "sts:AssumeRole",
         }],
     }  # fmt: skip
-    iam_backends[ACCOUNT]["aws"].create_role(
-        role_name=ROLE_ARN.rpartition("/")[2], assume_role_policy_document=json.dumps(trust),
+    iam, name = iam_backends[ACCOUNT]["aws"], ROLE_ARN.rpartition("/")[2]
+    if any(role.name == name for role in iam.roles.values()):  # of an earlier server
+        return
+    iam.create_role(
+        role_name=name, assume_role_policy_document=json.dumps(trust),
         path="/", permissions_boundary=None, description="Runs of the local HealthOmics",
         tags=[], max_session_duration="3600",
     )  # fmt: skip

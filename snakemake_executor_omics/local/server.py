@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
@@ -157,6 +156,6 @@ def serve(
 
 
 def _until_eof(server: Server) -> None:
-    while sys.stdin.buffer.read(1024):
+    while os.read(0, 1024):  # not sys.stdin, whose lock would break the end of the interpreter
         pass
     server.ask_to_stop()
