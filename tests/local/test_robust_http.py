@@ -308,7 +308,7 @@ def test_many_clients_at_once_lose_nothing(fake: Clients) -> None:
                 answer = connection.getresponse()
                 said = answer.read()
                 assert answer.status < 300, (answer.status, said)
-                return json.loads(said)
+                return json.loads(said or b"null")
 
             name = f"client-{number}"
             made = ask("POST", "/runGroup", {"requestId": name, "name": name, "maxRuns": 1})
@@ -421,7 +421,8 @@ def test_an_error_of_ours_tells_no_insides(tmp_path: Path, capsys: Any) -> None:
             raise RuntimeError(f"{tmp_path} is broken")
 
     context: Any = SimpleNamespace(peers=Broken())
-    answer = App(context, dict, tmp_path / "spool").answer({"REQUEST_METHOD": "GET"}, "/run")
+    app = App(context, dict, tmp_path / "spool")
+    answer = app.answer({"REQUEST_METHOD": "GET"}, "/run", "")
     assert answer.status == 500
     assert answer.headers == (("x-amzn-errortype", "InternalServerException"),)
     assert str(tmp_path).encode() not in answer.body
