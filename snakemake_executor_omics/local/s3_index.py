@@ -182,7 +182,8 @@ class Objects:
             bucket = backend.buckets.get(bucket_name)
             if bucket is not None:
                 path = self.folder / file if file else None
-                known |= {path} if path else set()
+                if path is not None:
+                    known.add(path)
                 bucket.keys[name] = version_of(json.loads(body), bucket, name, path, backend)
         return known
 

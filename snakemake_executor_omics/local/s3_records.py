@@ -6,14 +6,19 @@ them, so that every setting that moto knows lasts without being named here.
 
 from __future__ import annotations
 
+import os
 import pickle
+import threading
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import moto.s3.models
 from moto.utilities.utils import LowercaseDict
+
+from .arn import ACCOUNT
 
 # Typed as nothing: assigning to a library's classes is what types are there to forbid.
 models: Any = moto.s3.models
@@ -48,11 +53,8 @@ def version_record(version: Any, backend: Any) -> dict[str, Any]:
     body["metadata"] = dict(version.metadata)
     body["last_modified"] = version.last_modified.isoformat()
     body["tags"] = backend.tagger.get_tag_dict_for_resource(version.arn)
-    if version.acl is not None:
-        body["acl"] = [
-            [[vars(grantee) for grantee in grant.grantees], grant.permissions]
-            for grant in version.acl.grants
-        ]
+    if (grants := _grants(version.acl)) != _grants(_template(version.region_name).acl):
+        body["acl"] = grants
     return body
 
 
@@ -65,17 +67,26 @@ def version_of(
         marker._version_id = record["_version_id"]
         marker.last_modified = datetime.fromisoformat(record["last_modified"])
         return marker
-    key = models.FakeKey(name, FileValue(path, kept=True), bucket.account_id, bucket.region_name)
-    key.__dict__.update({member: record.get(member) for member in _PLAIN})
-    key.__dict__["_metadata"] = LowercaseDict(record["metadata"])
-    key.__dict__["last_modified"] = datetime.fromisoformat(record["last_modified"])
-    key.__dict__["bucket_name"] = bucket.name
+    key = object.__new__(models.FakeKey)
+    key.__dict__.update(
+        _template(bucket.region_name).__dict__,
+        **{member: record.get(member) for member in _PLAIN},
+        name=name, file=path, lock=threading.Lock(), account_id=bucket.account_id,
+        _metadata=LowercaseDict(record["metadata"]), bucket_name=bucket.name,
+        last_modified=datetime.fromisoformat(record["last_modified"]),
+    )  # fmt: skip
     if "acl" in record:
         key.__dict__["acl"] = _acl(record["acl"])
     if record["tags"]:
         tags = [{"Key": k, "Value": v} for k, v in record["tags"].items()]
         backend.tagger.tag_resource(key.arn, tags)
     return key
+
+
+@cache
+def _template(region: str) -> Any:
+    """An empty key, to be copied: moto's own way to make one takes most of a start's time."""
+    return models.FakeKey("", FileValue(Path(os.devnull), kept=True), ACCOUNT, region)
 
 
 def _owner(bucket: Any, name: str) -> Any:
@@ -86,6 +97,12 @@ def _owner(bucket: Any, name: str) -> Any:
     bare = models.FakeKey.__new__(models.FakeKey)
     bare.__dict__.update(name=name, bucket_name=bucket.name, disposed=True)
     return bare
+
+
+def _grants(acl: Any) -> list[Any]:
+    """JSON of an ACL; an upload that named none has made a key without."""
+    grants = acl.grants if acl is not None else []
+    return [[[vars(g) for g in grant.grantees], grant.permissions] for grant in grants]
 
 
 def _acl(grants: list[Any]) -> Any:
