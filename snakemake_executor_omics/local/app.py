@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
+from werkzeug import exceptions as http
+
 from .aws_peers import file_blocks
 from .errors import (
     Conflict,
@@ -42,6 +44,7 @@ _MAX_BODY = 16 * 1024 * 1024
 _MAX_PART = 100 * 1024 * 1024  # of a read set's upload ("HealthOmics service quotas")
 _BLOCK = 1024 * 1024
 _BINARY = "application/octet-stream"
+_INTERNAL = "An internal error occurred; the local HealthOmics wrote it to its server.log"
 _REQUEST_TOKENS = ("requestId", "clientToken")
 StartResponse = Callable[..., Any]
 
@@ -61,6 +64,8 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
+        if "HTTP_ORIGIN" in environ:  # a web page: any could ask for things on the loopback
+            return _refuse(start_response, "403 Forbidden")
         raw_path = _raw_path(environ)
         environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
         credential = _credential(environ)
@@ -102,9 +107,9 @@ class App:
             return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
             return self._protocol.failure(operation, fault)
-        except Exception as error:  # the edge: a client gets an answer whatever happens
+        except Exception:  # the edge: a client gets an answer whatever happens, and no insides
             traceback.print_exc()
-            return self._protocol.failure(operation, Fault(f"{type(error).__name__}: {error}"))
+            return self._protocol.failure(operation, Fault(_INTERNAL))
         finally:
             if spooled is not None:
                 spooled.path.unlink(missing_ok=True)
@@ -189,24 +194,24 @@ def _headers(environ: dict[str, Any]) -> dict[str, str]:
 
 def _blocks(environ: dict[str, Any], most: int) -> Iterator[bytes]:
     """The body, in blocks; ValidationException above `most` bytes."""
-    length = environ.get("CONTENT_LENGTH")
-    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-    left = most + 1 if chunked else int(length or 0)
-    if left > most and not chunked:
-        raise ValidationFault(f"the request is larger than {most} bytes")
-    while left > 0:
-        try:
-            block = environ["wsgi.input"].read(min(left, _BLOCK))
-        except TimeoutError as error:
-            raise RequestTimeout("the body of the request did not arrive in time") from error
-        if not block:
-            break
-        left -= len(block)
-        yield block
-    if chunked and left <= 0:
-        raise ValidationFault(f"the request is larger than {most} bytes")
-    if not chunked and left > 0:
-        raise RequestTimeout("the body of the request ended before its Content-Length")
+    too_large = ValidationFault(f"the request is larger than {most} bytes")
+    if int(environ.get("CONTENT_LENGTH") or 0) > most:
+        raise too_large
+    try:
+        while block := environ["wsgi.input"].read(_BLOCK):
+            most -= len(block)
+            if most < 0:
+                raise too_large
+            yield block
+    except http.RequestTimeout as error:
+        raise RequestTimeout(str(error.description)) from error
+    except http.HTTPException as error:
+        raise ValidationFault(str(error.description)) from error
+
+
+def _refuse(start_response: StartResponse, status: str) -> Iterable[bytes]:
+    start_response(status, [("Content-Length", "0")])
+    return []
 
 
 def _send(start_response: StartResponse, method: str, answer: Answer) -> Iterable[bytes]:

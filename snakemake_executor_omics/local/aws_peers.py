@@ -1,21 +1,25 @@
 """The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR, …): moto's application.
 
 moto tells services apart by the SigV4 credential scope, and takes what is unsigned (presigned
-URLs) for S3. S3 and Logs are made durable before moto makes its backends. Reading a large object
-goes past moto, which would read it into memory. The buckets of read sets and references
-(`…-s3alias`) are for clients to read, not to write.
+URLs) for S3. S3 and Logs are made durable before moto makes its backends, the others as a whole
+(peer_state.py). Reading a large object goes past moto, which would read it into memory. The buckets
+of read sets and references (`…-s3alias`) are for clients to read, not to write.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import logs_durable, price_list, s3_durable
 from .arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
+from .peer_state import PeerState
+from .s3_records import FileValue
 
 _STREAM_FROM = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
@@ -23,10 +27,8 @@ _ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
 _ARCHIVE = "GLACIER"
 _READS = {"GET", "HEAD", "OPTIONS"}
-_DENIED = (
-    b'<?xml version="1.0" encoding="UTF-8"?>\n'
-    b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-)
+# SigV4 with its whole scope, or the signature that S3 had before; moto reads both by position.
+_SIGNED = re.compile(r"AWS4-\S+ .*Credential=[^/,\s]+/\d*/[\w-]+/[\w-]+/aws4_request|AWS \S+:\S+$")
 StartResponse = Callable[..., Any]
 
 
@@ -41,6 +43,8 @@ class Peers:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._s3: Any = s3_backends[ACCOUNT]["aws"]
         self._objects.load(self._s3)
+        self._others = PeerState(state / "peers.sqlite")
+        self._others.load()
         self.logs = logs_durable.install(state, ACCOUNT, REGION)
         if BUCKET not in self._s3.buckets:
             self._s3.create_bucket(BUCKET, REGION)
@@ -50,6 +54,7 @@ class Peers:
     def close(self) -> None:
         self._objects.flush(self._s3)
         self._objects.close()
+        self._others.close()
         self.logs.close()
 
     def log(self, stream: str, events: Iterable[tuple[int, str]], account: str = ACCOUNT) -> None:
@@ -88,7 +93,7 @@ class Peers:
 
     def link(self, bucket: str, key: str, path: Path, etag: str | None = None) -> None:
         """Make a file an object without copying it; the object keeps its bytes if `path` goes."""
-        self._s3.put_object(bucket, key, s3_durable.FileValue(path), etag=etag)
+        self._s3.put_object(bucket, key, FileValue(path), etag=etag)
         self._objects.flush(self._s3)
 
     def remove_bucket(self, name: str) -> None:
@@ -110,7 +115,7 @@ class Peers:
         arn, tagger = self._s3.buckets[bucket].keys[key].arn, self._s3.tagger
         tagger.delete_all_tags_for_resource(arn)
         tagger.tag_resource(arn, tagger.convert_dict_to_tags_input(tags))
-        self._objects.mark(bucket, key)
+        self._objects.mark("object", bucket, key)
         self._objects.flush(self._s3)
 
     def remove(self, bucket: str, *keys: str) -> None:
@@ -124,18 +129,29 @@ class Peers:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         scope = environ.get("HTTP_AUTHORIZATION", "")
+        if scope and not _SIGNED.match(scope):
+            return _refused(start_response, "400 Bad Request", "IncompleteSignature")
         if f"/{price_list.SERVICE}/aws4_request" in scope:  # which moto does not have
             return price_list.application(environ, start_response)
         if not scope or "/s3/aws4_request" in scope:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT  # one S3 for all accounts: names are global
             if environ["REQUEST_METHOD"] not in _READS and _behind_access_point(environ):
-                return _denied(start_response)
+                return _refused(start_response, "403 Forbidden", "AccessDenied", "Access Denied")
         elif (found := _ACCOUNT_KEY.search(scope)) is not None:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = found.group(1)
         if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
-        answer = self._moto(environ, start_response)
-        if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
+        try:
+            with self._others.kept(scope):
+                answer = self._moto(environ, start_response)
+        except (OSError, sqlite3.Error):  # the disk, not the request
+            raise
+        except Exception:  # moto trips over what it does not know
+            traceback.print_exc()
+            return _refused(start_response, "501 Not Implemented", "NotImplemented")
+        if "/logs/aws4_request" in scope:
+            self.logs.flush()
+        elif environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
             self._objects.flush(self._s3)
         return answer  # type: ignore[no-any-return]
 
@@ -191,10 +207,17 @@ def _behind_access_point(environ: dict[str, Any]) -> bool:
     return host.partition(".")[0].endswith(ALIAS) or path.partition("/")[0].endswith(ALIAS)
 
 
-def _denied(start_response: StartResponse) -> Iterable[bytes]:
-    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(_DENIED)))]
-    start_response("403 Forbidden", headers)
-    return [_DENIED]
+def _refused(
+    start_response: StartResponse, status: str, code: str, message: str = ""
+) -> Iterable[bytes]:
+    """An error as S3 words it."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{code}</Code><Message>{message or code}</Message></Error>"
+    ).encode()
+    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    start_response(status, headers)
+    return [body]
 
 
 def _make_role() -> None:
@@ -208,8 +231,11 @@ def _make_role() -> None:
             "Action": "sts:AssumeRole",
         }],
     }  # fmt: skip
-    iam_backends[ACCOUNT]["aws"].create_role(
-        role_name=ROLE_ARN.rpartition("/")[2], assume_role_policy_document=json.dumps(trust),
+    iam, name = iam_backends[ACCOUNT]["aws"], ROLE_ARN.rpartition("/")[2]
+    if any(role.name == name for role in iam.roles.values()):  # of an earlier server
+        return
+    iam.create_role(
+        role_name=name, assume_role_policy_document=json.dumps(trust),
         path="/", permissions_boundary=None, description="Runs of the local HealthOmics",
         tags=[], max_session_duration="3600",
     )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ CREATE TABLE IF NOT EXISTS log_stream (
 CREATE TABLE IF NOT EXISTS log_event (
     account TEXT NOT NULL, log_group TEXT NOT NULL, stream TEXT NOT NULL, at INTEGER NOT NULL,
     message TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS log_group (
+    account TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account, name));
 CREATE INDEX IF NOT EXISTS log_event_stream ON log_event (account, log_group, stream);
 """
 
@@ -37,6 +41,7 @@ class LogBook:
         self._lock = threading.RLock()
         self._region = region
         self._loading = False
+        self._groups: dict[tuple[str, str], str] = {}
 
     def _migrate(self, account: str) -> None:
         """Books of version 1 were of one account."""
@@ -69,6 +74,9 @@ class LogBook:
         """Give moto back what an earlier process wrote down."""
         self._loading = True
         try:
+            for account, name, body in self._db.execute("SELECT * FROM log_group").fetchall():
+                self._groups[account, name] = body
+                self._restore(account, name, json.loads(body))
             places = self._db.execute("SELECT * FROM log_stream").fetchall()
             for account, group, stream in places:
                 self._ensured(account, group, stream)
@@ -81,6 +89,39 @@ class LogBook:
                     self.write(account, group, stream, events)
         finally:
             self._loading = False
+
+    def _restore(self, account: str, name: str, members: dict[str, Any]) -> None:
+        group = models.logs_backends[account][self._region].create_log_group(
+            name, members["tags"], RetentionInDays=members["days"], kmsKeyId=members["key"]
+        )
+        group.creation_time = datetime.fromisoformat(members["made"])
+
+    def flush(self) -> None:
+        """Write down what changed of the groups themselves: what a request did to one."""
+        with self._lock:
+            groups = {
+                (account, name): json.dumps({
+                    "days": group.retention_in_days, "key": group.kms_key_id,
+                    "made": group.creation_time.isoformat(),
+                    "tags": regions[self._region].tagger.get_tag_dict_for_resource(group.arn),
+                })
+                for account, regions in list(models.logs_backends.items())
+                for name, group in list(regions[self._region].groups.items())
+            }  # fmt: skip
+            if groups == self._groups:
+                return
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "DELETE FROM log_group WHERE account=? AND name=?",
+                list(self._groups.keys() - groups.keys()),
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO log_group VALUES (?,?,?)",
+                [(*place, body) for place, body in groups.items()
+                 if self._groups.get(place) != body],
+            )  # fmt: skip
+            self._db.execute("COMMIT")
+            self._groups = groups
 
     def keep_stream(self, account: str, group: str, stream: str) -> None:
         if not self._loading:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from urllib.parse import parse_qs, unquote
 
 import botocore.session
 
+from . import strict_json
 from .clock import written
 from .errors import Fault, NotSupported, UnknownOperation, ValidationFault
 from .validation import validate
@@ -176,23 +176,12 @@ def _document(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        document = json.loads(body, parse_float=_finite, parse_constant=_finite)
-        if b"\\u" in body:
-            json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair, say
-    except RecursionError as error:
-        raise ValidationFault("the body is nested too deeply") from error
+        document = strict_json.loads(body)
     except ValueError as error:
         raise ValidationFault(f"the body is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise ValidationFault("the body is no JSON object")
     return document
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is out of range")
-    return number
 
 
 def _read(shape: Any, value: Any) -> Any:

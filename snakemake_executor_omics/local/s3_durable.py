@@ -1,163 +1,33 @@
-"""Make moto's S3 last: values are files in the state folder, the index is SQLite.
+"""Make moto's S3 last: values are files in the state folder, the index is SQLite (s3_index.py).
 
 moto keeps keys in memory or in temporary files that die with the process. `install` puts our key,
 key store and multipart classes into moto's module before its backend is used; every change marks
-its key as dirty, and `flush` writes the dirty rows before the client has its answer. A value's old
-file goes only after the row that named it is gone, so a kill leaves a whole old or a whole new
-object. What moto puts together in memory (a finished multipart upload, a copy) is put together
-on disk here.
+what it touches, to be written before the client has its answer. What moto puts together in memory
+(a finished multipart upload, a copy) is put together on disk here.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import shutil
-import sqlite3
 import threading
-import uuid
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import moto.s3.models
 from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
 from moto.s3.utils import _VersionedKeyStore
-from moto.utilities.utils import LowercaseDict
 
 from .arn import ALIAS
-
-# Typed as nothing: assigning to a library's classes is what types are there to forbid.
-models: Any = moto.s3.models
+from .s3_index import Objects
+from .s3_records import FileValue, models
 
 _BLOCK = 4 * 1024 * 1024
 _SHA256_LENGTH = 44  # in base64; no other checksum that S3 takes is as long
-# What moto's key carries beside its value; simple types only.
-_PLAIN = (
-    "_storage_class", "_etag", "_version_id", "_is_versioned", "encryption", "kms_key_id",
-    "bucket_key_enabled", "lock_mode", "lock_legal_status", "lock_until", "checksum_value",
-    "checksum_type", "checksum_parts", "checksum_algorithm", "website_redirect_location",
-    "contentsize",
-)  # fmt: skip
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS bucket (name TEXT PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS object (
-    bucket TEXT NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL,
-    file TEXT, body TEXT NOT NULL, PRIMARY KEY (bucket, key, position));
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class FileValue:
-    """A value that is already a file of the object folder."""
-
-    path: Path
-
-
-class Objects:
-    """The object folder and its index."""
-
-    def __init__(self, state: Path) -> None:
-        self.folder = state / "objects"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(
-            state / "objects.sqlite", isolation_level=None, check_same_thread=False, timeout=30
-        )
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.executescript(_SCHEMA)
-        self._marks = threading.Lock()
-        self._flushing = threading.Lock()
-        self._dirty: set[tuple[str, str]] = set()
-        self._garbage: list[Path] = []
-        self._buckets: str | None = None
-
-    def new_file(self) -> Path:
-        name = uuid.uuid4().hex
-        folder = self.folder / name[:2]
-        folder.mkdir(exist_ok=True)
-        return folder / name
-
-    def mark(self, bucket: str, key: str) -> None:
-        with self._marks:
-            self._dirty.add((bucket, key))
-
-    def discard(self, path: Path) -> None:
-        with self._marks:
-            self._garbage.append(path)
-
-    def flush(self, backend: Any) -> None:
-        """Write down what changed; returns when everything marked before the call is on disk."""
-        with self._flushing:
-            with self._marks:
-                dirty, self._dirty = self._dirty, set()
-                garbage, self._garbage = self._garbage, []
-            buckets = {
-                name: {"region": bucket.region_name, "versioning": bucket.versioning_status}
-                for name, bucket in list(backend.buckets.items())
-            }
-            described = json.dumps(buckets, sort_keys=True)
-            if dirty or described != self._buckets:
-                self._write(backend, dirty, buckets)
-                self._buckets = described
-            for path in garbage:
-                path.unlink(missing_ok=True)
-
-    def _write(self, backend: Any, dirty: set[tuple[str, str]], buckets: dict[str, Any]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.execute("DELETE FROM bucket")
-            self._db.executemany(
-                "INSERT INTO bucket VALUES (?,?)",
-                [(name, json.dumps(body)) for name, body in buckets.items()],
-            )
-            for bucket_name, key in dirty:
-                self._db.execute("DELETE FROM object WHERE bucket=? AND key=?", (bucket_name, key))
-                bucket = backend.buckets.get(bucket_name)
-                versions = bucket.keys.getlist(key, []) if bucket is not None else []
-                for position, version in enumerate(versions):
-                    if isinstance(version, DurableKey):
-                        self._db.execute(
-                            "INSERT INTO object VALUES (?,?,?,?,?)",
-                            (bucket_name, key, position, str(version.file.relative_to(self.folder)),
-                             json.dumps(_described(version, backend))),
-                        )  # fmt: skip
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-
-    def load(self, backend: Any) -> None:
-        """Give moto back what an earlier process wrote down, and drop files that no row names."""
-        for name, body in self._db.execute("SELECT name, body FROM bucket").fetchall():
-            settings = json.loads(body)
-            bucket = backend.create_bucket(name, settings["region"])
-            bucket.versioning_status = settings["versioning"]
-        known = set()
-        rows = self._db.execute(
-            "SELECT bucket, key, file, body FROM object ORDER BY bucket, key, position"
-        )
-        for bucket_name, key, file, body in rows.fetchall():
-            path = self.folder / file
-            known.add(path)
-            bucket = backend.buckets.get(bucket_name)
-            if bucket is not None:
-                restored = _restored(bucket, key, path, json.loads(body))
-                bucket.keys.setlist(key, [*bucket.keys.getlist(key, []), restored])
-        for path in self.folder.glob("*/*"):
-            if path not in known:
-                path.unlink()
-        with self._marks:
-            self._dirty.clear()
-
-    def close(self) -> None:
-        with self._flushing:
-            self._db.close()
-
+_OF_THE_MOMENT = ("lock", "is_latest")  # members of a key that are nothing to keep
 
 _objects: Objects | None = None
 
@@ -181,8 +51,14 @@ class DurableKey(models.FakeKey):
             value = value.replace(microsecond=0)  # the resolution of S3, also in its listings
         super().__setattr__(name, value)
         bucket = self.__dict__.get("bucket_name")
-        if bucket and name != "lock":
-            _store().mark(bucket, str(self.__dict__.get("name")))
+        if bucket and name not in _OF_THE_MOMENT:
+            _store().mark("object", bucket, str(self.__dict__.get("name")))
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        """For moto's listing of versions, which would copy the values too."""
+        copy = self.__class__.__new__(self.__class__)
+        copy.__dict__.update(self.__dict__)
+        return copy
 
     @property
     def value(self) -> Any:
@@ -192,6 +68,9 @@ class DurableKey(models.FakeKey):
 
     @value.setter
     def value(self, new: bytes | str | FileValue) -> None:
+        if isinstance(new, FileValue) and new.kept:
+            self.file, self.contentsize = new.path, new.path.stat().st_size
+            return
         old = self.__dict__.get("file")
         path = _store().new_file()
         if isinstance(new, FileValue):
@@ -234,6 +113,21 @@ class DurableKey(models.FakeKey):
 class DurableMultipart(models.FakeMultipart):
     """A multipart upload that is put together on disk."""
 
+    id: str
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _store().mark("upload", self.id)
+
+    def set_part(self, part_id: int, value: bytes) -> Any:
+        part = super().set_part(part_id, value)
+        _store().mark("part", self.id, part_id)
+        return part
+
+    def dispose(self) -> None:
+        super().dispose()
+        _store().mark("upload", self.id)
+
     def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, Any]:
         wanted = [(number, etag.replace('"', "")) for number, etag in body]
         if not wanted:
@@ -272,7 +166,18 @@ class DurableKeys(_VersionedKeyStore):
             owner = version if isinstance(version, models.FakeKey) else version.key
             while not isinstance(owner, models.FakeKey):
                 owner = owner.key
-            _store().mark(owner.bucket_name, key)
+            _store().mark("object", owner.bucket_name, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if isinstance(value, models.FakeDeleteMarker):
+            value.last_modified = value.last_modified.replace(microsecond=0)
+        super().__setitem__(key, value)
+        self._mark(key, [value])
+
+    def iterlists(self) -> Iterator[tuple[str, list[Any]]]:
+        """For moto's listing of versions, which sorts by a time that several may share."""
+        for key, versions in super()._iterlists():
+            yield key, versions[::-1]
 
     def pop(self, key: str) -> None:  # type: ignore[override]
         self._mark(key, self.getlist(key, []))
@@ -349,26 +254,3 @@ def install(state: Path) -> Objects:
 def _md5(path: Path) -> str:
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "md5").hexdigest()
-
-
-def _described(key: DurableKey, backend: Any) -> dict[str, Any]:
-    body = {name: key.__dict__[name] for name in _PLAIN if key.__dict__.get(name) is not None}
-    body["metadata"] = dict(key.metadata)
-    body["last_modified"] = key.last_modified.isoformat()
-    body["tags"] = backend.tagger.get_tag_dict_for_resource(key.arn)
-    return body
-
-
-def _restored(bucket: Any, name: str, path: Path, body: dict[str, Any]) -> DurableKey:
-    key = DurableKey(name, b"", bucket.account_id, bucket.region_name)
-    key.file.unlink()  # the empty value of a moment ago
-    key.__dict__.update({member: body.get(member) for member in _PLAIN})
-    key.__dict__["file"] = path
-    key.__dict__["_metadata"] = LowercaseDict(body["metadata"])
-    key.__dict__["last_modified"] = datetime.fromisoformat(body["last_modified"])
-    key.__dict__["bucket_name"] = bucket.name
-    if body["tags"]:
-        backend = models.s3_backends[bucket.account_id]["aws"]
-        tags = [{"Key": k, "Value": v} for k, v in body["tags"].items()]
-        backend.tagger.tag_resource(key.arn, tags)
-    return key

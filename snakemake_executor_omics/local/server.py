@@ -6,15 +6,11 @@ import fcntl
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-from cheroot import server as cheroot_server
-from cheroot import wsgi
 
 from .app import App
 from .aws_peers import Peers
@@ -29,20 +25,10 @@ from .quotas import Quotas
 from .read_sets import ARCHIVE_AFTER, sweep
 from .scheduler import Scheduler
 from .store import Store
+from .web import WebServer
 
 HOST = "127.0.0.1"
-_THREADS = 32
-
-
-class _Request(cheroot_server.HTTPRequest):
-    """A request that may name an absolute URI, as clients behind HTTP_PROXY send it."""
-
-    def __init__(self, server: Any, conn: Any) -> None:
-        super().__init__(server, conn, proxy_mode=True)
-
-
-class _Connection(cheroot_server.HTTPConnection):
-    RequestHandlerClass = _Request
+_GONE_SECONDS = 2.0
 
 
 class Server:
@@ -59,10 +45,8 @@ class Server:
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.state)
         self._stop = threading.Event()
-        self._http: Any = wsgi.Server((HOST, port), self._answer, numthreads=_THREADS)
-        self._http.ConnectionClass = _Connection
-        self._http.prepare()
-        self.url = f"http://{HOST}:{self._http.bind_addr[1]}"
+        self._http = WebServer((HOST, port), self._answer)
+        self.url = self._http.url
         self._store = Store(self.state / "omics.sqlite")
         self._peers = Peers(self.state)
         definitions = self.state / "definitions"
@@ -113,7 +97,16 @@ class Server:
         draft.replace(target)
 
     def wait(self) -> None:
-        self._stop.wait()
+        """Until someone asks, or the state folder is gone: another server may have it then."""
+        while not self._stop.wait(_GONE_SECONDS) and self._holds_folder():
+            pass
+
+    def _holds_folder(self) -> bool:
+        try:
+            there = (self.state / "server.lock").stat()
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self._lock))
 
     def ask_to_stop(self) -> None:
         self._stop.set()
@@ -163,6 +156,6 @@ def serve(
 
 
 def _until_eof(server: Server) -> None:
-    while sys.stdin.buffer.read(1024):
+    while os.read(0, 1024):  # not sys.stdin, whose lock would break the end of the interpreter
         pass
     server.ask_to_stop()

@@ -10,17 +10,18 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from ..store import Store
 from . import cwl, nextflow, wdl
-from .checked import STATUS_MESSAGE, BadDefinition, Checked
+from .checked import STATUS_MESSAGE, BadDefinition, Checked, end_checks
 from .languages import identify
 from .unpacking import unpack
 
 README_BYTES = 500 * 1024
+_LOOK_SECONDS = 0.1
 _CHECKS: Mapping[str, Callable[[Path, str, str], Checked]] = {
     "WDL": wdl.check, "WDL_LENIENT": wdl.check, "CWL": cwl.check, "NEXTFLOW": nextflow.check,
 }  # fmt: skip
@@ -33,6 +34,7 @@ class Builder:
         self._store = store
         self.folder = folder
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="definitions")
+        self._under_way: set[Future[None]] = set()
         self._closing = threading.Event()
 
     def resume(self) -> None:
@@ -49,7 +51,9 @@ class Builder:
 
     def submit(self, kind: str, key: str) -> None:
         """Build a document; `key` is its key in the store."""
-        self._workers.submit(self._build, kind, key)
+        future = self._workers.submit(self._build, kind, key)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
 
     def _build(self, kind: str, key: str) -> None:
         document = self._store.get(kind, key)
@@ -62,6 +66,8 @@ class Builder:
             changes = {"status": "FAILED", "statusMessage": str(error)[:STATUS_MESSAGE]}
         except Exception as error:  # a worker thread has nobody above it to tell
             changes = {"status": "FAILED", "statusMessage": f"internal error: {error!r}"}
+        if self._closing.is_set():  # the check may have been ended: the next server makes another
+            return
         with self._store.transaction():
             document = self._store.get(kind, key)
             if document is None:
@@ -94,5 +100,8 @@ class Builder:
         return changes
 
     def close(self) -> None:
+        """Leave what is under way to the next server."""
         self._closing.set()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        while wait(set(self._under_way), timeout=_LOOK_SECONDS).not_done:
+            end_checks()  # again, as one may have begun meanwhile

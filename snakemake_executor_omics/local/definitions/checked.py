@@ -6,6 +6,7 @@ The server never loads a workflow engine, and a definition that breaks one canno
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from typing import Any
 
 STATUS_MESSAGE = 4096
 _SECONDS = 900
+_MEMORY = 8 * 1024**3
+_running: set[subprocess.Popen[str]] = set()
 
 
 class BadDefinition(Exception):
@@ -35,16 +38,33 @@ def check_by(module: str, arguments: Sequence[str], folder: Path) -> Checked:
     It prints `message` and `template` as JSON, or fails with the reason on stderr.
     """
     command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise BadDefinition(f"the check took longer than {_SECONDS} s") from error
-    if done.returncode != 0:
-        raise BadDefinition(done.stderr.strip() or f"the check ended with {done.returncode}")
-    return Checked(**json.loads(done.stdout))
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        _running.add(process)
+        try:
+            said, problem = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise BadDefinition(f"the check took longer than {_SECONDS} s") from error
+        finally:
+            _running.discard(process)
+    if process.returncode != 0:
+        raise BadDefinition(problem.strip() or f"the check ended with {process.returncode}")
+    return Checked(**json.loads(said))
+
+
+def end_checks() -> None:
+    """Kill the checks that are under way."""
+    for process in list(_running):
+        process.kill()
+
+
+def bound_check() -> None:
+    """For the process of a check: an end and a size that do not need the server to live."""
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def tidy_description(text: object) -> str:
