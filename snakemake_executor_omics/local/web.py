@@ -152,6 +152,7 @@ class _Request(_HTTPRequest):
     def __init__(self, server: Any, conn: Any) -> None:
         super().__init__(server, conn, proxy_mode=True)
         self._body: _Body | None = None
+        self._head = b""
 
     def read_request_line(self) -> bool:
         first = self.conn.rfile.peek(1)[:1]
@@ -186,13 +187,23 @@ class _Request(_HTTPRequest):
         self.rfile = io.BufferedReader(self._body, _BLOCK)
         self.server.gateway(self).respond()
         self.ensure_headers_sent()
-        if self.chunked_write:
-            self.conn.wfile.write(b"0\r\n\r\n")
+        self._send(b"0\r\n\r\n" if self.chunked_write else b"")
 
     def send_headers(self) -> None:
         if self._body is not None and not self._body.ended:
             self.close_connection = self.conn.unread = True
+        wfile, self.conn.wfile = self.conn.wfile, io.BytesIO()
         super().send_headers()
+        self._head, self.conn.wfile = self.conn.wfile.getvalue(), wfile
+
+    def write(self, chunk: bytes) -> None:
+        self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked_write and chunk else chunk)
+
+    def _send(self, data: bytes) -> None:
+        """The headers go with the first of the content: boto3 takes headers alone for an answer."""
+        head, self._head = self._head, b""
+        if head or data:
+            self.conn.wfile.write(head + data)
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """An answer of the server itself, after which the connection ends."""
