@@ -361,8 +361,8 @@ def test_what_runs_cannot_reach_is_fetched_first_and_refused_as_a_result(project
     server = ThreadedMotoServer("127.0.0.1", port=0)
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        other = f"http://{host}:{port}"
+        # Not 127.0.0.1: `local env` sets the proxy for that.
+        other = f"http://localhost:{server.get_host_and_port()[1]}"
         client = _client(project, other)
         client.create_bucket(Bucket="theirs")
         client.put_object(Bucket="theirs", Key="a.txt", Body=b"from elsewhere\n")
