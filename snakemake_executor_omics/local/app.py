@@ -60,7 +60,7 @@ class App:
         shutil.rmtree(spool, ignore_errors=True)
         spool.mkdir()
         self._identity = identity
-        self._protocol = Protocol()
+        self._protocol = Protocol(HANDLERS)  # a later botocore may know more operations
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]

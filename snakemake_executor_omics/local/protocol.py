@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -68,13 +68,15 @@ class Route:
 class Protocol:
     """The service `omics` as botocore's model describes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, operations: Collection[str] | None = None) -> None:
+        """With routes to these of the model's operations, or to all."""
         self.model: Any = botocore.session.get_session().get_service_model("omics")
         self._statuses = {
             shape.name: int(shape.metadata["error"]["httpStatusCode"])
             for shape in self.model.error_shapes
         }
-        self._routes = [self._route(name) for name in self.model.operation_names]
+        names = self.model.operation_names
+        self._routes = [self._route(n) for n in names if operations is None or n in operations]
         # A literal path wins over one with a parameter (/runBatch/cancel, /runBatch/{id}).
         self._routes.sort(key=lambda route: route.path.pattern.count("(?P<"))
 

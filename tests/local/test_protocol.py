@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics.local.errors import Conflict, Fault, ValidationFault
+from snakemake_executor_omics.local.errors import Conflict, Fault, UnknownOperation, ValidationFault
 from snakemake_executor_omics.local.protocol import Protocol
 from snakemake_executor_omics.local.validation import pattern
 
@@ -45,6 +45,11 @@ def test_every_operation_of_the_model_has_its_own_route() -> None:
         http_traits = protocol.model.operation_model(name).http
         path = http_traits["requestUri"].split("?")[0].replace("{", "").replace("}", "")
         assert protocol.match(http_traits["method"], path)[0].name == name
+
+
+def test_an_operation_that_only_a_later_model_knows_has_no_path() -> None:
+    with pytest.raises(UnknownOperation):
+        Protocol(["GetRun"]).match("GET", "/runGroup/1000001")
 
 
 def test_quoted_slashes_in_a_path_stay_in_one_member() -> None:

@@ -15,7 +15,7 @@ from cwltool.process import Process, shortname
 
 from ..engine.cwl import loading
 from ..engine.errors import DefinitionError
-from .checked import tidy_description
+from .checked import bound_check, tidy_description
 
 
 def check(main: str) -> dict[str, Any]:
@@ -51,10 +51,14 @@ def _relative(text: str) -> str:
 
 
 def main() -> int:
+    bound_check()
     try:
         answer = check(sys.argv[1])
     except (*loading.FAULTS, DefinitionError) as error:
         print(_relative(str(error)), file=sys.stderr)
+        return 1
+    except RecursionError:
+        print(f"{sys.argv[1]} is nested too deeply", file=sys.stderr)
         return 1
     json.dump(answer, sys.stdout)
     return 0
