@@ -60,36 +60,25 @@ def contained(
     service.stop()
 
 
-def test_a_task_runs_in_its_container_and_gives_its_files_back(
-    contained: Clients, tmp_path: Path
-) -> None:
-    workflow = contained.active_workflow(definitionZip=zipped(main=WDL))
-    contained.s3.put_object(Bucket="omics-local", Key="in/a.txt", Body=b"from s3\n")
-    run = contained.omics.start_run(
-        workflowId=workflow, roleArn=contained.service.role_arn,
-        outputUri=contained.service.default_output_uri,
-        parameters={"a": "s3://omics-local/in/a.txt"},
-    )["id"]  # fmt: skip
+def _started(contained: Clients, wdl: str, content: bytes = b"") -> str:
+    workflow = contained.active_workflow(definitionZip=zipped(main=wdl))
+    return contained.start_with(workflow, {"a": contained.uploaded("in/a.txt", content)})
+
+
+def test_a_task_runs_in_its_container_and_gives_its_files_back(contained: Clients) -> None:
+    run = _started(contained, WDL, b"from s3\n")
     ended = contained.until(run, "COMPLETED", "FAILED")
     assert ended["status"] == "COMPLETED", ended.get("statusMessage")
-    base = f"runs/{run}"
-    output = contained.s3.get_object(Bucket="omics-local", Key=f"{base}/out/o/out.txt")
-    assert output["Body"].read() == b"FROM S3\n"
-    said = contained.s3.get_object(Bucket="omics-local", Key=f"{base}/logs/outputs.json")
-    outputs = said["Body"].read().decode()
-    assert "said inside" in outputs
-    assert os.readlink("/proc/self/ns/mnt") not in outputs  # it was another mount namespace
+    file = contained.s3.get_object(Bucket="omics-local", Key=f"runs/{run}/out/o/out.txt")
+    assert file["Body"].read() == b"FROM S3\n"
+    said = contained.outputs(ended)["w.namespace"]
+    assert "said inside" in said
+    assert os.readlink("/proc/self/ns/mnt") not in said  # it was another mount namespace
 
 
 def test_a_cancelled_run_leaves_no_container(contained: Clients) -> None:
     sleeping = WDL.replace('echo "said inside"', "sleep 600")
-    workflow = contained.active_workflow(definitionZip=zipped(main=sleeping))
-    contained.s3.put_object(Bucket="omics-local", Key="in/a.txt", Body=b"")
-    run = contained.omics.start_run(
-        workflowId=workflow, roleArn=contained.service.role_arn,
-        outputUri=contained.service.default_output_uri,
-        parameters={"a": "s3://omics-local/in/a.txt"},
-    )["id"]  # fmt: skip
+    run = _started(contained, sleeping)
     contained.until(run, "RUNNING")
     _until(_sleepers)
     contained.omics.cancel_run(id=run)
@@ -123,13 +112,7 @@ def test_the_manifest_has_what_a_container_used(contained: Clients) -> None:
     busy = WDL.replace(
         'echo "said inside"', "end=$((SECONDS + 4)); while [ $SECONDS -lt $end ]; do :; done"
     )
-    workflow = contained.active_workflow(definitionZip=zipped(main=busy))
-    contained.s3.put_object(Bucket="omics-local", Key="in/a.txt", Body=b"")
-    run = contained.omics.start_run(
-        workflowId=workflow, roleArn=contained.service.role_arn,
-        outputUri=contained.service.default_output_uri,
-        parameters={"a": "s3://omics-local/in/a.txt"},
-    )["id"]  # fmt: skip
+    run = _started(contained, busy)
     ended = contained.until(run, "COMPLETED", "FAILED")
     _, task = map(json.loads, contained.lines(f"manifest/run/{run}/{ended['uuid']}"))
     used = task["metrics"]

@@ -9,7 +9,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,26 @@ def end_checks() -> None:
         process.kill()
 
 
-def bound_check() -> None:
-    """For the process of a check: an end and a size that do not need the server to live."""
+def answer(
+    main: str, check: Callable[[], dict[str, Any]], faults: tuple[type[Exception], ...],
+    words: Callable[[Exception], str],
+) -> int:  # fmt: skip
+    """What the process of a check does: print its answer, or of a fault the reason; exit status.
+
+    It has an end and a size that do not need the server to live.
+    """
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    try:
+        found = check()
+    except RecursionError:
+        print(f"{main} is nested too deeply", file=sys.stderr)
+    except faults as error:
+        print(words(error), file=sys.stderr)
+    else:
+        json.dump(found, sys.stdout)
+        return 0
+    return 1
 
 
 def tidy_description(text: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import re
 import sys
@@ -15,7 +14,7 @@ from cwltool.process import Process, shortname
 
 from ..engine.cwl import loading
 from ..engine.errors import DefinitionError
-from .checked import bound_check, tidy_description
+from .checked import answer, tidy_description
 
 
 def check(main: str) -> dict[str, Any]:
@@ -51,17 +50,8 @@ def _relative(text: str) -> str:
 
 
 def main() -> int:
-    bound_check()
-    try:
-        answer = check(sys.argv[1])
-    except (*loading.FAULTS, DefinitionError) as error:
-        print(_relative(str(error)), file=sys.stderr)
-        return 1
-    except RecursionError:
-        print(f"{sys.argv[1]} is nested too deeply", file=sys.stderr)
-        return 1
-    json.dump(answer, sys.stdout)
-    return 0
+    cwl, faults = sys.argv[1], (*loading.FAULTS, DefinitionError)
+    return answer(cwl, lambda: check(cwl), faults, lambda error: _relative(str(error)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from WDL import CLI, Lint
 
 from ..engine import loading
 from ..engine.errors import DefinitionError
-from .checked import bound_check, tidy_description
+from .checked import answer, tidy_description
 
 _SUPPRESSED = {"CommandShellCheck"}  # needs a program that may not be there
 
@@ -56,19 +55,16 @@ def main() -> int:
     parser.add_argument("--lenient", action="store_true")
     parser.add_argument("main")
     options = parser.parse_args()
-    bound_check()
-    try:
-        answer = check(options.main, lenient=options.lenient)
-    except (*loading.FAULTS, DefinitionError) as error:
-        with contextlib.redirect_stderr(io.StringIO()) as said:
-            CLI.print_error(error)
-        print(said.getvalue().replace(f"{Path.cwd()}/", ""), file=sys.stderr)
-        return 1
-    except RecursionError:
-        print(f"{options.main} is nested too deeply", file=sys.stderr)
-        return 1
-    json.dump(answer, sys.stdout)
-    return 0
+    return answer(
+        options.main, lambda: check(options.main, lenient=options.lenient),
+        (*loading.FAULTS, DefinitionError), _words,
+    )  # fmt: skip
+
+
+def _words(error: Exception) -> str:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        CLI.print_error(error)
+    return said.getvalue().replace(f"{Path.cwd()}/", "")
 
 
 if __name__ == "__main__":

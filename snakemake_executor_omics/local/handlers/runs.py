@@ -47,7 +47,7 @@ def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
         "retentionMode": wanted.get("retentionMode") or "RETAIN",
         "outputUriPrefixMode": wanted.get("outputUriPrefixMode") or "SERVICE_DEFINED",
         "rank": wanted.get("priority") or _LAST,
-        "startedBy": context.arn("").replace(":omics:", ":sts:") + "assumed-role/local/user",
+        "startedBy": f"arn:aws:sts::{context.account}:assumed-role/local/user",
         "creationTime": now(),
         "tags": dict(params.get("tags") or {}),
         **given(params, "runId"),
