@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 from .errors import AlreadyRunning
-from .options import add_server_options
-from .quotas import Quotas
+from .options import Manner, add_server_options
 from .server import serve
 
 
@@ -29,13 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return serve(
-            options.state, port=options.port, backend=options.backend,
+            options.state, Manner.of(options), port=options.port,
             engine=shlex.split(options.engine) if options.engine else None,
-            lifeline=options.lifeline, analytics_open=options.analytics == "open",
-            quotas=Quotas.of(
-                strict=options.strict, resources=dict(options.quota), rates=dict(options.rate)
-            ),
-            archive_after=options.archive_after,
+            lifeline=options.lifeline,
             options=own.parse_known_args(arguments)[1],
         )  # fmt: skip
     except AlreadyRunning as error:

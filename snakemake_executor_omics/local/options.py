@@ -1,4 +1,4 @@
-"""Options of the server's command line that say how it answers.
+"""How a server answers, and the options of its command line that say so.
 
 `snakemake-omics local up` takes the same ones, and hands them on as they were written.
 """
@@ -7,20 +7,48 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
-from .quotas import add_quota_options
+from .quotas import Quotas, add_quota_options
 
 BACKENDS = ("process", "docker", "podman", "apptainer")
+ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
 _MOST_DAYS = 36_500
 
 
-def add_server_options(parser: argparse.ArgumentParser) -> None:
-    from .read_sets import ARCHIVE_AFTER  # too much to import with the package, as each engine does
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a server answers: what its options say."""
 
+    backend: str = "process"
+    quotas: Quotas = field(default_factory=Quotas)
+    archive_after: timedelta = ARCHIVE_AFTER
+    analytics_open: bool = True
+    ecr_only: bool = False
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Self:
+        return cls(
+            backend=options.backend,
+            quotas=Quotas.of(
+                strict=options.strict, resources=dict(options.quota), rates=dict(options.rate)
+            ),
+            archive_after=options.archive_after,
+            analytics_open=options.analytics == "open",
+            ecr_only=options.images == "ecr",
+        )
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="process",
         help="what runs the commands of tasks: programs of this machine, or the tasks' containers",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", choices=("any", "ecr"), default="any",
+        help="ecr: fail tasks whose image is not in ECR or mapped there, as the service does",
     )  # fmt: skip
     parser.add_argument(
         "--archive-after", type=_days, default=ARCHIVE_AFTER, metavar="DAYS",

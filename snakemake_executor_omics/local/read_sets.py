@@ -26,7 +26,6 @@ from .store import Store
 if TYPE_CHECKING:
     from .handlers import Context
 
-ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
 Document = dict[str, Any]
 _ALIGNED = ("BAM", "CRAM")
 _RESOLUTION = timedelta(minutes=1)  # of when a read set was read

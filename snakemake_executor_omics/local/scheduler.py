@@ -24,8 +24,8 @@ from .definitions import Builder
 from .engine_process import EngineProcess, birth, kill_orphan
 from .errors import ValidationFault
 from .manifest import manifest
+from .options import Manner
 from .pool import Pool
-from .quotas import Quotas
 from .reports import Active, Reports
 from .states import FINAL, LIVE
 from .store import Store
@@ -57,13 +57,13 @@ class Scheduler:
     """Starts what may start, and follows it."""
 
     def __init__(
-        self, store: Store, peers: Peers, builder: Builder, *, folder: Path, backend: str,
-        endpoint_url: str, engine: Sequence[str], pool: Pool, quotas: Quotas,
+        self, store: Store, peers: Peers, builder: Builder, *, folder: Path, manner: Manner,
+        endpoint_url: str, engine: Sequence[str], pool: Pool,
     ) -> None:  # fmt: skip
         self._store, self._peers, self._builder = store, peers, builder
-        self._folder, self._backend, self._endpoint = folder, backend, endpoint_url
+        self._folder, self._manner, self._endpoint = folder, manner, endpoint_url
         self._engine, self._pool = list(engine), pool
-        self._limits = quotas.resources
+        self._limits = manner.quotas.resources
         self._reports = Reports(store, peers, pool, self._limits)
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
@@ -200,7 +200,8 @@ class Scheduler:
                 "id": cache["id"], "uuid": cache["uuid"], "s3_uri": cache["cacheS3Uri"],
                 "behavior": run["cacheBehavior"],
             },
-            "container_backend": self._backend, "image_map": run.get("imageMap") or {},
+            "container_backend": self._manner.backend, "image_map": run.get("imageMap") or {},
+            "ecr_only": self._manner.ecr_only,
             "scratch_local": run.get("scratchStorageMode") == "LOCAL",
         }  # fmt: skip
         (run_dir / "request.json").write_text(json.dumps(request))

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from .errors import AlreadyRunning
 from .front import Front
 from .handlers import JOBS, Context
 from .jobs import Jobs
+from .options import Manner
 from .pool import Pool
-from .quotas import Quotas
-from .read_sets import ARCHIVE_AFTER, sweep
+from .read_sets import sweep
 from .scheduler import Scheduler
 from .store import Store
 from .web import WebServer
@@ -35,10 +34,8 @@ class Server:
     """Everything of one state folder; `serve` returns after `shut_down`."""
 
     def __init__(
-        self, state: Path, *, port: int = 0, backend: str = "process",
-        engine: Sequence[str] | None = None, quotas: Quotas | None = None,
-        archive_after: timedelta = ARCHIVE_AFTER, analytics_open: bool = True,
-        options: Sequence[str] = (),
+        self, state: Path, manner: Manner, *, port: int = 0,
+        engine: Sequence[str] | None = None, options: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.state = state.resolve()
         self._options = list(options)  # as they were written, for whoever asks how we answer
@@ -56,17 +53,16 @@ class Server:
         sweep(self._store, uploads)
         self._builder = Builder(self._store, definitions)
         self._scheduler = Scheduler(
-            self._store, self._peers, self._builder, folder=self.state / "runs", backend=backend,
+            self._store, self._peers, self._builder, folder=self.state / "runs", manner=manner,
             endpoint_url=self.url, engine=engine or default_command(), pool=Pool(),
-            quotas=quotas or Quotas(),
         )  # fmt: skip
         self._jobs = Jobs(self._store)
         self._scheduler.on_end = self._run_ended
         self._context = Context(
             store=self._store, peers=self._peers, builder=self._builder,
-            scheduler=self._scheduler, jobs=self._jobs, quotas=quotas or Quotas(),
-            endpoint_url=lambda: self.url, uploads=uploads, archive_after=archive_after,
-            analytics_open=analytics_open,
+            scheduler=self._scheduler, jobs=self._jobs, quotas=manner.quotas,
+            endpoint_url=lambda: self.url, uploads=uploads, archive_after=manner.archive_after,
+            analytics_open=manner.analytics_open,
         )  # fmt: skip
         app = App(self._context, self.identity, self.state / "incoming")
         self._app = Front(app, self._http.bind_addr[1])
@@ -134,15 +130,11 @@ def _lock(state: Path) -> int:
 
 
 def serve(
-    state: Path, *, port: int, backend: str, engine: Sequence[str] | None, lifeline: bool,
-    quotas: Quotas | None = None, archive_after: timedelta = ARCHIVE_AFTER,
-    analytics_open: bool = True, options: Sequence[str] = (),
+    state: Path, manner: Manner, *, port: int, engine: Sequence[str] | None, lifeline: bool,
+    options: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
-    server = Server(
-        state, port=port, backend=backend, engine=engine, quotas=quotas,
-        archive_after=archive_after, analytics_open=analytics_open, options=options,
-    )  # fmt: skip
+    server = Server(state, manner, port=port, engine=engine, options=options)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ask_to_stop())
     server.start()

@@ -83,19 +83,20 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """All or nothing, and nobody in between; may be nested."""
         with self._lock:
-            if self._depth == 0:
+            outermost = self._depth == 0
+            if outermost:
                 self._db.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield
+                if outermost:
+                    self._db.execute("COMMIT")
             except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
+                if outermost and self._db.in_transaction:  # also where the disk was full for COMMIT
                     self._db.execute("ROLLBACK")
                 raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._db.execute("COMMIT")
+            finally:
+                self._depth -= 1
 
     def add(
         self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = "",

@@ -69,6 +69,15 @@ class CannotStartContainer(EngineError):
     reason = "CANNOT_START_CONTAINER_ERROR"
 
 
+class InvalidImage(EngineError):
+    """The image of a task is not one in ECR."""
+
+    reason = "INVALID_ECR_IMAGE_URI"
+
+    def __init__(self, image: str) -> None:
+        super().__init__(f"{image} has an invalid structure. Provide a valid ECR image URI")
+
+
 class OutOfSpace(EngineError):
     """The file system of the runs is full."""
 

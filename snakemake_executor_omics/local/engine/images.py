@@ -7,9 +7,12 @@ upstream's, so that is what a local container engine pulls.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from .errors import InvalidImage
 
 _DOCKER_HUB = "registry-1.docker.io"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io", _DOCKER_HUB})
@@ -32,9 +35,12 @@ class RegistryMap:
     region: str
     images: Mapping[str, str] = field(default_factory=dict)
     registries: Sequence[Mapping[str, str]] = ()
+    ecr_only: bool = False
 
     @classmethod
-    def of(cls, data: Mapping[str, Any], account: str, region: str) -> Self:
+    def of(
+        cls, data: Mapping[str, Any], account: str, region: str, *, ecr_only: bool = False
+    ) -> Self:
         """From the API's ContainerRegistryMap; mappings that lack a side map nothing."""
         return cls(
             account=account,
@@ -45,9 +51,24 @@ class RegistryMap:
                 if mapping.get("sourceImage") and mapping.get("destinationImage")
             },
             registries=data.get("registryMappings") or (),
+            ecr_only=ecr_only,
         )
 
-    def resolve(self, image: str) -> Image:
+    def resolve(self, image: str | None) -> Image | None:
+        """What to use for the image that a task names, if it names one.
+
+        InvalidImage if that is not in ECR, in the region of the runs, and has to be.
+        """
+        found = self._mapped(image) if image else None
+        if self.ecr_only and not (found and self._in_ecr(found.name)):
+            raise InvalidImage(image or "a task without an image")
+        return found
+
+    def _in_ecr(self, name: str) -> bool:
+        host = rf"\d{{12}}\.dkr\.ecr\.{re.escape(self.region)}\.amazonaws\.com"
+        return re.match(f"{host}/.", name) is not None
+
+    def _mapped(self, image: str) -> Image:
         """An image mapping comes before a registry mapping; without either it is as it is."""
         if (mapped := self.images.get(image)) is not None:
             return Image(name=mapped, pull=mapped, source=image)

@@ -46,11 +46,12 @@ class RunRequest:
     cache: CacheRequest | None = None
     container_backend: ContainerBackend = "process"
     image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
+    ecr_only: bool = False  # refuse the images that the service would not take
     scratch_local: bool = False  # each task has a disk of its own at /tmp
 
     @property
     def registries(self) -> RegistryMap:
-        return RegistryMap.of(self.image_map, self.account, self.region)
+        return RegistryMap.of(self.image_map, self.account, self.region, ecr_only=self.ecr_only)
 
     @classmethod
     def load(cls, run_dir: Path) -> Self:

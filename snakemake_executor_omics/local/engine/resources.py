@@ -140,6 +140,6 @@ def asked(
         accelerator=accelerator,
         timeout=None if timeout is None else parse_timeout(timeout),
         oom_retries=retries,
-        image=registries.resolve(image) if image else None,
+        image=registries.resolve(image),
         scratch_gib=0 if gpus or not scratch_local else scratch_gib(disks),
     )

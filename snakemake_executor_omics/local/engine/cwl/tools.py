@@ -99,7 +99,7 @@ class Task(JobBase):
             cpus=max(1, math.ceil(wanted["cores"])),
             memory_gib=max(1, math.ceil(wanted["ram"] / _GIB_IN_MIB)),
             gpus=math.ceil(wanted.get("cudaDeviceCount", 0)),
-            image=self.session.request.registries.resolve(str(name)) if name else None,
+            image=self.session.request.registries.resolve(str(name) if name else None),
             timeout=self.timelimit or None,
         )
 

@@ -1,0 +1,48 @@
+"""`--images ecr`: a task runs only with an image that the service would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from snakemake_executor_omics import local
+
+from .conftest import WDL, Clients, connect, zipped
+
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.fixture(scope="module")
+def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    service = local.start(tmp_path_factory.mktemp("choosy"), options=["--images", "ecr"])
+    yield connect(service)
+    service.stop()
+
+
+@pytest.mark.parametrize(
+    ("image", "registries", "reason"),
+    [
+        ("x/y:1", {}, "INVALID_ECR_IMAGE_URI"),
+        (f"{HOST.replace('us-east-1', 'eu-west-2')}/y:1", {}, "INVALID_ECR_IMAGE_URI"),
+        (f"{HOST}/y:1", {}, None),
+        ("x/y:1", {"imageMappings": [
+            {"sourceImage": "x/y:1", "destinationImage": f"{HOST}/y:1"}
+        ]}, None),
+        ("quay.io/x/y:1", {"registryMappings": [
+            {"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "quay"}
+        ]}, None),
+    ],
+    ids=["public", "other region", "ecr", "image mapping", "registry mapping"],
+)  # fmt: skip
+def test_an_image_must_be_in_ecr_or_mapped_there(
+    choosy: Clients, image: str, registries: dict[str, object], reason: str | None
+) -> None:
+    workflow = choosy.active_workflow(
+        definitionZip=zipped(main=WDL.replace("x/y:1", image)), containerRegistryMap=registries
+    )
+    run = choosy.start_with(workflow, {"a": choosy.uploaded("in/a.txt", b"a")})
+    ended = choosy.until(run, "COMPLETED", "FAILED")
+    assert ended.get("failureReason") == reason
+    if reason:
+        assert f"{image} has an invalid structure" in ended["statusMessage"]
