@@ -52,6 +52,7 @@ class Server:
         uploads.mkdir(exist_ok=True)
         sweep(self._store, uploads)
         self._builder = Builder(self._store, definitions)
+        self._builder.sweep()
         self._scheduler = Scheduler(
             self._store, self._peers, self._builder, folder=self.state / "runs", manner=manner,
             endpoint_url=self.url, engine=engine or default_command(), pool=Pool(),

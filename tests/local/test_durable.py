@@ -159,3 +159,19 @@ def test_an_archive_that_is_none_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(BadDefinition, match="Invalid zip file"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_what_a_deleted_workflow_leaves_goes_with_the_next_server(
+    starter: Callable[[], Clients],
+) -> None:
+    before = starter()
+    kept, gone = (before.active_workflow(parameterTemplate=TEMPLATE) for _ in range(2))
+    uuid = before.omics.get_workflow(id=gone)["uuid"]
+    left = before.service.state / "definitions" / uuid
+    before.omics.delete_workflow(id=gone)
+    assert left.is_dir()  # a run in flight may read it
+    before.service.stop()
+    after = starter()
+    assert not left.exists()
+    run = after.start(kept)
+    assert after.until(run, "COMPLETED", "FAILED")["status"] == "COMPLETED"

@@ -37,6 +37,22 @@ class Builder:
         self._under_way: set[Future[None]] = set()
         self._closing = threading.Event()
 
+    def sweep(self) -> None:
+        """Drop what no workflow, version or waiting run needs; before the server answers."""
+        needed = {
+            row.body["uuid"] for kind in ("workflow", "version") for row in self._store.rows(kind)
+        }
+        needed |= {
+            row.body["definitionUuid"] for row in self._store.rows("run", statuses=["PENDING"])
+        }
+        for path in self.folder.iterdir():
+            if path.stem in needed:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
     def resume(self) -> None:
         """Go on with what an earlier server left in CREATING."""
         for kind in ("workflow", "version"):

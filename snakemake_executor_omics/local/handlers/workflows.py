@@ -158,7 +158,10 @@ def _link(context: Context, key: str) -> str:
 
 
 def _forget_files(context: Context, document: dict[str, Any]) -> None:
-    """Drop the zip and its exports; the unpacked folder stays, as runs in flight may read it."""
+    """Drop the zip and its exports.
+
+    The unpacked folder stays until the next server sweeps, as runs in flight may read it.
+    """
     context.builder.archive(document["uuid"]).unlink(missing_ok=True)
     for key in _export_keys(document["uuid"]):
         if context.peers.object_file(BUCKET, key) is not None:
