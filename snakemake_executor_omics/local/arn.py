@@ -34,6 +34,12 @@ def log_stream_arn(stream: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:logs:{REGION}:{account}:log-group:{LOG_GROUP}:log-stream:{stream}"
 
 
+def object_of(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix, or nothing) of an S3 URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
 def key_of(*names: str) -> str:
     """The key, in the store, of what has names in place of numbers."""
     return "/".join(names)

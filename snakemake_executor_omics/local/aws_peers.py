@@ -75,15 +75,18 @@ class Peers:
 
     def object_file(self, bucket: str, key: str) -> Path | None:
         """The file that holds an object's value."""
-        found = self._s3.buckets.get(bucket)
-        version = found.keys.get(key) if found is not None else None
-        return version.file if isinstance(version, s3_durable.DurableKey) else None
+        found = self._object(bucket, key)
+        return found.file if found is not None else None
 
     def etag(self, bucket: str, key: str) -> str | None:
         """What an object's content is known by; None if there is no such object."""
+        found = self._object(bucket, key)
+        return found.etag if found is not None else None
+
+    def _object(self, bucket: str, key: str) -> s3_durable.DurableKey | None:
         found = self._s3.buckets.get(bucket)
         version = found.keys.get(key) if found is not None else None
-        return version.etag if isinstance(version, s3_durable.DurableKey) else None
+        return version if isinstance(version, s3_durable.DurableKey) else None
 
     def make_bucket(self, name: str) -> None:
         """A bucket of the service's own, if it is not there yet."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 
+from .arn import object_of
 from .errors import ValidationFault
 from .validation import problems
 
@@ -17,9 +18,9 @@ _MERGED = ("parameters", "runTags")
 _SHOWN = 5  # problems of one entry
 
 
-def object_of(uri: str) -> tuple[str, str]:
+def settings_object(uri: str) -> tuple[str, str]:
     """Bucket and key of the file that `s3UriSettings` names."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = object_of(uri)
     if not uri.startswith("s3://") or not bucket or not key:
         raise ValidationFault(f"s3UriSettings {uri} is no S3 URI of an object")
     return bucket, key

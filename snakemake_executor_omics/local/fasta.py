@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-_GZIP = b"\x1f\x8b"
+from .sequences.streams import is_gzip, unzipped
+
 _BLOCK = 1024**2
 _LONGEST_LINE = 1024**3
 # IUPAC codes in either case, gaps and stops
@@ -78,11 +79,8 @@ class _Sequence:
 
 def index(path: Path) -> Iterator[bytes]:
     """The lines of the index of a FASTA, gzipped or not; NotFasta if the file is none."""
-    with path.open("rb") as opened:
-        compressed = opened.read(len(_GZIP)) == _GZIP
-        opened.seek(0)
+    with unzipped(path) if is_gzip(path) else path.open("rb") as text:
         try:
-            text = cast(BinaryIO, gzip.GzipFile(fileobj=opened)) if compressed else opened
             yield from _entries(text)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise NotFasta(f"it cannot be decompressed: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import moto.logs.models
+
+from .database import opened
 
 models: Any = moto.logs.models  # typed as nothing, as its classes are replaced
 
@@ -32,9 +33,7 @@ class LogBook:
     """The log streams of one state folder, and the way into moto's."""
 
     def __init__(self, path: Path, account: str, region: str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = opened(path)
         self._db.executescript(_SCHEMA)
         if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
             self._migrate(account)

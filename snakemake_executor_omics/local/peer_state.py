@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import pickle
 import re
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import moto.backends
+
+from .database import opened
 
 _backend: Any = moto.backends.get_backend  # its types know services by literals only
 SERVICES = ("iam", "sts", "ecr")
@@ -40,9 +41,7 @@ class PeerState:
     """The backends of one state folder."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = opened(path)
         self._db.executescript(_SCHEMA)
         self._lock = threading.Lock()
         self._written: dict[Place, bytes] = {}

@@ -2,8 +2,7 @@
 
 Every change of moto's objects marks what it touched; `flush` writes the rows of what is marked
 before the client has its answer. A value's old file goes only after the row that named it is gone,
-so a kill leaves a whole old or a whole new object. (SQLite's WAL outlives the process with
-synchronous=NORMAL; only a loss of power may cost the last commits.)
+so a kill leaves a whole old or a whole new object.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from bisect import insort
 from pathlib import Path
 from typing import Any
 
+from .database import opened
 from .s3_records import (
     bucket_record,
     part_of,
@@ -47,11 +47,7 @@ class Objects:
     def __init__(self, state: Path) -> None:
         self.folder = state / "objects"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(
-            state / "objects.sqlite", isolation_level=None, check_same_thread=False, timeout=30
-        )
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = opened(state / "objects.sqlite")
         self._db.executescript(_SCHEMA)
         self._marks = threading.Lock()
         self._flushing = threading.Lock()

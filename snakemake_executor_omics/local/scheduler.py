@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import run_parameters
-from .arn import REGION
+from .arn import REGION, object_of
 from .aws_peers import Peers
 from .clock import epoch_ms, now
 from .definitions import Builder
@@ -222,7 +222,7 @@ class Scheduler:
         uri = run.get("parametersUri")
         if not uri:
             return run["parameters"]
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = object_of(uri)
         try:
             return run_parameters.read(
                 self._peers.object_file(bucket, key), uri, run["parameterTemplate"]

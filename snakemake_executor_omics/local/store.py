@@ -8,7 +8,6 @@ cut by position, so that what is added or deleted between two pages moves nothin
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .arn import ACCOUNT
+from .database import opened
 
 FIRST_ID = 1_000_000  # ids of workflows, runs and their kin have seven digits or more
 FIRST_LONG_ID = 1_000_000_000  # those of stores, read sets and their jobs ten or more
@@ -58,9 +58,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = opened(path)
         if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
             self._migrate()
         self._db.executescript(_SCHEMA)

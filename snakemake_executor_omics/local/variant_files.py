@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ValidationFault
+from .sequences.streams import is_gzip
 
 _BLOCK = 1024 * 1024
 _LONGEST_LINE = 64 * _BLOCK
 _LARGEST = 20 * 10**9  # of a file to import, unpacked ("HealthOmics service quotas")
-_GZIP = b"\x1f\x8b"
 _VCF_COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 _GFF_COLUMNS = 9
 _GFF3 = re.compile(r"##gff-version\s+3(\.\d+)*\s*")
@@ -33,9 +33,7 @@ def lines(path: Path, *, encoding: str = "utf-8", separator: str = "\n") -> Iter
     pending, length = "", 0
     try:
         with path.open("rb") as raw:
-            packed = raw.read(len(_GZIP)) == _GZIP
-            raw.seek(0)
-            plain: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+            plain: Any = gzip.GzipFile(fileobj=raw) if is_gzip(path) else raw
             text = io.TextIOWrapper(plain, encoding=encoding, newline="")
             while block := text.read(_BLOCK):
                 length += len(block)

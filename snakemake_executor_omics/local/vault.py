@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arn import ALIAS, REGION
+from .arn import ALIAS, REGION, object_of
 from .errors import NotFound, RangeNotSatisfiable
 from .protocol import Excerpt
 
@@ -60,7 +60,7 @@ def keep(
     `etag` is the MD5 of the file in hex, if it is known already: else S3 computes it.
     """
     uri = uri_of(store, id, filename)
-    bucket, key = _place(uri)
+    bucket, key = object_of(uri)
     context.peers.make_bucket(bucket)
     context.peers.link(bucket, key, path, etag)
     length = path.stat().st_size
@@ -76,7 +76,7 @@ def keep(
 def path(context: Context, file: FileInformation) -> Path:
     """The file that holds the bytes; ResourceNotFoundException if they are gone."""
     uri = file["s3Access"]["s3Uri"]
-    found = context.peers.object_file(*_place(uri))
+    found = context.peers.object_file(*object_of(uri))
     if found is None:
         raise NotFound("file", uri)
     return found
@@ -84,7 +84,7 @@ def path(context: Context, file: FileInformation) -> Path:
 
 def drop(context: Context, *files: FileInformation) -> None:
     """Forget files of one store; they may be gone already."""
-    places = [_place(file["s3Access"]["s3Uri"]) for file in files]
+    places = [object_of(file["s3Access"]["s3Uri"]) for file in files]
     there = [key for bucket, key in places if context.peers.object_file(bucket, key) is not None]
     if there:
         context.peers.remove(places[0][0], *there)
@@ -92,12 +92,12 @@ def drop(context: Context, *files: FileInformation) -> None:
 
 def archive(context: Context, file: FileInformation, archived: bool = True) -> None:
     """Make S3 refuse (or, not `archived`, serve again) a file: InvalidObjectState, as S3 does."""
-    context.peers.archive(*_place(file["s3Access"]["s3Uri"]), archived)
+    context.peers.archive(*object_of(file["s3Access"]["s3Uri"]), archived)
 
 
 def tag(context: Context, file: FileInformation, tags: Mapping[str, str]) -> None:
     """Give the S3 object of a file these tags and no other."""
-    context.peers.tag(*_place(file["s3Access"]["s3Uri"]), tags)
+    context.peers.tag(*object_of(file["s3Access"]["s3Uri"]), tags)
 
 
 def part(
@@ -130,8 +130,3 @@ def _bounds(text: str, length: int) -> tuple[int, int]:
     if bounds[0] >= bounds[1]:
         raise RangeNotSatisfiable(f"{text} is no range of {length} bytes")
     return bounds
-
-
-def _place(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key

@@ -23,7 +23,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..arn import ALIAS
+from ..arn import ALIAS, object_of
 from .errors import (
     EngineError,
     ImportFailed,
@@ -57,7 +57,7 @@ def connect(endpoint_url: str, region: str) -> Any:
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of an S3 URI. Double slashes in keys are kept, as the service keeps them."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = object_of(uri)
     if not uri.startswith("s3://") or not bucket or not key:
         raise InvalidUri(f"not an S3 object URI: {uri}")
     return bucket, key

@@ -15,7 +15,7 @@ from ..arn import key_of
 from ..clock import now
 from ..errors import AccessDenied, Conflict, ValidationFault
 from ..jobs import UNFINISHED, Job
-from .context import Context, Handler, Params, by_arn, existing, given, not_found
+from .context import Context, Handler, Params, asked_states, by_arn, existing, given, not_found
 from .sharing import shared_store
 
 IMPORTS = {"variantStore": "variantImport", "annotationStore": "annotationImport"}
@@ -95,7 +95,7 @@ def _check_reference(context: Context, name: str) -> None:
 
 def list_stores(context: Context, kind: str, params: Params, key: str) -> dict[str, Any]:
     wanted = params.get("filter") or {}
-    statuses = [wanted["status"]] if wanted.get("status") else []
+    statuses = asked_states(wanted)
     where = {"id": params["ids"]} if params.get("ids") else {}
     return context.page(kind, params, key=key, statuses=statuses, where=where)
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..arn import key_of
+from ..arn import key_of, object_of
 from ..clock import now
 from ..errors import Fault, ValidationFault
 from ..jobs import UNFINISHED
@@ -23,7 +23,7 @@ from .analytics import (
     own_store,
     store_key,
 )
-from .context import Context, Handler, Params, existing, given
+from .context import Context, Handler, Params, asked_states, existing, given
 
 _VARIANTS, _ANNOTATIONS = "variantStore", "annotationStore"
 _LOOK_EVERY = 10_000  # lines between two looks whether the job is still wanted
@@ -100,7 +100,7 @@ def _list(context: Context, kind: str, params: Params, key: str) -> dict[str, An
     return context.page(
         IMPORTS[kind], params, key=key,
         parent=key_of(context.account, name) if name else None,
-        statuses=[wanted["status"]] if wanted.get("status") else [],
+        statuses=asked_states(wanted),
         where={"id": params["ids"]} if params.get("ids") else {},
     )  # fmt: skip
 
@@ -176,8 +176,7 @@ def _read(
     context: Context, kind: str, store: dict[str, Any], job: dict[str, Any], source: str
 ) -> int:
     """Check one file; its size in bytes."""
-    bucket, _, name = source.removeprefix("s3://").partition("/")
-    path = context.peers.object_file(bucket, name)
+    path = context.peers.object_file(*object_of(source))
     if path is None:
         raise ValidationFault(f"cannot read {source}: there is no such object")
     options = job.get("formatOptions", {})

@@ -28,7 +28,7 @@ from .analytics import (
     store_document,
     store_key,
 )
-from .context import Context, Handler, Params, given, not_found
+from .context import Context, Handler, Params, asked_states, given, not_found
 from .sharing import forget_shares
 
 _KIND = "annotationStore"
@@ -163,7 +163,7 @@ def list_annotation_store_versions(context: Context, params: Params) -> dict[str
     wanted = params.get("filter") or {}
     return context.page(
         VERSION, params, key="annotationStoreVersions", owned=False,
-        parent=store_key(store), statuses=[wanted["status"]] if wanted.get("status") else [],
+        parent=store_key(store), statuses=asked_states(wanted),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..batch_settings import merged, object_of, read_entries
+from ..batch_settings import merged, read_entries, settings_object
 from ..clock import now
 from ..errors import Conflict, Fault, NotFound, Throttled, ValidationFault
 from ..states import FINAL, LIVE
@@ -81,7 +81,7 @@ def _create(context: Context, batch: dict[str, Any]) -> bool:
 
 
 def _from_file(context: Context, batch: dict[str, Any]) -> list[dict[str, Any]]:
-    bucket, key = object_of(batch["s3UriSettings"])
+    bucket, key = settings_object(batch["s3UriSettings"])
     path = context.peers.object_file(bucket, key)
     if path is None or context.peers.etag(bucket, key) != batch["etag"]:
         raise ValidationFault(f"{batch['s3UriSettings']} changed after the batch was started")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ..batch_settings import checked_entries, object_of
+from ..batch_settings import checked_entries, settings_object
 from ..clock import now
 from ..errors import Conflict, ValidationFault
 from ..jobs import Job
 from . import batch_jobs
-from .context import Context, Handler, Params, existing, given
+from .context import Context, Handler, Params, asked_states, existing, given
 from .runs import check_output_uri, settle
 
 _INLINE = 100
@@ -38,7 +38,7 @@ def start_run_batch(context: Context, params: Params) -> dict[str, Any]:
         own = {"totalRuns": len(entries), "inline": entries}
     else:
         uri = sources["s3UriSettings"]
-        etag = context.peers.etag(*object_of(uri))
+        etag = context.peers.etag(*settings_object(uri))
         if etag is None:
             raise ValidationFault(f"cannot read s3UriSettings {uri}")
         own = {"s3UriSettings": uri, "etag": etag}
@@ -73,7 +73,7 @@ def get_batch(context: Context, params: Params) -> dict[str, Any]:
 
 def list_batch(context: Context, params: Params) -> dict[str, Any]:
     _one_filter(params, "status", "name", "runGroupId")
-    statuses = [params["status"]] if params.get("status") else []
+    statuses = asked_states(params)
     where = given(params, "runGroupId")
     return context.page("batch", params, name=params.get("name"), statuses=statuses, where=where)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ..arn import ACCOUNT
+from ..arn import ACCOUNT, object_of
 from ..clock import now
 from ..errors import ValidationFault
 from .context import Context, Handler, Params, existing, given
@@ -14,7 +14,7 @@ from .context import Context, Handler, Params, existing, given
 def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
     context.quotas.room("runCaches", lambda: context.count("cache"))
     location = params["cacheS3Location"].rstrip("/")
-    if not context.peers.has_bucket(location.removeprefix("s3://").partition("/")[0]):
+    if not context.peers.has_bucket(object_of(location)[0]):
         raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
     owner = params.get("cacheBucketOwnerId") or context.account
     if owner not in (context.account, ACCOUNT):  # all accounts share one S3, which is ACCOUNT's

@@ -125,6 +125,11 @@ def given(params: Params, *names: str) -> dict[str, Any]:
     return {name: params[name] for name in names if params.get(name) is not None}
 
 
+def asked_states(asked: Params) -> list[str]:
+    """The `status` of a filter, as `Store.rows` has it."""
+    return [asked["status"]] if asked.get("status") else []
+
+
 def times(asked: Params) -> dict[str, dict[str, str]]:
     """`createdAfter` and its kin of a filter, as `Store.rows` has them."""
     return {

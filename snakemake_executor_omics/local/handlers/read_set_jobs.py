@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import vault
-from ..arn import ALIAS
+from ..arn import ALIAS, object_of
 from ..clock import now
 from ..errors import Conflict, ValidationFault
 from ..jobs import Job
@@ -78,7 +78,7 @@ def _import(context: Context, job: Document, source: Document) -> str:
 
 def _named(context: Context, uri: str) -> tuple[str, Path]:
     """The file of an S3 object, and its name."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = object_of(uri)
     found = context.peers.object_file(bucket, key)
     if found is None:
         raise ValidationFault(f"{uri} is not there, or cannot be read")
@@ -90,7 +90,7 @@ def _export(context: Context, job: Document, source: Document) -> str:
     read_set = settled(context, in_store(context, "readSet", job["sequenceStoreId"], source["id"]))
     if read_set["status"] != "ACTIVE":
         raise Conflict(f"The read set is {read_set['status']}, not ACTIVE.")
-    bucket, _, prefix = job["destination"].removeprefix("s3://").partition("/")
+    bucket, prefix = object_of(job["destination"])
     if not context.peers.has_bucket(bucket) or bucket.endswith(ALIAS):
         raise ValidationFault(f"The bucket {bucket} is not there, or cannot be written.")
     for file in read_set["files"].values():

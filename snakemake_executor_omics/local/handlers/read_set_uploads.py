@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..arn import object_of
 from ..clock import now
 from ..errors import Fault, ValidationFault
 from ..jobs import Job
@@ -214,7 +215,7 @@ def _fall_back(
     sources: Sequence[tuple[str, Path]],
 ) -> None:  # fmt: skip
     """Leave what is no read set at the store's `fallbackLocation`, if there is such a bucket."""
-    bucket, _, prefix = store.get("fallbackLocation", "").removeprefix("s3://").partition("/")
+    bucket, prefix = object_of(store.get("fallbackLocation", ""))
     if context.peers.has_bucket(bucket):
         for name, path in sources:
             key = "/".join(filter(None, (prefix.rstrip("/"), read_set["id"], name)))

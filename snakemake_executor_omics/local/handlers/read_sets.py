@@ -7,7 +7,7 @@ from typing import Any
 from .. import vault
 from ..errors import Conflict, Fault, NotFound
 from ..read_sets import drop, note_reading, settle_all, settled
-from .context import Context, Handler, Params, existing, in_store, times
+from .context import Context, Handler, Params, asked_states, existing, in_store, times
 
 
 def _read_set(context: Context, params: Params) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def list_read_sets(context: Context, params: Params) -> dict[str, Any]:
     }  # fmt: skip
     return context.page(
         "readSet", params, key="readSets", parent=params["sequenceStoreId"],
-        name=asked.get("name"), statuses=[asked["status"]] if asked.get("status") else [],
+        name=asked.get("name"), statuses=asked_states(asked),
         where=where, **times(asked),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import fasta, vault
+from ..arn import object_of
 from ..clock import now
 from ..errors import Conflict, ValidationFault
 from ..jobs import Job
@@ -79,7 +80,7 @@ def _taken_in(
     context: Context, job: dict[str, Any], source: dict[str, Any], id: str
 ) -> dict[str, Any]:
     """The document of a new reference, whose files are in the vault."""
-    bucket, _, key = source["sourceFile"].removeprefix("s3://").partition("/")
+    bucket, key = object_of(source["sourceFile"])
     path, name = context.peers.object_file(bucket, key), posixpath.basename(key)
     if path is None or not name:
         raise ValidationFault(f"{source['sourceFile']} is not there, or cannot be read")

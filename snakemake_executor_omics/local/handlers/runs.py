@@ -7,11 +7,11 @@ import uuid
 from typing import Any
 
 from .. import run_parameters
-from ..arn import key_of, log_stream_arn
+from ..arn import key_of, log_stream_arn, object_of
 from ..clock import now
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
 from ..states import FINAL
-from .context import Context, Handler, Params, existing, given
+from .context import Context, Handler, Params, asked_states, existing, given
 from .sharing import accessible, check_export, check_run
 from .workflows import definition_link
 
@@ -145,7 +145,7 @@ def _parameters(wanted: Params, template: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_output_uri(context: Context, uri: str) -> None:
-    bucket = uri.removeprefix("s3://").partition("/")[0]
+    bucket, _ = object_of(uri)
     if not uri.startswith("s3://") or not bucket:
         raise ValidationFault(f"outputUri {uri} is no S3 URI")
     if not context.peers.has_bucket(bucket):
@@ -221,7 +221,7 @@ def get_run(context: Context, params: Params) -> dict[str, Any]:
 
 def list_runs(context: Context, params: Params) -> dict[str, Any]:
     where = given(params, "runGroupId", "batchId")
-    statuses = [params["status"]] if params.get("status") else []
+    statuses = asked_states(params)
     return context.page("run", params, name=params.get("name"), statuses=statuses, where=where)
 
 

@@ -11,7 +11,7 @@ from ..jobs import Job
 from ..read_sets import retag
 from ..store import FIRST_LONG_ID
 from . import source_jobs
-from .context import Context, Handler, Params, existing, given, times
+from .context import Context, Handler, Params, asked_states, existing, given, times
 from .s3_policies import default_policy
 
 _JOBS = ("readSetImportJob", "readSetExportJob", "readSetActivationJob")
@@ -49,7 +49,7 @@ def list_sequence_stores(context: Context, params: Params) -> dict[str, Any]:
     asked = params.get("filter") or {}
     return context.page(
         "sequenceStore", params, key="sequenceStores", name=asked.get("name"),
-        statuses=[asked["status"]] if asked.get("status") else [], **times(asked),
+        statuses=asked_states(asked), **times(asked),
     )  # fmt: skip
 
 

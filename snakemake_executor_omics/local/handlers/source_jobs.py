@@ -13,7 +13,7 @@ from ..clock import now
 from ..errors import Conflict, Fault
 from ..jobs import UNFINISHED, Job
 from ..store import FIRST_LONG_ID
-from .context import Context, Handler, Params, existing, given, in_store, times
+from .context import Context, Handler, Params, asked_states, existing, given, in_store, times
 
 QUEUED = {"status": "NOT_STARTED", "statusMessage": "The source is queued for the job."}
 _MESSAGE = 127  # characters of a statusMessage of a job or a source
@@ -53,7 +53,7 @@ def lister(kind: str, store: str, key: str) -> Handler:
         asked = params.get("filter") or {}
         return context.page(
             kind, params, key=key, parent=parent,
-            statuses=[asked["status"]] if asked.get("status") else [], **times(asked),
+            statuses=asked_states(asked), **times(asked),
         )  # fmt: skip
 
     return list_jobs

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import NotFound
-from .context import Context, Handler, Params, existing
+from .context import Context, Handler, Params, asked_states, existing
 
 
 def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
     existing(context, "run", params["id"])
-    statuses = [params["status"]] if params.get("status") else []
+    statuses = asked_states(params)
     # Oldest first, so that tasks which start between two pages are on a later one.
     found = context.page("task", params, newest_first=False, parent=params["id"], statuses=statuses)
     return {**found, "items": [_task(item) for item in found["items"]]}

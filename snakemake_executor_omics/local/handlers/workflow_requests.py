@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..arn import ACCOUNT
+from ..arn import ACCOUNT, object_of
 from ..clock import now
 from ..definitions.builder import README_BYTES
 from ..errors import NotFound, ValidationFault
@@ -121,7 +121,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _object(context: Context, member: str, uri: str, most: int) -> Path:
     """The file that holds what an S3 URI of the request names."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = object_of(uri)
     if not uri.startswith("s3://") or not bucket or not key:
         raise ValidationFault(f"{member} {uri} is no URI of an S3 object")
     if not context.peers.has_bucket(bucket):
