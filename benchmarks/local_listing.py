@@ -19,18 +19,21 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local.aws_peers import Peers
-from snakemake_executor_omics.local.store import Store
+import local_healthomics as local
+from local_healthomics.other_services.application import Peers
+from local_healthomics.store.documents import Store
 
 PAGE = 100
 DEFAULTS = (10_000, 1_000, 20_000)
 CLIENTS = 200
 STATES = ("COMPLETED", "FAILED", "CANCELLED")
 FILTERS: dict[str, dict[str, str]] = {
-    "all": {}, "name": {"name": "run-7"}, "status": {"status": "FAILED"},
-    "runGroupId": {"runGroupId": "1000003"}, "no such name": {"name": "nobody"},
-}  # fmt: skip
+    "all": {},
+    "name": {"name": "run-7"},
+    "status": {"status": "FAILED"},
+    "runGroupId": {"runGroupId": "1000003"},
+    "no such name": {"name": "nobody"},
+}
 
 
 def fill(state: Path, runs: int, workflows: int, objects: int) -> None:
@@ -40,17 +43,30 @@ def fill(state: Path, runs: int, workflows: int, objects: int) -> None:
     common = {"creationTime": "2026-01-01T00:00:00.000Z", "tags": {}}
     with store.transaction():
         for number in range(workflows):
-            made = store.add("workflow", common | {
-                "name": f"workflow-{number}", "status": "ACTIVE", "type": "PRIVATE", "digest": "0",
-            })  # fmt: skip
+            made = store.add(
+                "workflow",
+                common
+                | {
+                    "name": f"workflow-{number}",
+                    "status": "ACTIVE",
+                    "type": "PRIVATE",
+                    "digest": "0",
+                },
+            )
             arn = f"arn:aws:omics:us-east-1:123456789012:workflow/{made['id']}"
             store.update("workflow", made["id"], {"arn": arn})
         for number in range(runs):
-            made = store.add("run", common | {
-                "name": f"run-{number % 100}", "status": STATES[number % 3],
-                "workflowId": "1000001", "runGroupId": str(1_000_000 + number % 10),
-                "parameters": {"file": "x" * 1000},
-            })  # fmt: skip
+            made = store.add(
+                "run",
+                common
+                | {
+                    "name": f"run-{number % 100}",
+                    "status": STATES[number % 3],
+                    "workflowId": "1000001",
+                    "runGroupId": str(1_000_000 + number % 10),
+                    "parameters": {"file": "x" * 1000},
+                },
+            )
             arn = f"arn:aws:omics:us-east-1:123456789012:run/{made['id']}"
             store.update("run", made["id"], {"arn": arn})
     store.close()
@@ -63,9 +79,13 @@ def fill(state: Path, runs: int, workflows: int, objects: int) -> None:
 def client(service: local.LocalService, connections: int = 1) -> Any:
     config = Config(inject_host_prefix=False, max_pool_connections=connections)
     return boto3.client(
-        "omics", endpoint_url=service.endpoint_url, region_name=service.region,
-        aws_access_key_id="local", aws_secret_access_key="local", config=config,
-    )  # fmt: skip
+        "omics",
+        endpoint_url=service.endpoint_url,
+        region_name=service.region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=config,
+    )
 
 
 def pages(ask: Callable[..., dict[str, Any]], asked: dict[str, Any]) -> Iterator[float]:
@@ -124,8 +144,9 @@ def main() -> None:
         )
         subprocess.run(
             [sys.executable, "-c", code, str(state), str(runs), str(workflows), str(objects)],
-            check=True, cwd=Path(__file__).parent,
-        )  # fmt: skip
+            check=True,
+            cwd=Path(__file__).parent,
+        )
         began = time.perf_counter()
         service = local.start(state)
         print(

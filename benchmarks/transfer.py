@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.aws.transfer import Download, list_prefix
-from snakemake_executor_omics.landing import fetch
-from snakemake_executor_omics.staging import send, stage
+from snakemake_executor_omics.files.download import fetch
+from snakemake_executor_omics.files.upload import send, stage
 
 BUCKET = "s3://benchmark"
 SMALL_FILES = 2_000

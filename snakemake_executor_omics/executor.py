@@ -20,22 +20,22 @@ from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
-from .backend import Backend, open_backend
-from .checking import resolve
 from .compile import task_name
 from .errors import OmicsError, ServiceError
-from .flight import Flight
-from .giving_back import give_back
-from .jobs import Project, job_key, members
+from .graph.internals import give_back
+from .graph.output_cache import OutputCache
+from .graph.partition import Partition, partition
+from .graph.selection import Selection, select
+from .graph.sources import write_sources
+from .graph.storage import check_buckets, forget_absent, is_stored, survey
+from .graph.tasks import Project, job_key, members
 from .model import JobKey, JobState, Wave
-from .output_cache import OutputCache
-from .partition import Partition, partition
-from .seat import Seat
-from .selection import Selection, select
-from .sources import write_sources
-from .states import summary
-from .storage import check_buckets, forget_absent, is_stored, survey
-from .submission import submit
+from .runs.connection import Backend, open_backend
+from .runs.follow import Flight
+from .runs.placement import Seat
+from .runs.states import summary
+from .runs.submission import submit
+from .settings.checking import resolve
 
 common_settings = CommonSettings(
     non_local_exec=True,

@@ -25,10 +25,10 @@ from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from .compile import compile_wave
 from .errors import CompileError, SelectionError
-from .jobs import Project
-from .selection import select
-from .sources import write_sources
-from .submission import write_definition
+from .graph.selection import select
+from .graph.sources import write_sources
+from .graph.tasks import Project
+from .runs.submission import write_definition
 
 
 def package(

@@ -29,9 +29,13 @@ class Shell:
 
     def run(self, *command: object, status: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(part) for part in command], env=dict(self.environment), cwd=self.folder, text=True,
-            capture_output=True, timeout=_SECONDS,
-        )  # fmt: skip
+            [str(part) for part in command],
+            env=dict(self.environment),
+            cwd=self.folder,
+            text=True,
+            capture_output=True,
+            timeout=_SECONDS,
+        )
         assert done.returncode == status, f"{done.args}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -44,9 +48,13 @@ class Shell:
 def sourced(commands: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of a shell that had these, after it did `commands`."""
     done = subprocess.run(
-        ["bash", "-c", f"set -e; {commands}; env -0"], env=dict(environment), text=True,
-        capture_output=True, timeout=_SECONDS, check=True,
-    )  # fmt: skip
+        ["bash", "-c", f"set -e; {commands}; env -0"],
+        env=dict(environment),
+        text=True,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=True,
+    )
     return dict(line.split("=", 1) for line in done.stdout.split("\0") if "=" in line)
 
 
@@ -64,9 +72,18 @@ def installed(requirement: str, cache: Path) -> Path:
             shutil.rmtree(place, ignore_errors=True)
             _run("-m", "venv", "--without-pip", place)
             _run(
-                "-m", "pip", "--python", place / "bin/python", "install", "--quiet",
-                "--no-compile", "--prefer-binary", "--retries=1", "--timeout=30", requirement,
-            )  # fmt: skip
+                "-m",
+                "pip",
+                "--python",
+                place / "bin/python",
+                "install",
+                "--quiet",
+                "--no-compile",
+                "--prefer-binary",
+                "--retries=1",
+                "--timeout=30",
+                requirement,
+            )
             complete.touch()
     return place / "bin"
 

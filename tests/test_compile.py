@@ -15,12 +15,7 @@ import WDL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.compile import (
-    compile_wave,
-    script_source,
-    spill,
-    task_name,
-)
+from snakemake_executor_omics.compile import compile_wave, script_source, spill, task_name
 from snakemake_executor_omics.compile.names import parameter_name
 from snakemake_executor_omics.compile.quoting import heredoc_delimiter, wdl_command, wdl_string
 from snakemake_executor_omics.compile.render import render_task

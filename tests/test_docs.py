@@ -10,7 +10,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from snakemake_executor_omics.settings import ExecutorSettings
+from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
 SETTINGS = DOCS / "settings.md"

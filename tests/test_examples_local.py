@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from snakemake_executor_omics.aws.registry_map import read_registry_map
-from snakemake_executor_omics.checking import resolve
-from snakemake_executor_omics.settings import ExecutorSettings
+from snakemake_executor_omics.settings.checking import resolve
+from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 QUICKSTART = EXAMPLES / "quickstart"

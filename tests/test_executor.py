@@ -14,7 +14,7 @@ import pytest
 import yaml
 from running import STARTED, as_local, environment, files, snakemake
 
-from snakemake_executor_omics.settings import ExecutorSettings
+from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 QUICKSTART = REPOSITORY / "examples" / "quickstart"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 from snakemake_executor_omics.cli import main
 
 

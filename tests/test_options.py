@@ -6,10 +6,10 @@ from typing import Any
 import botocore.session
 import pytest
 
-from snakemake_executor_omics import options
-from snakemake_executor_omics.checking import resolve
 from snakemake_executor_omics.errors import SettingsError
-from snakemake_executor_omics.options import NamedOrId, Options
+from snakemake_executor_omics.settings import options
+from snakemake_executor_omics.settings.checking import resolve
+from snakemake_executor_omics.settings.options import NamedOrId, Options
 
 ROLE = "arn:aws:iam::123456789012:role/omics"
 URI = "s3://my-bucket/project"

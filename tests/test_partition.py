@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.partition import Partition, partition
+from snakemake_executor_omics.graph.partition import Partition, partition
 
 Graph = dict[str, list[str]]
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from snakemake_executor_omics.progress import progress
+from snakemake_executor_omics.files.progress import progress
 
 
 def test_a_log_gets_a_line_every_ten_seconds_and_one_at_the_end() -> None:

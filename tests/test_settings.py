@@ -7,8 +7,8 @@ import configargparse  # type: ignore[import-untyped]
 import pytest
 from snakemake_interface_executor_plugins.registry.plugin import Plugin
 
-from snakemake_executor_omics.options import Options
-from snakemake_executor_omics.settings import ExecutorSettings, resolve
+from snakemake_executor_omics.settings.declared import ExecutorSettings, resolve
+from snakemake_executor_omics.settings.options import Options
 
 MINIMAL = [
     "--omics-role-arn",
@@ -35,10 +35,19 @@ def test_nothing_given() -> None:
 
 def test_types_survive_the_command_line() -> None:
     settings = parse(
-        *MINIMAL, "--omics-priority", "3", "--omics-poll-seconds", "0.5",
-        "--omics-tags", "a=1", "b=2", "--omics-include", "scripts/*.py",
-        "--omics-storage-type", "STATIC",
-    )  # fmt: skip
+        *MINIMAL,
+        "--omics-priority",
+        "3",
+        "--omics-poll-seconds",
+        "0.5",
+        "--omics-tags",
+        "a=1",
+        "b=2",
+        "--omics-include",
+        "scripts/*.py",
+        "--omics-storage-type",
+        "STATIC",
+    )
     assert settings.priority == 3
     assert settings.poll_seconds == 0.5
     assert settings.tags == ["a=1", "b=2"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import snakemake.common.tests
 
-from snakemake_executor_omics.settings import ExecutorSettings
+from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 
 class TestWorkflows(snakemake.common.tests.TestWorkflowsLocalStorageBase):

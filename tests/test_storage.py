@@ -18,11 +18,11 @@ import pytest
 from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 from snakemake_executor_omics.aws.objects import copy_objects, look_at
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.errors import StagingError
-from snakemake_executor_omics.storage import Storage
+from snakemake_executor_omics.graph.storage import Storage
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

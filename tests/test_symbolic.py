@@ -14,7 +14,7 @@ import WDL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.compile.expression import (
+from snakemake_executor_omics.graph.tracing.expression import (
     Const,
     Expr,
     InputSize,
@@ -22,7 +22,7 @@ from snakemake_executor_omics.compile.expression import (
     to_wdl,
     to_wdl_int,
 )
-from snakemake_executor_omics.compile.symbolic import Inputs, NotTraceable, trace
+from snakemake_executor_omics.graph.tracing.trace import Inputs, NotTraceable, trace
 
 INPUTS = Inputs(("a.bam", "b.bam", "ref.fa"), {"bams": (0, 2), "ref": (2, None)}, frozenset({1}))
 STDLIBS = {version: WDL.StdLib.Base(version) for version in ("1.0", "1.1")}

@@ -10,8 +10,8 @@ from snakemake.api import SnakemakeApi
 from snakemake.resources import Resource, Resources
 from snakemake.settings.types import ResourceSettings
 
-from snakemake_executor_omics.compile.expression import Const, evaluate, to_wdl_int
-from snakemake_executor_omics.compile.symbolic import Inputs, NotTraceable, trace_resource
+from snakemake_executor_omics.graph.tracing.expression import Const, evaluate, to_wdl_int
+from snakemake_executor_omics.graph.tracing.trace import Inputs, NotTraceable, trace_resource
 
 SNAKEFILE = """
 def grow(wildcards, input, attempt):
@@ -64,8 +64,12 @@ SMALL, MIDDLE, LARGE = [(size * MIB, size * MIB, 0) for size in (1, 1000, 100_00
 
 def traced(resource: Any, **changes: Any) -> Any:
     settings: dict[str, Any] = {
-        "wildcards": {}, "inputs": INPUTS, "attempt": 1, "threads": 2, "rulename": "join"
-    }  # fmt: skip
+        "wildcards": {},
+        "inputs": INPUTS,
+        "attempt": 1,
+        "threads": 2,
+        "rulename": "join",
+    }
     return trace_resource(resource, **{**settings, **changes})
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 from snakemake_executor_omics.aws.session import Services, connect
-from snakemake_executor_omics.staging import send, stage
+from snakemake_executor_omics.files.upload import send, stage
 
 URI = "s3://inputs/project"
 NAMES = [*map(str, range(40)), "large"]
@@ -61,12 +61,18 @@ def test_a_killed_head_goes_on_where_it_stopped(services: Services, tmp_path: Pa
     (tmp_path / "large").write_bytes(os.urandom(80 << 20))  # five parts
     endpoint = services.s3.meta.endpoint_url
     environment = {
-        **os.environ, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-    }  # fmt: skip
+        **os.environ,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
     died = subprocess.run(
         [sys.executable, "-c", DYING, endpoint, str(tmp_path), *NAMES],
-        env=environment, timeout=120, check=False, capture_output=True, text=True,
-    )  # fmt: skip
+        env=environment,
+        timeout=120,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert died.returncode == -signal.SIGKILL, died.stderr
     there = len(services.s3.list_objects_v2(Bucket="inputs", Prefix="project/")["Contents"])
     requests: list[str] = []
@@ -130,9 +136,13 @@ def test_a_workflow_moves_its_files_and_keeps_those_of_its_user(tmp_path: Path) 
     command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
     done = subprocess.run(
         [*command, "--omics-endpoint", "local"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert (folder / "whole.txt").read_text().split() == [str((20 << 20) + 10 + 3000), "total"]
     assert (folder / "whole.txt.omics-kept").read_text() == "mine\n"

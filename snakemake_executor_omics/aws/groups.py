@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from snakemake_executor_omics.aws.records import OWNER_TAG
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.errors import Conflict
-from snakemake_executor_omics.options import GroupLimits, NamedOrId
+from ..errors import Conflict
+from ..settings.options import GroupLimits, NamedOrId
+from .records import OWNER_TAG
+from .session import Services
+from .translate import translated
 
 
 def ensure_run_group(

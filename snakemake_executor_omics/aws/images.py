@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from snakemake_executor_omics.errors import UnsupportedRule
+from ..errors import UnsupportedRule
 
 _ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/.+")
 _DOCKER_HUB = frozenset({"registry-1.docker.io", "docker.io", "index.docker.io"})

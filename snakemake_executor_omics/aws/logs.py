@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.errors import NotFound
+from ..errors import NotFound
+from .session import Services
+from .translate import translated
 
 LOG_GROUP = "/aws/omics/WorkflowLog"
 _STREAM_ARN = re.compile(

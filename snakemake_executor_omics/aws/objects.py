@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 
 from s3transfer.manager import TransferConfig, TransferManager
 
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.transfer import Listed, list_prefix, split_uri
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.errors import AccessDenied, NotFound
+from ..errors import AccessDenied, NotFound
+from .session import Services
+from .transfer import Listed, list_prefix, split_uri
+from .translate import translated
 
 COPY_LIMIT = 5 * 1024**3  # bytes, CopyObject's; larger objects are copied in parts
 _PART = 512 * 1024**2  # 10,000 parts are allowed, 5 TB per object

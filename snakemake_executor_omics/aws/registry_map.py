@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
-from snakemake_executor_omics.errors import SettingsError
+from ..errors import SettingsError
 
 _FLAG = "--omics-container-registry-map"
 _HINT = (

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from snakemake_executor_omics.aws.records import OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.errors import Conflict, LimitExceeded, NotFound
+from ..errors import Conflict, LimitExceeded, NotFound
+from .records import OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
+from .session import Services
+from .translate import translated
 
 # "Run parameters" of the service's quota page: the smaller of the two figures in print.
 MAX_PARAMETER_BYTES = 50_000

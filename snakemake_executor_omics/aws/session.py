@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from snakemake_executor_omics.aws.translate import translated
+from .translate import translated
 
 TRANSFER_CONCURRENCY = 16  # S3 requests at once
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move

@@ -21,11 +21,11 @@ from typing import Any
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
-from snakemake_executor_omics.aws.multipart import ResumingClient
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.digests import Digest, OnBytes
-from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError, StagingError
+from ..errors import AccessDenied, NotFound, ServiceError, StagingError
+from .checksums import Digest, OnBytes
+from .multipart import ResumingClient
+from .session import Services
+from .translate import translated
 
 _MIB = 1024 * 1024
 _PART = 16 * _MIB  # s3transfer takes larger parts where a file would need more than 10,000

@@ -28,7 +28,7 @@ from botocore.exceptions import (
     WaiterError,
 )
 
-from snakemake_executor_omics.errors import (
+from ..errors import (
     AccessDenied,
     Conflict,
     NotFound,

@@ -12,11 +12,11 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from snakemake_executor_omics.aws.objects import COPY_LIMIT
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.transfer import list_prefix, split_uri
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.errors import StagingError
+from ..errors import StagingError
+from .objects import COPY_LIMIT
+from .session import Services
+from .transfer import list_prefix, split_uri
+from .translate import translated
 
 _FETCHED = 5 * 1024**2  # bytes of an archive that S3 copies no ranges of
 _WINDOW = 64 * 1024  # bytes of an archive that are read at once

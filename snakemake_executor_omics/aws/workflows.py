@@ -17,22 +17,11 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 
-from snakemake_executor_omics.aws.records import (
-    OWNER_TAG,
-    Workflow,
-    WorkflowStatus,
-    WorkflowVersion,
-)
-from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.transfer import write_bytes
-from snakemake_executor_omics.aws.translate import translated
-from snakemake_executor_omics.errors import (
-    Conflict,
-    LimitExceeded,
-    NotFound,
-    ServiceError,
-    WorkflowRejected,
-)
+from ..errors import Conflict, LimitExceeded, NotFound, ServiceError, WorkflowRejected
+from .records import OWNER_TAG, Workflow, WorkflowStatus, WorkflowVersion
+from .session import Services
+from .transfer import write_bytes
+from .translate import translated
 
 # Limits of the service's quota page.
 MAX_INLINE_ZIP = 4_400_000

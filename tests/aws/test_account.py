@@ -33,11 +33,17 @@ def test_a_workflow_runs_on_aws_and_its_second_call_has_nothing_to_do(tmp_path: 
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(image=image))
     (tmp_path / "lower.txt").write_text("from here\n")
     options = (
-        "--executor", "omics", "--jobs", "1",
-        "--omics-role-arn", os.environ["OMICS_TEST_ROLE_ARN"],
-        "--omics-output-uri", os.environ["OMICS_TEST_OUTPUT_URI"],
-        "--omics-workflow-name", "snakemake-executor-plugin-omics-test",
-    )  # fmt: skip
+        "--executor",
+        "omics",
+        "--jobs",
+        "1",
+        "--omics-role-arn",
+        os.environ["OMICS_TEST_ROLE_ARN"],
+        "--omics-output-uri",
+        os.environ["OMICS_TEST_OUTPUT_URI"],
+        "--omics-workflow-name",
+        "snakemake-executor-plugin-omics-test",
+    )
     done = snakemake(tmp_path, *options, seconds=3600)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(STARTED) == 1

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics.archive import archive_directory, unpack_directory
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.transfer import Download, list_prefix
-from snakemake_executor_omics.landing import fetch, keep_newer
+from snakemake_executor_omics.files.archive import archive_directory, unpack_directory
+from snakemake_executor_omics.files.download import fetch, keep_newer
 
 HOUR = timedelta(hours=1)
 
@@ -62,8 +62,11 @@ def test_a_file_that_a_user_changed_meanwhile_is_kept(services: Services, tmp_pa
     os.utime(tmp_path / "old", (before, before))
     run.land()
     assert run.files() == {
-        "changed": b"run", "changed.omics-kept": b"mine", "same": b"run", "old": b"run",
-    }  # fmt: skip
+        "changed": b"run",
+        "changed.omics-kept": b"mine",
+        "same": b"run",
+        "old": b"run",
+    }
     assert len(run.warned) == 1
     assert "changed.omics-kept" in run.warned[0]
     os.utime(tmp_path / "changed")  # landed and dated, but the head died before it was told

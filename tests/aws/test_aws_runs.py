@@ -22,7 +22,7 @@ from snakemake_executor_omics.errors import (
     ServiceError,
     Throttled,
 )
-from snakemake_executor_omics.options import CacheBehavior, GroupLimits, NamedOrId
+from snakemake_executor_omics.settings.options import CacheBehavior, GroupLimits, NamedOrId
 
 REQUEST = RunRequest(
     workflow_id="1",

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from snakemake_executor_omics import digests, staging
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.errors import ServiceError, StagingError
-from snakemake_executor_omics.staging import Staged, send, stage
+from snakemake_executor_omics.files import digests
+from snakemake_executor_omics.files import upload as staging
+from snakemake_executor_omics.files.upload import Staged, send, stage
 
 BUCKET = "s3://results"
 LARGE = 40 << 20  # three parts

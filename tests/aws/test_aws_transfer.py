@@ -7,8 +7,8 @@ import pytest
 from snakemake_executor_omics.aws import transfer
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.transfer import Download, Upload
-from snakemake_executor_omics.digests import digest_of
 from snakemake_executor_omics.errors import NotFound, StagingError
+from snakemake_executor_omics.files.digests import digest_of
 
 BUCKET = "s3://results"
 

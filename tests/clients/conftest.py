@@ -92,19 +92,28 @@ def run(shell: Shell, names: str, definition: Path) -> dict[str, Any]:
     omics.get_waiter("workflow_active").wait(id=workflow, WaiterConfig={"Delay": 1})
     cache = omics.create_run_cache(cacheS3Location="s3://omics-local/cache")["id"]
     started = omics.start_run(
-        workflowId=workflow, roleArn=shell.environment["OMICS_ROLE_ARN"], name="first",
-        outputUri=shell.environment["OMICS_OUTPUT_URI"], parameters={"names": names},
-        cacheId=cache, cacheBehavior="CACHE_ON_FAILURE", priority=7, storageType="DYNAMIC",
-    )  # fmt: skip
+        workflowId=workflow,
+        roleArn=shell.environment["OMICS_ROLE_ARN"],
+        name="first",
+        outputUri=shell.environment["OMICS_OUTPUT_URI"],
+        parameters={"names": names},
+        cacheId=cache,
+        cacheBehavior="CACHE_ON_FAILURE",
+        priority=7,
+        storageType="DYNAMIC",
+    )
     return until(shell, started["id"])
 
 
 def boto(shell: Shell, service: str) -> Any:
     return boto3.client(
-        service, endpoint_url=shell.environment["AWS_ENDPOINT_URL"], region_name="us-east-1",
-        aws_access_key_id="local", aws_secret_access_key="local",
+        service,
+        endpoint_url=shell.environment["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
         config=Config(inject_host_prefix=False),
-    )  # fmt: skip
+    )
 
 
 def until(shell: Shell, run: str, status: str = "COMPLETED") -> dict[str, Any]:

@@ -17,21 +17,42 @@ def aws(install: Callable[[str], Path]) -> Path:
 
 
 def test_a_workflow_from_a_zip_file_is_made_run_and_looked_at(
-    aws: Path, shell: Shell, definition: Path, names: str,
+    aws: Path,
+    shell: Shell,
+    definition: Path,
+    names: str,
     follow: Callable[[str], dict[str, Any]],
-) -> None:  # fmt: skip
+) -> None:
     made = shell.json(
-        aws, "omics", "create-workflow", "--name", "from-cli", "--engine", "WDL",
-        "--definition-zip", f"fileb://{definition}", "--tags", "team=cli",
-    )  # fmt: skip
+        aws,
+        "omics",
+        "create-workflow",
+        "--name",
+        "from-cli",
+        "--engine",
+        "WDL",
+        "--definition-zip",
+        f"fileb://{definition}",
+        "--tags",
+        "team=cli",
+    )
     assert made["status"] == "CREATING"
     shell.run(aws, "omics", "wait", "workflow-active", "--id", made["id"])
     started = shell.json(
-        aws, "omics", "start-run", "--workflow-id", made["id"], "--name", "from-cli",
-        "--role-arn", shell.environment["OMICS_ROLE_ARN"],
-        "--output-uri", shell.environment["OMICS_OUTPUT_URI"],
-        "--parameters", json.dumps({"names": names}),
-    )  # fmt: skip
+        aws,
+        "omics",
+        "start-run",
+        "--workflow-id",
+        made["id"],
+        "--name",
+        "from-cli",
+        "--role-arn",
+        shell.environment["OMICS_ROLE_ARN"],
+        "--output-uri",
+        shell.environment["OMICS_OUTPUT_URI"],
+        "--parameters",
+        json.dumps({"names": names}),
+    )
     follow(started["id"])  # the command's own waiter looks every 30 seconds
     shell.run(aws, "omics", "wait", "run-completed", "--id", started["id"])
     got = shell.json(aws, "omics", "get-run", "--id", started["id"])
@@ -40,10 +61,18 @@ def test_a_workflow_from_a_zip_file_is_made_run_and_looked_at(
     tasks = shell.json(aws, "omics", "list-run-tasks", "--id", started["id"])["items"]
     assert [task["status"] for task in tasks] == ["COMPLETED"]
     said = shell.run(
-        aws, "logs", "get-log-events", "--log-group-name", "/aws/omics/WorkflowLog",
-        "--log-stream-name", f"run/{started['id']}/task/{tasks[0]['taskId']}",
-        "--query", "events[].message", "--output", "text",
-    ).stdout  # fmt: skip
+        aws,
+        "logs",
+        "get-log-events",
+        "--log-group-name",
+        "/aws/omics/WorkflowLog",
+        "--log-stream-name",
+        f"run/{started['id']}/task/{tasks[0]['taskId']}",
+        "--query",
+        "events[].message",
+        "--output",
+        "text",
+    ).stdout
     assert said.split("\t") == ["Hello Ada", "Hello Grace\n"]
 
     outputs = f"{got['runOutputUri']}/logs/outputs.json"
@@ -58,10 +87,15 @@ def test_a_reference_is_imported_and_read_back(aws: Path, shell: Shell) -> None:
     store = shell.json(aws, "omics", "create-reference-store", "--name", "genomes")["id"]
     in_store = ("--reference-store-id", store)
     job = shell.json(
-        aws, "omics", "start-reference-import-job", *in_store,
-        "--role-arn", shell.environment["OMICS_ROLE_ARN"],
-        "--sources", "sourceFile=s3://omics-local/in/genome.fa,name=genome",
-    )["id"]  # fmt: skip
+        aws,
+        "omics",
+        "start-reference-import-job",
+        *in_store,
+        "--role-arn",
+        shell.environment["OMICS_ROLE_ARN"],
+        "--sources",
+        "sourceFile=s3://omics-local/in/genome.fa,name=genome",
+    )["id"]
     for _ in range(60):
         got = shell.json(aws, "omics", "get-reference-import-job", *in_store, "--id", job)
         if got["status"] not in ("SUBMITTED", "IN_PROGRESS"):
@@ -82,9 +116,9 @@ def test_lists_come_in_pages(aws: Path, shell: Shell, run: dict[str, Any]) -> No
 
 def test_tags_are_set_listed_and_removed(aws: Path, shell: Shell, run: dict[str, Any]) -> None:
     def tags() -> Any:
-        return shell.json(
-            aws, "omics", "list-tags-for-resource", "--resource-arn", run["arn"]
-        )["tags"]  # fmt: skip
+        return shell.json(aws, "omics", "list-tags-for-resource", "--resource-arn", run["arn"])[
+            "tags"
+        ]
 
     arn = ("--resource-arn", run["arn"])
     shell.run(aws, "omics", "tag-resource", *arn, "--tags", "a=1,b=2")

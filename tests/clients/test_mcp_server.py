@@ -18,9 +18,11 @@ class Assistant:
     def __init__(self, server: subprocess.Popen[str]) -> None:
         self._server, self._id = server, 0
         self._ask(
-            "initialize", protocolVersion="2025-06-18", capabilities={},
+            "initialize",
+            protocolVersion="2025-06-18",
+            capabilities={},
             clientInfo={"name": "test", "version": "1"},
-        )  # fmt: skip
+        )
         self._tell({"method": "notifications/initialized"})
 
     def tools(self) -> set[str]:
@@ -55,18 +57,26 @@ def assistant(install: Callable[[str], Path], shell: Shell) -> Iterator[Assistan
     with (
         (shell.folder / "mcp.log").open("w") as log,
         subprocess.Popen(
-            [install(name) / name], env=dict(shell.environment), cwd=shell.folder, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            [install(name) / name],
+            env=dict(shell.environment),
+            cwd=shell.folder,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
         ) as server,
-    ):  # fmt: skip
+    ):
         yield Assistant(server)
         server.terminate()
 
 
 def test_a_workflow_is_made_and_run(
-    assistant: Assistant, shell: Shell, definition: Path, names: str,
+    assistant: Assistant,
+    shell: Shell,
+    definition: Path,
+    names: str,
     follow: Callable[[str], dict[str, Any]],
-) -> None:  # fmt: skip
+) -> None:
     assert assistant.tools() >= {"CreateAHOWorkflow", "StartAHORun", "GetAHORunEngineLogs"}
     made = assistant.call("CreateAHOWorkflow", name="mcp", definition_source=str(definition))
     for _ in range(600):
@@ -75,10 +85,13 @@ def test_a_workflow_is_made_and_run(
     listed = assistant.call("ListAHOWorkflows")["workflows"]
     assert made["id"] in {workflow["id"] for workflow in listed}
     started = assistant.call(
-        "StartAHORun", workflow_id=made["id"], name="by-mcp", parameters={"names": names},
+        "StartAHORun",
+        workflow_id=made["id"],
+        name="by-mcp",
+        parameters={"names": names},
         role_arn=shell.environment["OMICS_ROLE_ARN"],
         output_uri=shell.environment["OMICS_OUTPUT_URI"],
-    )  # fmt: skip
+    )
     follow(started["id"])
     got = assistant.call("GetAHORun", run_id=started["id"])
     assert (got["status"], got["name"]) == ("COMPLETED", "by-mcp")

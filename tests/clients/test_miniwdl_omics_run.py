@@ -16,11 +16,20 @@ def miniwdl(install: Callable[[str], Path]) -> Path:
 
 
 def test_a_wdl_file_runs_and_is_registered_once(
-    miniwdl: Path, shell: Shell, definition: Path, names: str,
+    miniwdl: Path,
+    shell: Shell,
+    definition: Path,
+    names: str,
     follow: Callable[[str], dict[str, Any]],
-) -> None:  # fmt: skip
-    command = (miniwdl, definition.with_suffix(".wdl"), f"names={names}", "times=2",
-               "--output-uri", shell.environment["OMICS_OUTPUT_URI"])  # fmt: skip
+) -> None:
+    command = (
+        miniwdl,
+        definition.with_suffix(".wdl"),
+        f"names={names}",
+        "times=2",
+        "--output-uri",
+        shell.environment["OMICS_OUTPUT_URI"],
+    )
     first = shell.json(*command, "--role", "LocalHealthOmics", "--name", "mini", "--tag", "k=v")
     got = follow(first["runId"])
     assert (got["name"], got["tags"]) == ("mini", {"k": "v"})
@@ -35,8 +44,13 @@ def test_a_wdl_file_runs_and_is_registered_once(
 
 def test_an_input_of_this_machine_is_refused(miniwdl: Path, shell: Shell, definition: Path) -> None:
     failed = shell.run(
-        miniwdl, definition.with_suffix(".wdl"), f"names={definition}",
-        "--role", "LocalHealthOmics", "--output-uri", shell.environment["OMICS_OUTPUT_URI"],
+        miniwdl,
+        definition.with_suffix(".wdl"),
+        f"names={definition}",
+        "--role",
+        "LocalHealthOmics",
+        "--output-uri",
+        shell.environment["OMICS_OUTPUT_URI"],
         status=1,
-    )  # fmt: skip
+    )
     assert "not a s3:// nor an omics:// URI" in failed.stderr

@@ -49,9 +49,9 @@ def test_the_analyzer_aggregates_the_tasks_of_runs(
 
 
 def test_the_analyzer_does_not_know_a_run_that_is_none(tools: Path, shell: Shell) -> None:
-    assert "run 999999999 not found" in shell.run(
-        tools, "run_analyzer", "999999999", status=1
-    ).stderr  # fmt: skip
+    assert (
+        "run 999999999 not found" in shell.run(tools, "run_analyzer", "999999999", status=1).stderr
+    )
 
 
 def test_rerun_repeats_a_run_with_all_that_was_asked_of_it(
@@ -60,9 +60,19 @@ def test_rerun_repeats_a_run_with_all_that_was_asked_of_it(
     dry = shell.run(tools, "rerun", "--dry-run", run["id"]).stdout
     request = json.loads(dry.removeprefix("StartRun request:\n"))
     asked = (
-        "workflowId", "workflowType", "roleArn", "name", "priority", "parameters", "storageType",
-        "outputUri", "cacheId", "cacheBehavior", "retentionMode", "logLevel",
-    )  # fmt: skip
+        "workflowId",
+        "workflowType",
+        "roleArn",
+        "name",
+        "priority",
+        "parameters",
+        "storageType",
+        "outputUri",
+        "cacheId",
+        "cacheBehavior",
+        "retentionMode",
+        "logLevel",
+    )
     assert request == {name: run[name] for name in asked}
 
     said = shell.run(tools, "rerun", run["id"], "--name", "second", "--tag", "again=yes").stdout
@@ -76,6 +86,6 @@ def test_rerun_repeats_a_run_with_all_that_was_asked_of_it(
 
 def test_rerun_lists_the_runs_of_a_time(tools: Path, shell: Shell, run: dict[str, Any]) -> None:
     assert f"{run['id']} (" in shell.run(tools, "rerun", "--start", "2023-07-01T00:00:00").stdout
-    assert "no matching" in shell.run(
-        tools, "rerun", "--end", "2023-07-01T00:00:00", status=1
-    ).stderr  # fmt: skip
+    assert (
+        "no matching" in shell.run(tools, "rerun", "--end", "2023-07-01T00:00:00", status=1).stderr
+    )

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from running import STARTED, Done, files, forked
 
-from snakemake_executor_omics.local import start
+from local_healthomics import start
 
 CASES = Path(__file__).parent
 _BUCKET = "equivalence"
@@ -54,9 +54,16 @@ class Project:
     def omics(self, *options: str, **variables: str) -> Done:
         jobs = () if "--jobs" in options else ("--jobs", "50")
         return forked(
-            self.folder, "--executor", "omics", "--omics-poll-seconds", "0.2", *jobs, *options,
-            **self.service, **variables,
-        )  # fmt: skip
+            self.folder,
+            "--executor",
+            "omics",
+            "--omics-poll-seconds",
+            "0.2",
+            *jobs,
+            *options,
+            **self.service,
+            **variables,
+        )
 
     def files(self, *without: str) -> dict[str, bytes]:
         return files(self.copy, without=(".snakemake", "project/.snakemake", *without))

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 WDL = """version 1.0
 workflow w {
@@ -134,9 +134,12 @@ class Clients:
 
     def start_with(self, workflow: str, parameters: dict[str, Any], **options: Any) -> str:
         started = self.omics.start_run(
-            workflowId=workflow, roleArn=self.service.role_arn, parameters=parameters,
-            outputUri=self.service.default_output_uri, **options,
-        )  # fmt: skip
+            workflowId=workflow,
+            roleArn=self.service.role_arn,
+            parameters=parameters,
+            outputUri=self.service.default_output_uri,
+            **options,
+        )
         return str(started["id"])
 
     def uploaded(self, key: str, body: bytes) -> str:
@@ -188,9 +191,11 @@ def _checked(client: Any) -> Any:
 def connect(service: local.LocalService, key: str = "local") -> Clients:
     """Clients of the server; a key of twelve digits is an account's."""
     options: dict[str, Any] = {
-        "endpoint_url": service.endpoint_url, "region_name": service.region,
-        "aws_access_key_id": key, "aws_secret_access_key": "local",
-    }  # fmt: skip
+        "endpoint_url": service.endpoint_url,
+        "region_name": service.region,
+        "aws_access_key_id": key,
+        "aws_secret_access_key": "local",
+    }
     config = Config(inject_host_prefix=False, retries={"max_attempts": 1})
     omics = _checked(boto3.client("omics", config=config, **options))
     lax = Config(inject_host_prefix=False, retries={"max_attempts": 1}, parameter_validation=False)

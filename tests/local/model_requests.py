@@ -34,24 +34,25 @@ _TEXTS = {
     r"([a-z]){1}([a-z0-9_]){2,254}": "name_1",
     r"[a-z0-9_]{1,255}": "column",
     r"[a-zA-Z0-9_-]+": "conf-1",
-    r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}":
-        "0123abcd-0123-4567-89ab-0123456789ab",
+    r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}": (
+        "0123abcd-0123-4567-89ab-0123456789ab"
+    ),
     r"sg-[0-9a-f]+": "sg-0a",
     r"subnet-[0-9a-f]+": "subnet-0a",
     r".+/.+": "owner/name",
     r"arn:.+": "arn:aws:omics:us-east-1:123456789012:run/1",
     r"arn:.*": "arn:aws:omics:us-east-1:123456789012:run/1",
     r"$|^arn:.+": "arn:aws:omics:us-east-1:123456789012:run/1",
-    r".*arn:([^: ]*):([^: ]*):([^: ]*):([0-9]{12}):([^: ]*).*":
-        "arn:aws:omics:us-east-1:123456789012:run/1",
-    r"arn:([^: ]*):([^: ]*):([^: ]*):([0-9]{12}):([^: ]*)":
-        "arn:aws:iam::123456789012:role/r",
+    r".*arn:([^: ]*):([^: ]*):([^: ]*):([0-9]{12}):([^: ]*).*": (
+        "arn:aws:omics:us-east-1:123456789012:run/1"
+    ),
+    r"arn:([^: ]*):([^: ]*):([^: ]*):([0-9]{12}):([^: ]*)": "arn:aws:iam::123456789012:role/r",
     r"arn:aws(-[\w]+)*:.+:.+:[0-9]{12}:.+": "arn:aws:omics:us-east-1:123456789012:run/1",
-    r"arn:[^:]*:s3:[^:]*:[^:]*:accesspoint/.*":
-        "arn:aws:s3:us-east-1:123456789012:accesspoint/a",
-    r"arn:aws(-\w+)*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[a-zA-Z0-9\/_+=.@-]+":
-        "arn:aws:secretsmanager:us-east-1:123456789012:secret:s",
-}  # fmt: skip
+    r"arn:[^:]*:s3:[^:]*:[^:]*:accesspoint/.*": "arn:aws:s3:us-east-1:123456789012:accesspoint/a",
+    r"arn:aws(-\w+)*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[a-zA-Z0-9\/_+=.@-]+": (
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
+    ),
+}
 _S3_URI = "s3://bucket/key/"  # for the many patterns of S3 URIs
 _NUMBERS = {"integer": 32, "long": 64}
 

@@ -90,9 +90,12 @@ class SequenceStore:
     ) -> dict[str, Any]:
         """Upload a part; what CompleteMultipartReadSetUpload wants to know of it."""
         said = self.clients.omics.upload_read_set_part(
-            sequenceStoreId=self.id, uploadId=upload, partSource=source, partNumber=number,
+            sequenceStoreId=self.id,
+            uploadId=upload,
+            partSource=source,
+            partNumber=number,
             payload=payload,
-        )  # fmt: skip
+        )
         return {"partSource": source, "partNumber": number, "checksum": said["checksum"]}
 
     def complete(self, upload: str, parts: list[dict[str, Any]]) -> str:
@@ -128,9 +131,10 @@ class SequenceStore:
 
     def start_import(self, *sources: dict[str, Any]) -> str:
         started = self.clients.omics.start_read_set_import_job(
-            sequenceStoreId=self.id, roleArn=self.clients.service.role_arn,
+            sequenceStoreId=self.id,
+            roleArn=self.clients.service.role_arn,
             sources=[{**WHOSE, "sourceFileType": "FASTQ", **source} for source in sources],
-        )  # fmt: skip
+        )
         return str(started["id"])
 
     def imported(self, *sources: dict[str, Any]) -> dict[str, Any]:
@@ -138,9 +142,11 @@ class SequenceStore:
 
     def exported(self, destination: str, *ids: str) -> dict[str, Any]:
         started = self.clients.omics.start_read_set_export_job(
-            sequenceStoreId=self.id, roleArn=self.clients.service.role_arn,
-            destination=destination, sources=[{"readSetId": id} for id in ids],
-        )  # fmt: skip
+            sequenceStoreId=self.id,
+            roleArn=self.clients.service.role_arn,
+            destination=destination,
+            sources=[{"readSetId": id} for id in ids],
+        )
         return self.done("export", started["id"])
 
     def activated(self, *ids: str) -> dict[str, Any]:
@@ -154,8 +160,10 @@ class SequenceStore:
         get = getattr(self.clients.omics, f"get_read_set_{kind}_job")
         return settled(
             lambda: get(sequenceStoreId=self.id, id=job),
-            "COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED",
-        )  # fmt: skip
+            "COMPLETED",
+            "COMPLETED_WITH_FAILURES",
+            "FAILED",
+        )
 
 
 def kill(clients: Clients) -> None:

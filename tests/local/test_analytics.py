@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import Clients, connect, refused, settled
 
@@ -147,9 +147,12 @@ def test_variants_are_imported_from_plain_and_gzip_files(clients: Clients) -> No
     variant_store(clients, "filled")
     text = (VCF + RECORD).encode()
     job = variants(
-        clients, "filled", put(clients, "a.vcf", text),
-        put(clients, "b.vcf.gz", gzip.compress(text, mtime=0)), annotationFields={"VEP": "CSQ"},
-    )  # fmt: skip
+        clients,
+        "filled",
+        put(clients, "a.vcf", text),
+        put(clients, "b.vcf.gz", gzip.compress(text, mtime=0)),
+        annotationFields={"VEP": "CSQ"},
+    )
     assert job["status"] == "COMPLETED"
     assert [item["jobStatus"] for item in job["items"]] == ["COMPLETED", "COMPLETED"]
     assert job["annotationFields"] == {"VEP": "CSQ"}
@@ -226,9 +229,12 @@ def test_tsv_options_must_not_contradict_each_other(
     clients: Clients, form: str, options: dict[str, Any], said: str
 ) -> None:
     code, message = refused(
-        clients.omics.create_annotation_store, name="odd", storeFormat=form,
-        reference=reference(clients), storeOptions={"tsvStoreOptions": options},
-    )  # fmt: skip
+        clients.omics.create_annotation_store,
+        name="odd",
+        storeFormat=form,
+        reference=reference(clients),
+        storeOptions={"tsvStoreOptions": options},
+    )
     assert code == "ValidationException"
     assert said in message
 

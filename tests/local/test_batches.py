@@ -20,12 +20,16 @@ def begin(
     """Start a batch of inline settings, or of those in a file."""
     source = {"s3UriSettings" if isinstance(settings, str) else "inlineSettings": settings}
     made = clients.omics.start_run_batch(
-        batchName="b", tags={"k": "v"}, batchRunSettings=source,
+        batchName="b",
+        tags={"k": "v"},
+        batchRunSettings=source,
         defaultRunSetting={
-            "workflowId": workflow, "roleArn": clients.service.role_arn,
-            "outputUri": clients.service.default_output_uri, **default,
+            "workflowId": workflow,
+            "roleArn": clients.service.role_arn,
+            "outputUri": clients.service.default_output_uri,
+            **default,
         },
-    )  # fmt: skip
+    )
     assert (made["status"], made["tags"]) == ("CREATING", {"k": "v"})
     assert made["arn"].endswith(f":runBatch/{made['id']}")
     return str(made["id"])
@@ -52,14 +56,25 @@ def some(count: int, how: str = "ok") -> list[dict[str, Any]]:
 
 def test_a_batch_starts_its_runs_with_merged_settings(fake: Clients, workflow: str) -> None:
     settings = [
-        {"runSettingId": "a", "name": "mine", "priority": 1, "parameters": {"how": "fail"},
-         "runTags": {"x": "own"}, "outputUri": "s3://omics-local/own"},
+        {
+            "runSettingId": "a",
+            "name": "mine",
+            "priority": 1,
+            "parameters": {"how": "fail"},
+            "runTags": {"x": "own"},
+            "outputUri": "s3://omics-local/own",
+        },
         {"runSettingId": "b"},
-    ]  # fmt: skip
+    ]
     batch = begin(
-        fake, workflow, settings, name="shared", priority=9, parameters={"how": "ok"},
+        fake,
+        workflow,
+        settings,
+        name="shared",
+        priority=9,
+        parameters={"how": "ok"},
         runTags={"x": "default", "y": "default"},
-    )  # fmt: skip
+    )
     done = until(fake, batch, "PROCESSED")
     assert (done["name"], done["totalRuns"]) == ("b", 2)
     assert done["submissionSummary"]["successfulStartSubmissionCount"] == 2
@@ -68,8 +83,10 @@ def test_a_batch_starts_its_runs_with_merged_settings(fake: Clients, workflow: s
     assert done["runSummary"]["failedRunCount"] == 1
     assert done["creationTime"] <= done["submittedTime"] <= done["processedTime"]
     assert done["defaultRunSetting"]["name"] == "shared"
-    runs = {entry["runSettingId"]: fake.omics.get_run(id=entry["runId"])
-            for entry in entries(fake, batch)}  # fmt: skip
+    runs = {
+        entry["runSettingId"]: fake.omics.get_run(id=entry["runId"])
+        for entry in entries(fake, batch)
+    }
     a, b = runs["a"], runs["b"]
     assert (a["name"], a["priority"], a["status"]) == ("mine", 1, "FAILED")
     assert (a["outputUri"], a["tags"]) == ("s3://omics-local/own", {"x": "own", "y": "default"})
@@ -109,11 +126,15 @@ def test_a_batch_may_be_a_file_of_many_settings(fake: Clients, workflow: str) ->
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"{", "no JSON"), ({"runSettingId": "a"}, "no JSON array"), ([], "no JSON array"),
-     ([{"name": "a"}], "'entry 0.runSettingId'"),
-     ([{"runSettingId": "a"}, {"runSettingId": "a"}], "not unique"),
-     ([{"runSettingId": "a", "priority": -1}], "'entry 0.priority'")],
-)  # fmt: skip
+    [
+        (b"{", "no JSON"),
+        ({"runSettingId": "a"}, "no JSON array"),
+        ([], "no JSON array"),
+        ([{"name": "a"}], "'entry 0.runSettingId'"),
+        ([{"runSettingId": "a"}, {"runSettingId": "a"}], "not unique"),
+        ([{"runSettingId": "a", "priority": -1}], "'entry 0.priority'"),
+    ],
+)
 def test_a_file_that_holds_no_settings_fails_its_batch(
     fake: Clients, workflow: str, content: Any, said: str
 ) -> None:
@@ -182,8 +203,9 @@ def test_a_cancelled_batch_ends_its_runs(fake: Clients, workflow: str) -> None:
     assert done["runSummary"]["cancelledRunCount"] == 3
     [failed] = entries(fake, batch, submissionStatus="CANCEL_FAILED")
     assert (failed["runId"], failed["submissionFailureReason"]) == (
-        first["runId"], "ConflictException",
-    )  # fmt: skip
+        first["runId"],
+        "ConflictException",
+    )
     with pytest.raises(conflict):
         fake.omics.cancel_run_batch(batchId=batch)
 
@@ -202,8 +224,13 @@ def test_the_runs_of_a_batch_are_deleted_then_the_batch(fake: Clients, workflow:
     assert not fake.omics.list_runs(batchId=batch)["items"]
     fake.omics.delete_batch(batchId=batch)
     missing = fake.omics.exceptions.ResourceNotFoundException
-    for ask in (fake.omics.get_batch, fake.omics.list_runs_in_batch, fake.omics.cancel_run_batch,
-                fake.omics.delete_run_batch, fake.omics.delete_batch):  # fmt: skip
+    for ask in (
+        fake.omics.get_batch,
+        fake.omics.list_runs_in_batch,
+        fake.omics.cancel_run_batch,
+        fake.omics.delete_run_batch,
+        fake.omics.delete_batch,
+    ):
         with pytest.raises(missing):
             ask(batchId=batch)
 

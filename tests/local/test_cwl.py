@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import Clients, connect
 
 cwltool = pytest.importorskip("cwltool", reason="the extra `cwl` is not installed")
 
-from snakemake_executor_omics.local.definitions import BadDefinition  # noqa: E402
-from snakemake_executor_omics.local.definitions.cwl import check  # noqa: E402
+from local_healthomics.definitions import BadDefinition  # noqa: E402
+from local_healthomics.definitions.cwl import check  # noqa: E402
 
 MAIN = """
 cwlVersion: v1.2
@@ -154,14 +154,22 @@ def test_a_cwl_workflow_runs_as_tasks_and_exports_its_outputs(real: Clients, cop
     base = run["runOutputUri"]
     assert real.outputs(run) == {
         "copies": [
-            {"class": "File", "basename": f"{name}.txt", "size": 14,
-             "location": f"{base}/out/{name}.txt"}
+            {
+                "class": "File",
+                "basename": f"{name}.txt",
+                "size": 14,
+                "location": f"{base}/out/{name}.txt",
+            }
             for name in ("a", "b")
         ],
         "lines": 6,
-        "report": {"class": "File", "basename": "report.txt", "size": 2,
-                   "location": f"{base}/out/report.txt"},
-    }  # fmt: skip
+        "report": {
+            "class": "File",
+            "basename": "report.txt",
+            "size": 2,
+            "location": f"{base}/out/report.txt",
+        },
+    }
     bucket, _, prefix = base.removeprefix("s3://").partition("/")
     body = real.s3.get_object(Bucket=bucket, Key=f"{prefix}/out/a.txt")["Body"].read()
     assert body == b"one\ntwo\nindex\n"
@@ -181,10 +189,14 @@ def test_a_file_may_be_given_by_its_uri_alone(real: Clients, copying: str) -> No
     [
         ("exit 3", "{}", "WORKFLOW_RUN_FAILED", "command exited with status 3"),
         ("kill -9 $$", "{}", "OUT_OF_MEMORY_ERROR", "status 137"),
-        ("true", "{o: {type: File, outputBinding: {glob: gone}}}", "WORKFLOW_RUN_FAILED",
-         "Did not find output file"),
+        (
+            "true",
+            "{o: {type: File, outputBinding: {glob: gone}}}",
+            "WORKFLOW_RUN_FAILED",
+            "Did not find output file",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_failing_task_fails_the_run_with_its_reason(
     real: Clients, command: str, outputs: str, code: str, said: str
 ) -> None:

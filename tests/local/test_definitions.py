@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_omics.local.definitions import BadDefinition, unpack, unpacking
-from snakemake_executor_omics.local.definitions.languages import identify
-from snakemake_executor_omics.local.definitions.nextflow import check as check_nextflow
-from snakemake_executor_omics.local.definitions.nextflow import template as nextflow_template
-from snakemake_executor_omics.local.definitions.wdl import check as check_wdl
-from snakemake_executor_omics.local.engine.images import RegistryMap
+from local_healthomics.definitions import BadDefinition, unpack, unpacking
+from local_healthomics.definitions.languages import identify
+from local_healthomics.definitions.nextflow import check as check_nextflow
+from local_healthomics.definitions.nextflow import template as nextflow_template
+from local_healthomics.definitions.wdl import check as check_wdl
+from local_healthomics.engine.images import RegistryMap
 
 TASK = """
 task t {
@@ -61,11 +61,16 @@ def made_by_unix(name: str, mode: int) -> zipfile.ZipInfo:
 @pytest.mark.parametrize(
     "entry",
     [
-        "../evil", "a/../../evil", "/evil", "..\\evil", "\\evil",
-        made_by_unix("link", stat.S_IFLNK | 0o777), made_by_unix("pipe", stat.S_IFIFO | 0o644),
+        "../evil",
+        "a/../../evil",
+        "/evil",
+        "..\\evil",
+        "\\evil",
+        made_by_unix("link", stat.S_IFLNK | 0o777),
+        made_by_unix("pipe", stat.S_IFIFO | 0o644),
         made_by_unix("disk", stat.S_IFBLK | 0o644),
     ],
-)  # fmt: skip
+)
 def test_a_zip_makes_nothing_but_files_below_its_folder(
     tmp_path: Path, entry: str | zipfile.ZipInfo
 ) -> None:
@@ -139,7 +144,7 @@ def test_scripts_stay_executable_and_files_do_not_become_so(tmp_path: Path) -> N
         (["a.wdl", "flow/the.wdl"], None, "flow/the.wdl", ("WDL", "flow/the.wdl")),
         (["packed.json"], "CWL", "packed.json", ("CWL", "packed.json")),
     ],
-)  # fmt: skip
+)
 def test_the_engine_and_the_main_file_are_found(
     tmp_path: Path, files: list[str], engine: str | None, main: str | None, wanted: tuple[str, str]
 ) -> None:
@@ -259,15 +264,19 @@ ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 MAP = {
     "registryMappings": [
         {"upstreamRegistryUrl": "registry-1.docker.io", "ecrRepositoryPrefix": "hub"},
-        {"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "bio",
-         "upstreamRepositoryPrefix": "biocontainers", "ecrAccountId": "999999999999"},
+        {
+            "upstreamRegistryUrl": "quay.io",
+            "ecrRepositoryPrefix": "bio",
+            "upstreamRepositoryPrefix": "biocontainers",
+            "ecrAccountId": "999999999999",
+        },
         {"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "quay"},
     ],
     "imageMappings": [
         {"sourceImage": "ubuntu:22.04", "destinationImage": f"{ECR}/mine:1"},
         {"sourceImage": "half"},
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local.definitions import BadDefinition, unpack
+import local_healthomics as local
+from local_healthomics.definitions import BadDefinition, unpack
 
 from .conftest import TEMPLATE, Clients
 
@@ -75,8 +75,9 @@ def test_everything_survives_a_kill(starter: Callable[[], Clients]) -> None:
     second.until(waiting, "COMPLETED")
     found = second.logs.get_log_events(
         logGroupName="/aws/omics/WorkflowLog",
-        logStreamName=f"run/{done}/task/{task['taskId']}", startFromHead=True,
-    )  # fmt: skip
+        logStreamName=f"run/{done}/task/{task['taskId']}",
+        startFromHead=True,
+    )
     assert [event["message"] for event in found["events"]] == ["said by one"]
 
 
@@ -124,8 +125,8 @@ def test_a_second_start_finds_the_first_server(starter: Callable[[], Clients]) -
 
 def test_a_second_server_is_refused(starter: Callable[[], Clients]) -> None:
     state = starter().service.state
-    command = [sys.executable, "-m", "snakemake_executor_omics.local", "--state", str(state)]
-    root = str(Path(local.__file__).parents[2])
+    command = [sys.executable, "-m", "local_healthomics", "--state", str(state)]
+    root = str(Path(local.__file__).parents[1])
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": root}
     )
@@ -144,10 +145,10 @@ def test_a_kept_server_is_stopped_by_its_folder(tmp_path: Path) -> None:
 
 def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from snakemake_executor_omics import local\n"
+        "import os, sys; from pathlib import Path; import local_healthomics as local\n"
         "local.start(Path(sys.argv[1])); os._exit(9)"
     )
-    root = str(Path(local.__file__).parents[2])
+    root = str(Path(local.__file__).parents[1])
     env = {**os.environ, "PYTHONPATH": root}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=env, timeout=60, check=False)
     with (tmp_path / "server.lock").open("a") as lock:

@@ -34,9 +34,13 @@ def through_proxy(fake: Clients, service: str, **config: Any) -> Any:
     """A client as botocore makes it where only the environment is set."""
     url = fake.service.endpoint_url
     return boto3.client(
-        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="local",
-        aws_secret_access_key="local", config=Config(proxies={"http": url}, **config),
-    )  # fmt: skip
+        service,
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(proxies={"http": url}, **config),
+    )
 
 
 def test_a_client_with_its_host_prefix_comes_through_the_proxy(fake: Clients) -> None:

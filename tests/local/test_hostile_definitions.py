@@ -112,8 +112,15 @@ def test_a_zip_that_lies_or_is_broken_is_refused(fake: Clients) -> None:
     good = zipped(main="version 1.0\nworkflow w {}\n" + "# \n" * 100)
     middle = good[: len(good) // 2]
     lying = good.replace((326).to_bytes(4, "little"), (10).to_bytes(4, "little"))
-    for bad in (b"", b"PK\x05\x06" + bytes(18), good[:-10], middle, good[40:], lying[::-1],
-                good[:50] + b"\xff" * 60 + good[110:]):  # fmt: skip
+    for bad in (
+        b"",
+        b"PK\x05\x06" + bytes(18),
+        good[:-10],
+        middle,
+        good[40:],
+        lying[::-1],
+        good[:50] + b"\xff" * 60 + good[110:],
+    ):
         if bad:
             refused(fake, bad)
 
@@ -186,10 +193,13 @@ workflow w {{
 # what the check cannot finish
 
 
-@pytest.mark.parametrize("expression", [
-    "+".join(["1"] * 20_000),
-    "!" * 20_000 + "true",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "+".join(["1"] * 20_000),
+        "!" * 20_000 + "true",
+    ],
+)
 def test_an_expression_nested_too_deeply_is_refused(fake: Clients, expression: str) -> None:
     wdl = f"version 1.0\nworkflow w {{ output {{ Int i = {expression} }} }}\n"
     refused(fake, zipped(main=wdl))
@@ -208,10 +218,13 @@ def test_a_check_without_end_does_not_keep_the_server(starter: Callable[[], Clie
 
 
 def test_files_that_import_each_other_are_refused(fake: Clients) -> None:
-    refused(fake, zipped(
-        main='version 1.0\nimport "a.wdl" as a\nworkflow w {}\n',
-        a='version 1.0\nimport "main.wdl" as m\nworkflow a {}\n',
-    ))  # fmt: skip
+    refused(
+        fake,
+        zipped(
+            main='version 1.0\nimport "a.wdl" as a\nworkflow w {}\n',
+            a='version 1.0\nimport "main.wdl" as m\nworkflow a {}\n',
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,9 +241,10 @@ def ended(clients: Clients, wdl: str) -> dict[str, Any]:
     found = built(clients, zipped(main=wdl))
     assert found["status"] == "ACTIVE", found
     run = clients.omics.start_run(
-        workflowId=found["id"], roleArn=clients.service.role_arn,
+        workflowId=found["id"],
+        roleArn=clients.service.role_arn,
         outputUri=clients.service.default_output_uri,
-    )["id"]  # fmt: skip
+    )["id"]
     return clients.until(run, "COMPLETED", "FAILED")
 
 
@@ -248,38 +262,63 @@ def test_a_default_that_names_a_file_of_this_machine_is_not_read(
     real: Clients, secret: Path
 ) -> None:
     for declaration in (f'File a = "{secret}"', f'File a = "file://{secret}"'):
-        done = ended(real, TASK.format(
-            inputs=f"input {{ {declaration} }}", given="a = a", task_inputs="File a", out="File",
-            command="cat ~{a} > o", output='"o"',
-        ))  # fmt: skip
+        done = ended(
+            real,
+            TASK.format(
+                inputs=f"input {{ {declaration} }}",
+                given="a = a",
+                task_inputs="File a",
+                out="File",
+                command="cat ~{a} > o",
+                output='"o"',
+            ),
+        )
         assert done["status"] == "FAILED"
-    done = ended(real, TASK.format(
-        inputs=f'String s = read_string("{secret}")', given="a = s", task_inputs="String a",
-        out="File", command="echo ~{a} > o", output='"o"',
-    ))  # fmt: skip
+    done = ended(
+        real,
+        TASK.format(
+            inputs=f'String s = read_string("{secret}")',
+            given="a = s",
+            task_inputs="String a",
+            out="File",
+            command="echo ~{a} > o",
+            output='"o"',
+        ),
+    )
     assert done["status"] == "FAILED"
     assert SECRET.encode() not in published(real)
 
 
-@pytest.mark.parametrize(("kind", "command", "output"), [
-    ("File", "ln -s {secret} o", '"o"'),
-    ("File", "true", '"{secret}"'),
-    ("File", "true", '"../../../../../../../../../../../../../../..{secret}"'),
-    ("Array[File]", "ln -s {secret} o", 'glob("o")'),
-    ("Array[File]", "true", 'glob("{folder}/secre*")'),
-    ("Directory", "mkdir d; ln -s {secret} d/o", '"d"'),
-    ("Directory", "ln -s {folder} d", '"d"'),
-    ("String", "true", 'read_string("{secret}")'),
-    ("String", "ln -s {secret} o", 'read_string("o")'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "command", "output"),
+    [
+        ("File", "ln -s {secret} o", '"o"'),
+        ("File", "true", '"{secret}"'),
+        ("File", "true", '"../../../../../../../../../../../../../../..{secret}"'),
+        ("Array[File]", "ln -s {secret} o", 'glob("o")'),
+        ("Array[File]", "true", 'glob("{folder}/secre*")'),
+        ("Directory", "mkdir d; ln -s {secret} d/o", '"d"'),
+        ("Directory", "ln -s {folder} d", '"d"'),
+        ("String", "true", 'read_string("{secret}")'),
+        ("String", "ln -s {secret} o", 'read_string("o")'),
+    ],
+)
 def test_an_output_that_leads_out_of_the_tasks_folder_is_not_exported(
     real: Clients, secret: Path, kind: str, command: str, output: str
 ) -> None:
     places = {"secret": secret, "folder": secret.parent}
-    wdl = TASK.format(
-        inputs="", given="", task_inputs="", out=kind, command=command.format(**places),
-        output=output.format(**places),
-    ).replace("{ input:  }", "").replace("input {  }", "")  # fmt: skip
+    wdl = (
+        TASK.format(
+            inputs="",
+            given="",
+            task_inputs="",
+            out=kind,
+            command=command.format(**places),
+            output=output.format(**places),
+        )
+        .replace("{ input:  }", "")
+        .replace("input {  }", "")
+    )
     if kind == "Directory":
         wdl = wdl.replace("version 1.0", "version development")
     ended(real, wdl)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import WDL, Clients, connect, zipped
 
@@ -26,15 +26,23 @@ def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
         ("x/y:1", {}, "INVALID_ECR_IMAGE_URI"),
         (f"{HOST.replace('us-east-1', 'eu-west-2')}/y:1", {}, "INVALID_ECR_IMAGE_URI"),
         (f"{HOST}/y:1", {}, None),
-        ("x/y:1", {"imageMappings": [
-            {"sourceImage": "x/y:1", "destinationImage": f"{HOST}/y:1"}
-        ]}, None),
-        ("quay.io/x/y:1", {"registryMappings": [
-            {"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "quay"}
-        ]}, None),
+        (
+            "x/y:1",
+            {"imageMappings": [{"sourceImage": "x/y:1", "destinationImage": f"{HOST}/y:1"}]},
+            None,
+        ),
+        (
+            "quay.io/x/y:1",
+            {
+                "registryMappings": [
+                    {"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "quay"}
+                ]
+            },
+            None,
+        ),
     ],
     ids=["public", "other region", "ecr", "image mapping", "registry mapping"],
-)  # fmt: skip
+)
 def test_an_image_must_be_in_ecr_or_mapped_there(
     choosy: Clients, image: str, registries: dict[str, object], reason: str | None
 ) -> None:

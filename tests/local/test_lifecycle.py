@@ -41,10 +41,16 @@ def test_from_workflow_to_outputs_and_a_cache_hit(real: Clients) -> None:
         cacheS3Location="s3://omics-local/cache", cacheBehavior="CACHE_ALWAYS"
     )["id"]
     started = omics.start_run(
-        workflowId=workflow, workflowVersionName="v1", roleArn=real.service.role_arn, name="first",
-        outputUri=real.service.default_output_uri, runGroupId=group, cacheId=cache,
-        parameters={"a": "s3://omics-local/in/a.txt"}, tags={"run": "1"},
-    )  # fmt: skip
+        workflowId=workflow,
+        workflowVersionName="v1",
+        roleArn=real.service.role_arn,
+        name="first",
+        outputUri=real.service.default_output_uri,
+        runGroupId=group,
+        cacheId=cache,
+        parameters={"a": "s3://omics-local/in/a.txt"},
+        tags={"run": "1"},
+    )
     assert started["status"] == "PENDING"
     done = real.until(started["id"], "COMPLETED", "FAILED")
     assert done["status"] == "COMPLETED", done.get("statusMessage")
@@ -62,9 +68,10 @@ def test_from_workflow_to_outputs_and_a_cache_hit(real: Clients) -> None:
     assert s3.get_object(Bucket="omics-local", Key=key)["Body"].read() == b"hello"
 
     again = omics.start_run(
-        runId=started["id"], roleArn=real.service.role_arn,
+        runId=started["id"],
+        roleArn=real.service.role_arn,
         outputUri=real.service.default_output_uri,
-    )  # fmt: skip
+    )
     assert real.until(again["id"], "COMPLETED", "FAILED")["status"] == "COMPLETED"
     [cached] = omics.list_run_tasks(id=again["id"])["items"]
     assert cached["cacheHit"]
@@ -118,8 +125,9 @@ def test_a_version_name_is_taken_once(fake: Clients, workflow: str) -> None:
 def test_parameters_are_held_against_the_template(fake: Clients, workflow: str) -> None:
     required = fake.active_workflow()
     options: dict[str, Any] = {
-        "roleArn": fake.service.role_arn, "outputUri": fake.service.default_output_uri
-    }  # fmt: skip
+        "roleArn": fake.service.role_arn,
+        "outputUri": fake.service.default_output_uri,
+    }
     refused = fake.omics.exceptions.ValidationException
     with pytest.raises(refused, match="not in the parameter template: other"):
         fake.omics.start_run(workflowId=workflow, parameters={"other": 1}, **options)

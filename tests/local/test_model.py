@@ -17,9 +17,9 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics.local.handlers import HANDLERS
-from snakemake_executor_omics.local.protocol import Protocol
-from snakemake_executor_omics.local.validation import problems
+from local_healthomics.operations.registry import HANDLERS
+from local_healthomics.protocol.rest_json import Protocol
+from local_healthomics.protocol.validation import problems
 
 from .conftest import Clients, connect
 from .model_requests import Wire, broken, valid
@@ -106,8 +106,10 @@ def test_a_family_of_operations_does_its_work(fake: Clients, family: str) -> Non
     for name, content in OBJECTS.items():
         fake.s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=content)
     world = {
-        "role": fake.service.role_arn, "output": fake.service.default_output_uri, "inputs": inputs,
-    }  # fmt: skip
+        "role": fake.service.role_arn,
+        "output": fake.service.default_output_uri,
+        "inputs": inputs,
+    }
     for step in SCENARIOS[family]:
         clients = connect(fake.service, step.account) if step.account else fake
         answer = _done(clients, step, _filled(step.request, world))
@@ -157,9 +159,10 @@ def _repeated(operation: Any, call: Any, request: dict[str, Any]) -> dict[str, A
     again = call(**request)
     assert {**again, "ResponseMetadata": 0} == {**answer, "ResponseMetadata": 0}
     others = {
-        "description": "another", "tags": {"another": "one"},
+        "description": "another",
+        "tags": {"another": "one"},
         "sources": request.get("sources", []) * 2,
-    }  # fmt: skip
+    }
     changed = next(name for name in others if name in operation.input_shape.members)
     declared = {shape.name for shape in operation.error_shapes}
     refused = "ConflictException" if "ConflictException" in declared else "ValidationException"

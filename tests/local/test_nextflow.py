@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import Clients, connect
 
@@ -167,5 +167,6 @@ def test_without_nextflow_a_workflow_fails_and_says_so(
     read = clients.omics.get_workflow(id=id)
     service.stop()
     assert (read["status"], read["statusMessage"]) == (
-        "FAILED", "nextflow is not on the PATH of the local HealthOmics",
-    )  # fmt: skip
+        "FAILED",
+        "nextflow is not on the PATH of the local HealthOmics",
+    )

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics.local.errors import Conflict, Fault, UnknownOperation, ValidationFault
-from snakemake_executor_omics.local.protocol import Protocol
-from snakemake_executor_omics.local.validation import pattern
+from local_healthomics.errors import Conflict, Fault, UnknownOperation, ValidationFault
+from local_healthomics.protocol.rest_json import Protocol
+from local_healthomics.protocol.validation import pattern
 
 from .conftest import Clients
 
@@ -107,8 +107,11 @@ def test_a_path_of_no_operation_is_unknown(fake: Clients, path: str) -> None:
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE", "OPTIONS"])
 def test_a_method_that_a_path_does_not_have_is_not_supported(fake: Clients, method: str) -> None:
     said = ask(fake.service.endpoint_url, method, "/run")
-    assert said == (405, "NotSupportedOperationException", {
-        "message": f"/run has GET, POST, but no {method}"})  # fmt: skip
+    assert said == (
+        405,
+        "NotSupportedOperationException",
+        {"message": f"/run has GET, POST, but no {method}"},
+    )
 
 
 def test_an_answer_to_head_has_no_body(fake: Clients) -> None:
@@ -160,9 +163,15 @@ def test_a_repeated_member_of_a_query_is_a_list() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    [1672628645, 1672628645.0, "2023-01-02T03:04:05Z", "2023-01-02T04:04:05+01:00",
-     "2023-01-02T03:04:05.000Z", "Mon, 02 Jan 2023 03:04:05 GMT"],
-)  # fmt: skip
+    [
+        1672628645,
+        1672628645.0,
+        "2023-01-02T03:04:05Z",
+        "2023-01-02T04:04:05+01:00",
+        "2023-01-02T03:04:05.000Z",
+        "Mon, 02 Jan 2023 03:04:05 GMT",
+    ],
+)
 def test_a_time_may_be_written_in_each_of_the_three_ways(written: Any) -> None:
     params = _jobs_created_after(written)
     assert params["filter"]["createdAfter"] == datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -191,9 +200,16 @@ def _reference_of(reference: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b"\xff", b'{"maxCpus": NaN}', b'{"maxDuration": 1e999}', b'{"name": "\\ud800"}',
-     b'{"a":' * 50_000],
-)  # fmt: skip
+    [
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"maxCpus": NaN}',
+        b'{"maxDuration": 1e999}',
+        b'{"name": "\\ud800"}',
+        b'{"a":' * 50_000,
+    ],
+)
 def test_a_body_that_is_no_json_object_is_refused(fake: Clients, body: bytes) -> None:
     connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc, timeout=20)
     connection.request("POST", "/runGroup", body, {"Authorization": AUTH})
@@ -222,8 +238,11 @@ def test_a_presigned_query_says_whom_it_is_from_and_for_what(fake: Clients) -> N
 
 def test_an_unsigned_request_lacks_its_authentication_token(fake: Clients) -> None:
     said = ask(fake.service.endpoint_url, "GET", "/run", headers={"X": "1"})
-    assert said == (403, "MissingAuthenticationTokenException", {
-        "message": "Missing Authentication Token"})  # fmt: skip
+    assert said == (
+        403,
+        "MissingAuthenticationTokenException",
+        {"message": "Missing Authentication Token"},
+    )
 
 
 def test_an_unsigned_request_for_an_object_goes_to_s3(fake: Clients) -> None:
@@ -294,9 +313,11 @@ def test_a_text_that_takes_for_ever_to_match_does_not_match() -> None:
     name = "/" * 1_000_000 + "\n"
     with pytest.raises(ValidationFault, match=r"fullRepositoryId' failed .* regular"):
         _parsed(
-            "POST", "/workflow", requestId="r",
+            "POST",
+            "/workflow",
+            requestId="r",
             definitionRepository={"connectionArn": "arn", "fullRepositoryId": name},
-        )  # fmt: skip
+        )
 
 
 def test_lengths_are_in_code_points() -> None:

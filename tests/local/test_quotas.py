@@ -11,10 +11,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local.errors import QuotaExceeded, Throttled
-from snakemake_executor_omics.local.protocol import Protocol
-from snakemake_executor_omics.local.quotas import RATES, RESOURCES, Quotas, add_quota_options
+import local_healthomics as local
+from local_healthomics.errors import QuotaExceeded, Throttled
+from local_healthomics.protocol.rest_json import Protocol
+from local_healthomics.quotas import RATES, RESOURCES, Quotas, add_quota_options
 
 from .conftest import TEMPLATE, WDL, Clients, connect, zipped
 
@@ -37,9 +37,12 @@ def limited(tmp_path: Path, fake_engine: list[str]) -> Iterator[Limited]:
 
 def test_each_resource_has_a_quota(limited: Limited) -> None:
     clients = limited(
-        "--quota=workflows=1", "--quota=versions=1", "--quota=runGroups=1", "--quota=runCaches=1",
+        "--quota=workflows=1",
+        "--quota=versions=1",
+        "--quota=runGroups=1",
+        "--quota=runCaches=1",
         "--quota=runs=1",
-    )  # fmt: skip
+    )
     omics, full = clients.omics, clients.omics.exceptions.ServiceQuotaExceededException
     workflow = clients.active_workflow(parameterTemplate=TEMPLATE)
     clients.start(workflow)
@@ -74,10 +77,13 @@ def test_a_request_above_the_rate_is_throttled_and_botocore_asks_again(limited: 
     service = limited("--rate=ListRuns=0.001").service
     twice = {"mode": "standard", "total_max_attempts": 2}
     patient = boto3.client(
-        "omics", endpoint_url=service.endpoint_url, region_name=service.region,
-        aws_access_key_id="local", aws_secret_access_key="local",
+        "omics",
+        endpoint_url=service.endpoint_url,
+        region_name=service.region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
         config=Config(inject_host_prefix=False, retries=twice),
-    )  # fmt: skip
+    )
     patient.list_runs()
     with pytest.raises(patient.exceptions.ThrottlingException) as caught:
         patient.list_runs()
@@ -139,9 +145,16 @@ def test_every_rate_is_of_an_operation_of_the_model() -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--quota=dogs=1", "--quota=runs", "--quota=runs=-1", "--quota=runs=x", "--rate=Bark=1",
-     "--rate=GetRun=0", "--rate=GetRun=nan"],
-)  # fmt: skip
+    [
+        "--quota=dogs=1",
+        "--quota=runs",
+        "--quota=runs=-1",
+        "--quota=runs=x",
+        "--rate=Bark=1",
+        "--rate=GetRun=0",
+        "--rate=GetRun=nan",
+    ],
+)
 def test_an_option_that_makes_no_sense_is_refused(option: str) -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_quota_options(parser)

@@ -34,9 +34,11 @@ def test_an_import_makes_a_read_set_of_each_source(store: SequenceStore) -> None
         {"sourceFiles": {"source1": READS}, "name": "first", "tags": {"k": "v"}},
         {
             "sourceFiles": {"source1": "s3://inputs/deep/er/aligned.bam"},
-            "sourceFileType": "BAM", "referenceArn": REFERENCE, "generatedFrom": "a machine",
+            "sourceFileType": "BAM",
+            "referenceArn": REFERENCE,
+            "generatedFrom": "a machine",
         },
-    )  # fmt: skip
+    )
     assert (done["status"], done["roleArn"]) == ("COMPLETED", store.clients.service.role_arn)
     assert done["completionTime"] >= done["creationTime"]
     assert [source["status"] for source in done["sources"]] == ["FINISHED", "FINISHED"]
@@ -54,9 +56,10 @@ def test_imported_files_keep_their_names(store: SequenceStore) -> None:
         {"sourceFiles": {"source1": READS, "source2": "s3://inputs/again/reads.fastq.gz"}},
         {
             "sourceFiles": {"source1": "s3://inputs/deep/er/aligned.bam"},
-            "sourceFileType": "BAM", "referenceArn": REFERENCE,
+            "sourceFileType": "BAM",
+            "referenceArn": REFERENCE,
         },
-    )  # fmt: skip
+    )
     names = [
         [
             file["s3Access"]["s3Uri"].rpartition("/")[2]
@@ -94,11 +97,12 @@ def test_a_job_whose_sources_all_fail_has_failed(store: SequenceStore) -> None:
     [
         {"sourceFileType": "BAM", "sourceFiles": {"source1": READS}},
         {
-            "sourceFileType": "UBAM", "sourceFiles": {"source1": READS, "source2": READS},
+            "sourceFileType": "UBAM",
+            "sourceFiles": {"source1": READS, "source2": READS},
         },
         {"sourceFiles": {"source1": "https://example.org/reads"}},
     ],
-)  # fmt: skip
+)
 def test_sources_that_cannot_be_are_refused_at_once(
     store: SequenceStore, source: dict[str, object]
 ) -> None:
@@ -119,8 +123,10 @@ def test_an_export_puts_every_file_at_the_destination(store: SequenceStore) -> N
     s3 = store.clients.s3
     listed = s3.list_objects_v2(Bucket="exports", Prefix="some/where/")["Contents"]
     assert {item["Key"].removeprefix("some/where/") for item in listed} == {
-        f"{reads}/reads.fastq.gz", f"{aligned_id}/aligned.bam", f"{aligned_id}/aligned.bam.bai",
-    }  # fmt: skip
+        f"{reads}/reads.fastq.gz",
+        f"{aligned_id}/aligned.bam",
+        f"{aligned_id}/aligned.bam.bai",
+    }
     object = s3.get_object(Bucket="exports", Key=f"some/where/{reads}/reads.fastq.gz")
     assert object["Body"].read() == gzipped(fastq())
 
@@ -198,12 +204,18 @@ def test_an_import_goes_on_after_a_kill(starter: Callable[[], Clients]) -> None:
 
 def test_an_import_is_begun_once_per_token(store: SequenceStore) -> None:
     asked = {
-        "sequenceStoreId": store.id, "roleArn": store.clients.service.role_arn, "clientToken": "t",
-        "sources": [{
-            "sourceFiles": {"source1": READS}, "sourceFileType": "FASTQ", "subjectId": "s",
-            "sampleId": "t",
-        }],
-    }  # fmt: skip
+        "sequenceStoreId": store.id,
+        "roleArn": store.clients.service.role_arn,
+        "clientToken": "t",
+        "sources": [
+            {
+                "sourceFiles": {"source1": READS},
+                "sourceFileType": "FASTQ",
+                "subjectId": "s",
+                "sampleId": "t",
+            }
+        ],
+    }
     start = store.clients.omics.start_read_set_import_job
     assert start(**asked)["id"] == start(**asked)["id"]
 

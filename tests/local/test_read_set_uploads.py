@@ -99,7 +99,7 @@ def test_files_of_a_failed_upload_are_left_at_the_fallback_location(fake: Client
         (lambda parts: [*parts, parts[0] | {"partSource": "SOURCE2"}], "part 1 of SOURCE2 was not"),
         (lambda parts: [parts[0], parts[1] | {"checksum": "0"}], "checksum of part 2 of SOURCE1"),
     ],
-)  # fmt: skip
+)
 def test_the_parts_are_checked_before_anything_is_made(
     store: SequenceStore, change: Callable[[Any], Any], said: str
 ) -> None:
@@ -173,9 +173,12 @@ def test_parts_are_listed_by_source_and_time(store: SequenceStore) -> None:
 
     def numbers(source: str, **asked: Any) -> list[int]:
         pages = omics.get_paginator("list_read_set_upload_parts").paginate(
-            sequenceStoreId=store.id, uploadId=upload, partSource=source, filter=asked,
+            sequenceStoreId=store.id,
+            uploadId=upload,
+            partSource=source,
+            filter=asked,
             PaginationConfig={"PageSize": 2},
-        )  # fmt: skip
+        )
         return [part["partNumber"] for page in pages for part in page["parts"]]
 
     assert numbers("SOURCE1") == [1, 2, 3]

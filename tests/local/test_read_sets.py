@@ -15,9 +15,9 @@ import pysam
 import pytest
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local.errors import ValidationFault
-from snakemake_executor_omics.local.sequences import survey
+import local_healthomics as local
+from local_healthomics.errors import ValidationFault
+from local_healthomics.formats import survey
 
 from .conftest import Clients, connect
 from .sequence_data import (
@@ -29,7 +29,7 @@ from .sequence_data import (
     fastq,
     gzipped,
     parts_of,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,11 @@ def test_metadata_say_what_was_uploaded_and_what_is_in_it(store: SequenceStore) 
     assert (found["fileType"], found["description"]) == ("FASTQ", "as is")
     assert (found["subjectId"], found["sampleId"]) == ("subject", "sample")
     assert found["sequenceInformation"] == {
-        "totalReadCount": 3, "totalBaseCount": 12, "alignment": "UNALIGNED",
+        "totalReadCount": 3,
+        "totalBaseCount": 12,
+        "alignment": "UNALIGNED",
         "generatedFrom": "1000 Genomes",
-    }  # fmt: skip
+    }
     source = found["files"]["source1"]
     assert (source["totalParts"], source["partSize"]) == (1, 100 * 1024 * 1024)
     assert "source2" not in found["files"]
@@ -102,10 +104,15 @@ def library(fake: Clients) -> tuple[SequenceStore, dict[str, str]]:
         "plain": store.uploaded(fastq(), name="plain")["id"],
         "failed": store.uploaded(b"no reads", name="failed", subjectId="other")["id"],
     }
-    done = store.imported({
-        "name": "imported", "sampleId": "another", "generatedFrom": "somewhere",
-        "referenceArn": REFERENCE, "sourceFiles": {"source1": "s3://library/reads.fastq"},
-    })  # fmt: skip
+    done = store.imported(
+        {
+            "name": "imported",
+            "sampleId": "another",
+            "generatedFrom": "somewhere",
+            "referenceArn": REFERENCE,
+            "sourceFiles": {"source1": "s3://library/reads.fastq"},
+        }
+    )
     return store, {**ids, "imported": done["sources"][0]["readSetId"]}
 
 
@@ -158,9 +165,9 @@ def test_deleted_read_sets_and_their_objects_are_gone(fake: Clients) -> None:
 def test_what_cannot_be_deleted_is_told_and_the_rest_deleted(fake: Clients) -> None:
     store = SequenceStore.new(fake)
     id = store.uploaded(fastq())["id"]
-    (error,) = fake.omics.batch_delete_read_set(
-        sequenceStoreId=store.id, ids=["9999999999", id]
-    )["errors"]  # fmt: skip
+    (error,) = fake.omics.batch_delete_read_set(sequenceStoreId=store.id, ids=["9999999999", id])[
+        "errors"
+    ]
     assert (error["id"], error["code"]) == ("9999999999", "ResourceNotFoundException")
     assert store.ids() == []
 
@@ -180,8 +187,9 @@ def test_the_etag_of_fastq_is_a_hash_of_the_uncompressed_file(fake: Clients, fam
     expected = hashlib.new(family.removesuffix("up").lower(), fastq()).hexdigest()
     for content in (fastq(), gzipped(fastq()), gzip.compress(fastq(), 1)):
         assert store.uploaded(content)["etag"] == {
-            "algorithm": f"FASTQ_{family}", "source1": expected,
-        }  # fmt: skip
+            "algorithm": f"FASTQ_{family}",
+            "source1": expected,
+        }
 
 
 def test_the_etag_of_bam_is_a_hash_of_its_alignments_as_sam(
@@ -194,8 +202,10 @@ def test_the_etag_of_bam_is_a_hash_of_its_alignments_as_sam(
         found = store.uploaded(content, sourceFileType="BAM", referenceArn=REFERENCE)
         assert found["etag"] == {"algorithm": "BAM_MD5up", "source1": expected}
         assert found["sequenceInformation"] == {
-            "totalReadCount": 2, "totalBaseCount": 10, "alignment": "ALIGNED",
-        }  # fmt: skip
+            "totalReadCount": 2,
+            "totalBaseCount": 10,
+            "alignment": "ALIGNED",
+        }
 
 
 def test_unaligned_bam_has_etags_like_bam_and_no_index(
@@ -248,9 +258,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, file_type: str, content: bytes) -
 @pytest.fixture
 def archiving(tmp_path: Path, fake_engine: list[str]) -> Iterator[Clients]:
     """A server that archives what nobody is reading this moment."""
-    service = local.start(
-        tmp_path / "state", engine=fake_engine, options=["--archive-after", "0"]
-    )  # fmt: skip
+    service = local.start(tmp_path / "state", engine=fake_engine, options=["--archive-after", "0"])
     yield connect(service)
     service.stop()
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local import fasta
+import local_healthomics as local
+from local_healthomics.formats import fasta
 
 from .conftest import Clients, connect, settled
 from .sequence_data import kill, parts_of
@@ -42,8 +42,10 @@ def imported(clients: Clients, store: str, *sources: dict[str, Any]) -> dict[str
     assert job["status"] == "SUBMITTED"
     return settled(
         lambda: clients.omics.get_reference_import_job(referenceStoreId=store, id=job["id"]),
-        "COMPLETED", "COMPLETED_WITH_FAILURES", "FAILED",
-    )  # fmt: skip
+        "COMPLETED",
+        "COMPLETED_WITH_FAILURES",
+        "FAILED",
+    )
 
 
 def reference(
@@ -184,9 +186,12 @@ def test_a_job_with_a_bad_source_completes_with_failures(fake: Clients, store: s
     good = put(fake, "mixed/good.fa", GENOME)
     bad = put(fake, "mixed/reads.fastq", b"@r1\nACGT\n+\nIIII\n")
     job = imported(
-        fake, store, {"sourceFile": good, "name": "good"}, {"sourceFile": bad, "name": "bad"},
+        fake,
+        store,
+        {"sourceFile": good, "name": "good"},
+        {"sourceFile": bad, "name": "bad"},
         {"sourceFile": f"s3://{BUCKET}/nothing.fa", "name": "none"},
-    )  # fmt: skip
+    )
     assert job["status"] == "COMPLETED_WITH_FAILURES"
     one, two, three = job["sources"]
     assert (one["status"], two["status"], three["status"]) == ("FINISHED", "FAILED", "FAILED")
@@ -220,9 +225,10 @@ def test_references_are_listed_by_name_md5_and_time(fake: Clients, store: str) -
 
     def ids(**asked: Any) -> list[str]:
         pages = fake.omics.get_paginator("list_references").paginate(
-            referenceStoreId=store, filter={"name": "listed", **asked},
+            referenceStoreId=store,
+            filter={"name": "listed", **asked},
             PaginationConfig={"PageSize": 1},
-        )  # fmt: skip
+        )
         return [found["id"] for page in pages for found in page["references"]]
 
     assert ids() == [two["id"], one["id"]]

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.local.app import App
-from snakemake_executor_omics.local.handlers import HANDLERS
-from snakemake_executor_omics.local.protocol import Protocol
-from snakemake_executor_omics.local.web import WebServer
+from local_healthomics.app import App
+from local_healthomics.http.server import WebServer
+from local_healthomics.operations.registry import HANDLERS
+from local_healthomics.protocol.rest_json import Protocol
 
 from .conftest import Clients
 
@@ -153,10 +153,19 @@ def test_a_body_of_endless_chunks_is_cut_off(fake: Clients) -> None:
         assert status(connection.recv(65536)) == 400
 
 
-@pytest.mark.parametrize("body", [
-    b"zz\r\n", b"-5\r\nabcde\r\n", b"5\r\nabcdefgh\r\n0\r\n\r\n", b"fffffffffffffffff\r\nabc",
-    b"", b"5;" + b"x" * 100_000, b"5\r\nab", b"0\r\nTrailer: x",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"zz\r\n",
+        b"-5\r\nabcde\r\n",
+        b"5\r\nabcdefgh\r\n0\r\n\r\n",
+        b"fffffffffffffffff\r\nabc",
+        b"",
+        b"5;" + b"x" * 100_000,
+        b"5\r\nab",
+        b"0\r\nTrailer: x",
+    ],
+)
 def test_a_body_of_broken_chunks_is_refused(fake: Clients, body: bytes) -> None:
     head = f"POST /run HTTP/1.1\r\nHost: x\r\n{AUTH}Transfer-Encoding: chunked\r\n\r\n"
     assert status(exchange(fake, head.encode() + body)) == 400
@@ -242,8 +251,13 @@ def test_clients_that_break_off_do_no_harm(fake: Clients) -> None:
 
 
 def test_slow_and_silent_clients_do_not_keep_others_from_their_answers(fake: Clients) -> None:
-    starts = [b"", b"G", b"GET /run HTT", f"GET /run HTTP/1.1\r\n{AUTH}".encode(),
-              f"POST /run HTTP/1.1\r\n{AUTH}Content-Length: 9\r\n\r\n{{".encode()]  # fmt: skip
+    starts = [
+        b"",
+        b"G",
+        b"GET /run HTT",
+        f"GET /run HTTP/1.1\r\n{AUTH}".encode(),
+        f"POST /run HTTP/1.1\r\n{AUTH}Content-Length: 9\r\n\r\n{{".encode(),
+    ]
     with ExitStack() as held:
         for number in range(CLIENTS):
             connection = held.enter_context(dial(fake))
@@ -343,11 +357,14 @@ VALID = [
     request("POST", "/runGroup", b'{"requestId":"x","name":"n","maxRuns":1,"tags":{"a":"b"}}'),
     request("PUT", "/omics-local/a/b?tagging&versionId=x", b"<a/>", ""),
     request("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", b"", STS),
-]  # fmt: skip
+]
 BOUNDED = settings(
-    max_examples=150, deadline=None, derandomize=True, database=None,
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 
 
 def unhurt(fake: Clients, sent: bytes) -> None:
@@ -405,9 +422,12 @@ def test_no_operation_fails_on_odd_values(fake: Clients, operations: Any, data: 
     document = {}
     for member, kind in members.items():
         likely: Any = {
-            "string": words, "integer": st.integers(-1, 2**70), "timestamp": st.integers() | words,
-            "boolean": st.booleans(), "blob": st.sampled_from(["", "YQ==", "a"]),
-        }.get(kind.type_name, JSON)  # fmt: skip
+            "string": words,
+            "integer": st.integers(-1, 2**70),
+            "timestamp": st.integers() | words,
+            "boolean": st.booleans(),
+            "blob": st.sampled_from(["", "YQ==", "a"]),
+        }.get(kind.type_name, JSON)
         if data.draw(st.booleans()):
             document[member] = data.draw(likely | JSON)
     query = "&".join(f"{name}={data.draw(words)}" for name in list(members)[:3])

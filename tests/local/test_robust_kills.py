@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import TEMPLATE, Clients, connect, zipped
 
@@ -35,10 +35,12 @@ task t {
     runtime { container: "x/y:1" cpu: 1 memory: "1 GiB" }
 }
 """
-POLICY = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
-})  # fmt: skip
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+    }
+)
 Starter = Callable[[], Clients]
 
 
@@ -50,9 +52,12 @@ def kill(clients: Clients) -> None:
 
 def peer(clients: Clients, name: str) -> Any:
     return boto3.client(
-        name, endpoint_url=clients.service.endpoint_url, region_name="us-east-1",
-        aws_access_key_id="local", aws_secret_access_key="local",
-    )  # fmt: skip
+        name,
+        endpoint_url=clients.service.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
 
 
 def until(what: Callable[[], Any]) -> Any:
@@ -94,8 +99,15 @@ def test_versions_of_objects_and_what_is_said_of_them_outlive_a_kill(starter: St
     s3.put_bucket_tagging(Bucket="bbb", Tagging={"TagSet": [{"Key": "of", "Value": "bucket"}]})
     s3.put_bucket_policy(Bucket="bbb", Policy='{"Version":"2012-10-17","Statement":[]}')
     made = s3.list_buckets()["Buckets"]
-    s3.put_object(Bucket="bbb", Key="k", Body=b"one", Metadata={"m": "1"}, Tagging="t=1",
-                  ChecksumAlgorithm="SHA256", ACL="public-read")  # fmt: skip
+    s3.put_object(
+        Bucket="bbb",
+        Key="k",
+        Body=b"one",
+        Metadata={"m": "1"},
+        Tagging="t=1",
+        ChecksumAlgorithm="SHA256",
+        ACL="public-read",
+    )
     s3.put_object(Bucket="bbb", Key="k", Body=b"two")
     s3.delete_object(Bucket="bbb", Key="k")
     s3.put_object(Bucket="bbb", Key="other", Body=b"x", ACL="public-read", Tagging="t=2")
@@ -195,10 +207,13 @@ def test_roles_keys_and_repositories_outlive_a_kill(starter: Starter) -> None:
     [kept] = iam.list_access_keys(UserName="u")["AccessKeyMetadata"]
     assert kept["AccessKeyId"] == key
     session = boto3.client(
-        "sts", endpoint_url=second.service.endpoint_url, region_name="us-east-1",
-        aws_access_key_id=assumed["Credentials"]["AccessKeyId"], aws_secret_access_key="x",
+        "sts",
+        endpoint_url=second.service.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
+        aws_secret_access_key="x",
         aws_session_token=assumed["Credentials"]["SessionToken"],
-    )  # fmt: skip
+    )
     assert session.get_caller_identity()["Arn"] == assumed["AssumedRoleUser"]["Arn"]
     [found] = ecr.describe_repositories()["repositories"]
     assert found["repositoryUri"] == repository["repositoryUri"]
@@ -278,9 +293,10 @@ def sleeping(clients: Clients) -> tuple[str, list[int]]:
     """A run whose task sleeps, and the processes of that task."""
     workflow = clients.active_workflow(definitionZip=zipped(main=SLEEPER))
     run = clients.omics.start_run(
-        workflowId=workflow, roleArn=clients.service.role_arn,
+        workflowId=workflow,
+        roleArn=clients.service.role_arn,
         outputUri=clients.service.default_output_uri,
-    )["id"]  # fmt: skip
+    )["id"]
 
     def pids() -> list[int]:
         found = [
@@ -295,9 +311,11 @@ def test_a_killed_server_leaves_no_task_and_its_run_is_failed(engines: Starter) 
     first = engines()
     run, pids = sleeping(first)
     assert all(map(alive, pids))
-    engine = sqlite3.connect(first.service.state / "omics.sqlite").execute(
-        "SELECT json_extract(body, '$.enginePid') FROM item WHERE kind='run'"
-    ).fetchone()[0]  # fmt: skip
+    engine = (
+        sqlite3.connect(first.service.state / "omics.sqlite")
+        .execute("SELECT json_extract(body, '$.enginePid') FROM item WHERE kind='run'")
+        .fetchone()[0]
+    )
     os.kill(engine, signal.SIGSTOP)  # so that it cannot end its tasks when the server is gone
     kill(first)
     second = engines()
@@ -319,9 +337,11 @@ def test_an_engine_that_outlives_its_server_ends_its_tasks(engines: Starter) -> 
 def test_a_killed_engine_fails_its_run_and_leaves_no_task(engines: Starter) -> None:
     clients = engines()
     run, pids = sleeping(clients)
-    engine = sqlite3.connect(clients.service.state / "omics.sqlite").execute(
-        "SELECT json_extract(body, '$.enginePid') FROM item WHERE kind='run'"
-    ).fetchone()[0]  # fmt: skip
+    engine = (
+        sqlite3.connect(clients.service.state / "omics.sqlite")
+        .execute("SELECT json_extract(body, '$.enginePid') FROM item WHERE kind='run'")
+        .fetchone()[0]
+    )
     os.kill(engine, signal.SIGKILL)
     found = clients.until(run, "FAILED")
     assert found["failureReason"] == "SERVICE_ERROR"
@@ -355,9 +375,16 @@ def test_a_workflow_that_a_kill_left_in_creation_is_made(starter: Starter) -> No
 
 
 def test_two_starts_at_once_make_one_server(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "snakemake_executor_omics.cli", "local", "up",
-               "--state", str(tmp_path)]  # fmt: skip
-    root = str(Path(local.__file__).parents[2])
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake_executor_omics.cli",
+        "local",
+        "up",
+        "--state",
+        str(tmp_path),
+    ]
+    root = str(Path(local.__file__).parents[1])
     starts = [
         subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root}
@@ -395,14 +422,18 @@ def test_a_full_disk_is_an_error_and_no_loss(tmp_path: Path) -> None:
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))\n"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from snakemake_executor_omics.local.__main__ import main\n"
+        "from local_healthomics.__main__ import main\n"
         "sys.exit(main(['--state', sys.argv[1], '--lifeline']))"
     )
-    root = str(Path(local.__file__).parents[2])
+    root = str(Path(local.__file__).parents[1])
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": root},
-    )  # fmt: skip
+        [sys.executable, "-c", code, str(state)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
     service = local.LocalService(endpoint_url=ready["url"], state=state, pid=ready["pid"])

@@ -41,8 +41,9 @@ def test_a_cache_is_made_read_changed_listed_and_deleted(fake: Clients) -> None:
     id = made(fake, name="n", description="d", tags={"k": "v"})
     read = fake.omics.get_run_cache(id=id)
     assert (read["cacheBehavior"], read["cacheS3Uri"]) == (
-        "CACHE_ON_FAILURE", "s3://omics-local/caches",
-    )  # fmt: skip
+        "CACHE_ON_FAILURE",
+        "s3://omics-local/caches",
+    )
     assert read["cacheBucketOwnerId"] == "123456789012"
     assert read["tags"] == {"k": "v"}
     fake.omics.update_run_cache(id=id, cacheBehavior="CACHE_ALWAYS", name="m")
@@ -58,10 +59,12 @@ def test_a_cache_is_made_read_changed_listed_and_deleted(fake: Clients) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"cacheS3Location": "s3://absent-bucket/x"}, "does not exist"),
-     ({"cacheS3Location": "x"}, "cacheS3Location"),
-     ({"cacheBucketOwnerId": "999999999999"}, "is not of 999999999999")],
-)  # fmt: skip
+    [
+        ({"cacheS3Location": "s3://absent-bucket/x"}, "does not exist"),
+        ({"cacheS3Location": "x"}, "cacheS3Location"),
+        ({"cacheBucketOwnerId": "999999999999"}, "is not of 999999999999"),
+    ],
+)
 def test_the_bucket_of_a_cache_is_checked(fake: Clients, change: dict[str, str], said: str) -> None:
     with pytest.raises(fake.omics.exceptions.ValidationException, match=said):
         fake.omics.create_run_cache(**{"cacheS3Location": "s3://omics-local/c", **change})
@@ -82,10 +85,12 @@ def test_a_failed_run_is_taken_up_from_its_cache(real: Clients) -> None:
 
     def run(broken: bool, ends: str) -> str:
         started = real.omics.start_run(
-            workflowId=workflow, roleArn=real.service.role_arn, cacheId=id,
+            workflowId=workflow,
+            roleArn=real.service.role_arn,
+            cacheId=id,
             outputUri=real.service.default_output_uri,
             parameters={"a": "s3://omics-local/in/c.txt", "broken": broken},
-        )["id"]  # fmt: skip
+        )["id"]
         real.until(started, ends)
         return str(started)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local.instances import instance_type
-from snakemake_executor_omics.local.pool import Ask, Limits, Pool
+import local_healthomics as local
+from local_healthomics.instances import instance_type
+from local_healthomics.runs.pool import Ask, Limits, Pool
 
 from .conftest import TEMPLATE, Clients, connect
 
@@ -22,10 +22,17 @@ class Desk:
         self.granted: list[str] = []
 
     def ask(self, run: str, key: int, cpus: int = 1, gpus: int = 0, scope: str = "") -> None:
-        self.pool.ask(Ask(
-            run=run, key=key, cpus=cpus, memory_gib=1, gpus=gpus,
-            scopes=(scope,) if scope else (), grant=lambda: self.granted.append(f"{run}{key}"),
-        ))  # fmt: skip
+        self.pool.ask(
+            Ask(
+                run=run,
+                key=key,
+                cpus=cpus,
+                memory_gib=1,
+                gpus=gpus,
+                scopes=(scope,) if scope else (),
+                grant=lambda: self.granted.append(f"{run}{key}"),
+            )
+        )
 
 
 @pytest.fixture
@@ -53,9 +60,12 @@ def test_a_request_that_does_not_fit_holds_back_its_own_run_only(desk: Desk) -> 
 
 @pytest.mark.parametrize(
     ("limits", "first", "second"),
-    [(Limits(cpus=2), {"cpus": 1}, {"cpus": 2}), (Limits(gpus=1), {"gpus": 1}, {"gpus": 1}),
-     (Limits(tasks=1), {}, {})],
-)  # fmt: skip
+    [
+        (Limits(cpus=2), {"cpus": 1}, {"cpus": 2}),
+        (Limits(gpus=1), {"gpus": 1}, {"gpus": 1}),
+        (Limits(tasks=1), {}, {}),
+    ],
+)
 def test_the_tasks_of_a_scope_stay_within_its_limits(
     desk: Desk, limits: Limits, first: dict[str, int], second: dict[str, int]
 ) -> None:
@@ -87,16 +97,22 @@ def test_a_task_that_gives_up_waiting_makes_way(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("cpus", "memory", "gpus", "accelerator", "wanted"),
-    [(1, 1, 0, None, "omics.c.large"), (8, 64, 0, None, "omics.r.2xlarge"),
-     (15, 33, 0, None, "omics.m.4xlarge"), (192, 1536, 0, None, "omics.r.48xlarge"),
-     (1, 1, 1, "nvidia-tesla-t4", "omics.g4dn.xlarge"),
-     (1, 1, 1, "nvidia-tesla-a10g", "omics.g5.xlarge"),
-     (1, 1, 4, "nvidia-l4", "omics.g6.12xlarge"),
-     (1, 1, 1, "nvidia-t4-a10g-l4", "omics.g6.xlarge"),
-     (96, 1, 1, "nvidia-tesla-t4-a10g", "omics.g5.24xlarge"),
-     (8, 64, 1, "nvidia-l40s", "omics.g6e.2xlarge"),
-     (193, 1, 0, None, None), (1, 1, 5, "nvidia-l4", None), (96, 1, 1, "nvidia-tesla-t4", None)],
-)  # fmt: skip
+    [
+        (1, 1, 0, None, "omics.c.large"),
+        (8, 64, 0, None, "omics.r.2xlarge"),
+        (15, 33, 0, None, "omics.m.4xlarge"),
+        (192, 1536, 0, None, "omics.r.48xlarge"),
+        (1, 1, 1, "nvidia-tesla-t4", "omics.g4dn.xlarge"),
+        (1, 1, 1, "nvidia-tesla-a10g", "omics.g5.xlarge"),
+        (1, 1, 4, "nvidia-l4", "omics.g6.12xlarge"),
+        (1, 1, 1, "nvidia-t4-a10g-l4", "omics.g6.xlarge"),
+        (96, 1, 1, "nvidia-tesla-t4-a10g", "omics.g5.24xlarge"),
+        (8, 64, 1, "nvidia-l40s", "omics.g6e.2xlarge"),
+        (193, 1, 0, None, None),
+        (1, 1, 5, "nvidia-l4", None),
+        (96, 1, 1, "nvidia-tesla-t4", None),
+    ],
+)
 def test_the_smallest_instance_that_fits(
     cpus: int, memory: int, gpus: int, accelerator: str | None, wanted: str | None
 ) -> None:

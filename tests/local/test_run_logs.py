@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics.local.logs_durable import LogBook
+from local_healthomics.other_services.logs_durable import LogBook
 
 from .conftest import TEMPLATE, Clients, connect, zipped
 
@@ -37,21 +37,59 @@ task silent {
 """
 
 RUN_MEMBERS = {
-    "arn", "creationTime", "startTime", "stopTime", "resourceDigests", "digest", "engine", "main",
-    "name", "outputUri", "parameters", "roleArn", "startedBy", "status", "storageCapacity",
-    "storageType", "uuid", "workflow", "workflowType", "metrics",
-}  # fmt: skip
+    "arn",
+    "creationTime",
+    "startTime",
+    "stopTime",
+    "resourceDigests",
+    "digest",
+    "engine",
+    "main",
+    "name",
+    "outputUri",
+    "parameters",
+    "roleArn",
+    "startedBy",
+    "status",
+    "storageCapacity",
+    "storageType",
+    "uuid",
+    "workflow",
+    "workflowType",
+    "metrics",
+}
 RUN_METRICS = {
-    "storageReservedGiB", "storageMaximumGiB", "storageAverageGiB", "runningSeconds",
-}  # fmt: skip
+    "storageReservedGiB",
+    "storageMaximumGiB",
+    "storageAverageGiB",
+    "runningSeconds",
+}
 TASK_MEMBERS = {
-    "arn", "run", "name", "cpus", "memory", "gpus", "image", "instanceType", "creationTime",
-    "startTime", "stopTime", "status", "uuid", "metrics",
-}  # fmt: skip
+    "arn",
+    "run",
+    "name",
+    "cpus",
+    "memory",
+    "gpus",
+    "image",
+    "instanceType",
+    "creationTime",
+    "startTime",
+    "stopTime",
+    "status",
+    "uuid",
+    "metrics",
+}
 TASK_METRICS = {
-    "cpusReserved", "cpusAverage", "cpusMaximum", "memoryReservedGiB", "memoryAverageGiB",
-    "memoryMaximumGiB", "gpusReserved", "runningSeconds",
-}  # fmt: skip
+    "cpusReserved",
+    "cpusAverage",
+    "cpusMaximum",
+    "memoryReservedGiB",
+    "memoryAverageGiB",
+    "memoryMaximumGiB",
+    "gpusReserved",
+    "runningSeconds",
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +97,13 @@ def run(real: Clients) -> dict[str, Any]:
     """A run of two tasks that has ended."""
     workflow = real.active_workflow(definitionZip=zipped(main=WORK))
     started = real.omics.start_run(
-        workflowId=workflow, roleArn=real.service.role_arn, name="logged", parameters={},
-        outputUri=real.service.default_output_uri, storageType="DYNAMIC",
-    )  # fmt: skip
+        workflowId=workflow,
+        roleArn=real.service.role_arn,
+        name="logged",
+        parameters={},
+        outputUri=real.service.default_output_uri,
+        storageType="DYNAMIC",
+    )
     return real.until(started["id"], "COMPLETED", "FAILED")
 
 
@@ -74,8 +116,9 @@ def test_a_run_has_a_stream_of_its_own_and_one_of_its_engine(
 ) -> None:
     streams = {name: arn.partition(":log-stream:")[2] for name, arn in run["logLocation"].items()}
     assert streams == {
-        "engineLogStream": f"run/{run['id']}/engine", "runLogStream": f"run/{run['id']}"
-    }  # fmt: skip
+        "engineLogStream": f"run/{run['id']}/engine",
+        "runLogStream": f"run/{run['id']}",
+    }
     assert "run COMPLETED" in real.lines(streams["runLogStream"])
     assert any("workflow start" in line for line in real.lines(streams["engineLogStream"]))
 
@@ -150,9 +193,13 @@ def streams(fake: Clients, workflow: str) -> Callable[[str, str], dict[str, list
 
 @pytest.mark.parametrize(
     ("level", "run", "task"),
-    [("ALL", ["note", "bad", "fatal"], ["said by one"]),
-     ("ERROR", ["bad", "fatal"], ["said by one"]), ("FATAL", ["fatal"], []), ("OFF", [], [])],
-)  # fmt: skip
+    [
+        ("ALL", ["note", "bad", "fatal"], ["said by one"]),
+        ("ERROR", ["bad", "fatal"], ["said by one"]),
+        ("FATAL", ["fatal"], []),
+        ("OFF", [], []),
+    ],
+)
 def test_a_log_level_lets_through_what_is_as_bad(
     streams: Callable[[str, str], dict[str, list[str]]], level: str, run: list[str], task: list[str]
 ) -> None:

@@ -25,29 +25,60 @@ def test_a_run_has_the_documented_defaults(fake: Clients, workflow: str) -> None
     assert started["runOutputUri"] == f"s3://omics-local/out/{id}"
     assert "logLocation" not in started
     read = fake.until(id, "COMPLETED")
-    assert {name: read[name] for name in (
-        "workflowType", "storageType", "storageCapacity", "logLevel", "retentionMode",
-        "networkingMode", "outputUriPrefixMode", "parameters", "uuid",
-    )} == {
-        "workflowType": "PRIVATE", "storageType": "STATIC", "storageCapacity": 1200,
-        "logLevel": "ALL", "retentionMode": "RETAIN", "networkingMode": "RESTRICTED",
-        "outputUriPrefixMode": "SERVICE_DEFINED", "parameters": {}, "uuid": started["uuid"],
-    }  # fmt: skip
+    assert {
+        name: read[name]
+        for name in (
+            "workflowType",
+            "storageType",
+            "storageCapacity",
+            "logLevel",
+            "retentionMode",
+            "networkingMode",
+            "outputUriPrefixMode",
+            "parameters",
+            "uuid",
+        )
+    } == {
+        "workflowType": "PRIVATE",
+        "storageType": "STATIC",
+        "storageCapacity": 1200,
+        "logLevel": "ALL",
+        "retentionMode": "RETAIN",
+        "networkingMode": "RESTRICTED",
+        "outputUriPrefixMode": "SERVICE_DEFINED",
+        "parameters": {},
+        "uuid": started["uuid"],
+    }
     assert read["arn"].endswith(f":run/{id}")
     assert read["logLocation"]["engineLogStream"].endswith(f":log-stream:run/{id}/engine")
-    for unsaid in ("scratchStorageMode", "sessionPolicy", "engineSettings", "configuration",
-                   "vpcConfig", "runId", "batchId", "priority", "runGroupId"):  # fmt: skip
+    for unsaid in (
+        "scratchStorageMode",
+        "sessionPolicy",
+        "engineSettings",
+        "configuration",
+        "vpcConfig",
+        "runId",
+        "batchId",
+        "priority",
+        "runGroupId",
+    ):
         assert unsaid not in read
     assert read["creationTime"] <= read["startTime"] <= read["stopTime"]
 
 
 def test_what_a_run_was_given_is_read_again(fake: Clients, workflow: str) -> None:
     given: dict[str, Any] = {
-        "name": "n", "priority": 7, "logLevel": "ERROR", "retentionMode": "REMOVE",
-        "scratchStorageMode": "LOCAL", "outputUriPrefixMode": "NONE_WITH_OVERWRITE",
-        "sessionPolicy": '{"Version": "2012-10-17", "Statement": []}', "tags": {"k": "v"},
-        "storageType": "DYNAMIC", "requesterPaysEnabled": True,
-    }  # fmt: skip
+        "name": "n",
+        "priority": 7,
+        "logLevel": "ERROR",
+        "retentionMode": "REMOVE",
+        "scratchStorageMode": "LOCAL",
+        "outputUriPrefixMode": "NONE_WITH_OVERWRITE",
+        "sessionPolicy": '{"Version": "2012-10-17", "Statement": []}',
+        "tags": {"k": "v"},
+        "storageType": "DYNAMIC",
+        "requesterPaysEnabled": True,
+    }
     run = fake.start(workflow, engineSettings={"profile": "x"}, **given)
     read = fake.omics.get_run(id=run)
     assert {name: read[name] for name in given} == given
@@ -87,9 +118,12 @@ def test_a_bad_request_starts_nothing(
 ) -> None:
     before = fake.omics.list_runs()["items"]
     request: dict[str, Any] = {
-        "workflowId": workflow, "roleArn": fake.service.role_arn,
-        "outputUri": fake.service.default_output_uri, "parameters": {}, **change,
-    }  # fmt: skip
+        "workflowId": workflow,
+        "roleArn": fake.service.role_arn,
+        "outputUri": fake.service.default_output_uri,
+        "parameters": {},
+        **change,
+    }
     with pytest.raises(fake.omics.exceptions.ValidationException, match=said):
         fake.omics.start_run(**{k: v for k, v in request.items() if v is not None})
     assert [r["id"] for r in fake.omics.list_runs()["items"]] == [r["id"] for r in before]
@@ -97,14 +131,22 @@ def test_a_bad_request_starts_nothing(
 
 @pytest.mark.parametrize(
     "change",
-    [{"workflowId": "9"}, {"workflowVersionName": "none"}, {"runGroupId": "9"}, {"cacheId": "9"},
-     {"workflowId": None, "runId": "9"}, {"workflowType": "READY2RUN"}],
-)  # fmt: skip
+    [
+        {"workflowId": "9"},
+        {"workflowVersionName": "none"},
+        {"runGroupId": "9"},
+        {"cacheId": "9"},
+        {"workflowId": None, "runId": "9"},
+        {"workflowType": "READY2RUN"},
+    ],
+)
 def test_what_a_run_names_must_exist(fake: Clients, workflow: str, change: dict[str, Any]) -> None:
     request: dict[str, Any] = {
-        "workflowId": workflow, "roleArn": fake.service.role_arn,
-        "outputUri": fake.service.default_output_uri, **change,
-    }  # fmt: skip
+        "workflowId": workflow,
+        "roleArn": fake.service.role_arn,
+        "outputUri": fake.service.default_output_uri,
+        **change,
+    }
     with pytest.raises(fake.omics.exceptions.ResourceNotFoundException):
         fake.omics.start_run(**{k: v for k, v in request.items() if v is not None})
 
@@ -130,9 +172,11 @@ def test_parameters_may_be_in_a_file(fake: Clients, workflow: str) -> None:
 
     def ended(key: str) -> dict[str, Any]:
         started = fake.omics.start_run(
-            workflowId=workflow, roleArn=fake.service.role_arn,
-            outputUri=fake.service.default_output_uri, parametersUri=f"s3://omics-local/p/{key}",
-        )  # fmt: skip
+            workflowId=workflow,
+            roleArn=fake.service.role_arn,
+            outputUri=fake.service.default_output_uri,
+            parametersUri=f"s3://omics-local/p/{key}",
+        )
         return fake.until(started["id"], "FAILED")
 
     good = ended("good.json")
@@ -147,9 +191,10 @@ def test_parameters_may_be_in_a_file(fake: Clients, workflow: str) -> None:
 
 def test_a_role_that_is_none_fails_the_run(fake: Clients, workflow: str) -> None:
     started = fake.omics.start_run(
-        workflowId=workflow, roleArn="arn:aws:s3:::bucket",
+        workflowId=workflow,
+        roleArn="arn:aws:s3:::bucket",
         outputUri=fake.service.default_output_uri,
-    )  # fmt: skip
+    )
     done = fake.until(started["id"], "FAILED")
     assert done["failureReason"] == "ASSUME_ROLE_FAILED"
 
@@ -189,8 +234,12 @@ def test_a_run_is_deleted_once_it_has_ended(fake: Clients, workflow: str) -> Non
     fake.omics.cancel_run(id=run)
     fake.until(run, "CANCELLED")
     fake.omics.delete_run(id=run)
-    for ask in (fake.omics.get_run, fake.omics.list_run_tasks, fake.omics.delete_run,
-                fake.omics.cancel_run):  # fmt: skip
+    for ask in (
+        fake.omics.get_run,
+        fake.omics.list_run_tasks,
+        fake.omics.delete_run,
+        fake.omics.cancel_run,
+    ):
         with pytest.raises(fake.omics.exceptions.ResourceNotFoundException):
             ask(id=run)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics.local.arn import ACCOUNT
-from snakemake_executor_omics.local.paging import page
-from snakemake_executor_omics.local.store import Store
+from local_healthomics.arn import ACCOUNT
+from local_healthomics.store.documents import Store
+from local_healthomics.store.paging import page
 
 RUNS = 2_000
 
@@ -21,10 +21,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made = Store(tmp_path_factory.mktemp("store") / "omics.sqlite")
     with made.transaction():
         for number in range(RUNS):
-            made.add("run", {
-                "name": f"run-{number % 10}", "status": "COMPLETED" if number % 2 else "FAILED",
-                "runGroupId": str(number % 5), "batchId": str(number % 4),
-            }, parent=str(number % 3))  # fmt: skip
+            made.add(
+                "run",
+                {
+                    "name": f"run-{number % 10}",
+                    "status": "COMPLETED" if number % 2 else "FAILED",
+                    "runGroupId": str(number % 5),
+                    "batchId": str(number % 4),
+                },
+                parent=str(number % 3),
+            )
     yield made
     made.close()
 

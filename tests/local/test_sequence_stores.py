@@ -25,15 +25,27 @@ def bucket_of(store: dict[str, Any]) -> str:
 
 def test_a_new_store_is_being_created_and_then_active(fake: Clients) -> None:
     said = fake.omics.create_sequence_store(
-        name="reads", description="of all samples", eTagAlgorithmFamily="SHA256up",
-        fallbackLocation="s3://fallen/reads/", propagatedSetLevelTags=["project"],
-        s3AccessConfig={"accessLogLocation": "s3://logs/reads/"}, tags={"team": "a"},
+        name="reads",
+        description="of all samples",
+        eTagAlgorithmFamily="SHA256up",
+        fallbackLocation="s3://fallen/reads/",
+        propagatedSetLevelTags=["project"],
+        s3AccessConfig={"accessLogLocation": "s3://logs/reads/"},
+        tags={"team": "a"},
         sseConfig={"type": "KMS", "keyArn": "arn:aws:kms:us-east-1:123456789012:key/k"},
-    )  # fmt: skip
+    )
     assert said["status"] == "CREATING"
     store = settled(lambda: fake.omics.get_sequence_store(id=said["id"]), "ACTIVE")
-    for member in ("arn", "description", "eTagAlgorithmFamily", "fallbackLocation", "sseConfig",
-                   "propagatedSetLevelTags", "s3Access", "creationTime"):  # fmt: skip
+    for member in (
+        "arn",
+        "description",
+        "eTagAlgorithmFamily",
+        "fallbackLocation",
+        "sseConfig",
+        "propagatedSetLevelTags",
+        "s3Access",
+        "creationTime",
+    ):
         assert store[member] == said[member]
     assert store["s3Access"]["accessLogLocation"] == "s3://logs/reads/"
     assert fake.omics.list_tags_for_resource(resourceArn=store["arn"])["tags"] == {"team": "a"}
@@ -46,9 +58,12 @@ def test_the_etag_algorithm_is_md5_unless_another_is_asked_for(fake: Clients) ->
 def test_an_update_changes_what_it_names(fake: Clients) -> None:
     store = made(fake, name="before", description="stays", fallbackLocation="s3://fallen/x/")
     said = fake.omics.update_sequence_store(
-        id=store["id"], name="after", fallbackLocation="", propagatedSetLevelTags=["a", "b"],
+        id=store["id"],
+        name="after",
+        fallbackLocation="",
+        propagatedSetLevelTags=["a", "b"],
         s3AccessConfig={"accessLogLocation": "s3://logs/y/"},
-    )  # fmt: skip
+    )
     assert said["status"] == "UPDATING"
     changed = settled(lambda: fake.omics.get_sequence_store(id=store["id"]), "ACTIVE")
     assert (changed["name"], changed["description"]) == ("after", "stays")
@@ -107,15 +122,19 @@ def test_a_store_outlives_the_server(starter: Callable[[], Clients]) -> None:
     assert after.s3.list_objects_v2(Bucket=bucket_of(store))["KeyCount"] == 0
 
 
-POLICY = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{
-        "Effect": "Allow",
-        "Principal": {"AWS": "arn:aws:iam::999999999999:root"},
-        "Action": "s3:GetObject",
-        "Resource": "*",
-    }],
-})  # fmt: skip
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": "arn:aws:iam::999999999999:root"},
+                "Action": "s3:GetObject",
+                "Resource": "*",
+            }
+        ],
+    }
+)
 
 
 def test_the_policy_of_a_new_store_lets_its_owner_read(fake: Clients) -> None:

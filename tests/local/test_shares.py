@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import TEMPLATE, WDL, Clients, connect, refused, settled, zipped
 
@@ -191,9 +191,12 @@ def test_a_shared_workflow_runs_in_the_subscribers_account(clients: Clients, fri
     id, arn = workflow(clients)
     share = shared(clients, friend, arn)
     wanted = {
-        "workflowId": id, "workflowOwnerId": OWNER, "roleArn": clients.service.role_arn,
-        "outputUri": clients.service.default_output_uri, "parameters": {"how": "ok"},
-    }  # fmt: skip
+        "workflowId": id,
+        "workflowOwnerId": OWNER,
+        "roleArn": clients.service.role_arn,
+        "outputUri": clients.service.default_output_uri,
+        "parameters": {"how": "ok"},
+    }
     started = friend.start_run(**wanted)
     assert f":{FRIEND}:run/" in started["arn"]
     assert friend.get_run(id=started["id"])["workflowOwnerId"] == OWNER
@@ -249,8 +252,11 @@ def test_the_key_of_an_assumed_role_stands_for_the_roles_account(clients: Client
         RoleArn=f"arn:aws:iam::{FRIEND}:role/reader", RoleSessionName="session"
     )["Credentials"]
     reader = boto3.client(
-        "omics", **where, aws_access_key_id=assumed["AccessKeyId"],
+        "omics",
+        **where,
+        aws_access_key_id=assumed["AccessKeyId"],
         aws_secret_access_key=assumed["SecretAccessKey"],
-        aws_session_token=assumed["SessionToken"], config=Config(inject_host_prefix=False),
-    )  # fmt: skip
+        aws_session_token=assumed["SessionToken"],
+        config=Config(inject_host_prefix=False),
+    )
     assert reader.accept_share(shareId=share)["status"] == "ACTIVATING"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from real_clients import sourced
 
-from snakemake_executor_omics.local import LocalService, enter, leave
+from local_healthomics import LocalService, enter, leave
 
 SERVICE = LocalService(endpoint_url="http://127.0.0.1:8000", state=Path("/state"), pid=1)
 THEIRS = {
@@ -29,13 +29,17 @@ def entered(environment: dict[str, str]) -> dict[str, str]:
 
 def test_clients_are_led_to_the_service() -> None:
     ours = entered(THEIRS)
-    assert ours["AWS_ENDPOINT_URL"] == ours["HTTP_PROXY"] == ours["http_proxy"] == (
-        "http://127.0.0.1:8000"
-    )  # fmt: skip
+    assert (
+        ours["AWS_ENDPOINT_URL"]
+        == ours["HTTP_PROXY"]
+        == ours["http_proxy"]
+        == ("http://127.0.0.1:8000")
+    )
     assert (ours["AWS_ACCESS_KEY_ID"], ours["AWS_REGION"]) == ("local", "us-east-1")
     assert (ours["OMICS_ROLE_ARN"], ours["OMICS_OUTPUT_URI"]) == (
-        SERVICE.role_arn, SERVICE.default_output_uri,
-    )  # fmt: skip
+        SERVICE.role_arn,
+        SERVICE.default_output_uri,
+    )
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"} & ours.keys()
     assert ours["HTTPS_PROXY"] == "http://corporate:3128"
 

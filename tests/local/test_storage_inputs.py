@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from snakemake_executor_omics import local
+import local_healthomics as local
 
 from .conftest import Clients, connect, zipped
 from .sequence_data import SequenceStore, bam, fastq, gzipped, parts_of
@@ -56,9 +56,11 @@ def omics_uri(found: dict[str, Any], *file: str, account: str = "123456789012") 
 
 def ended(clients: Clients, workflow: str, **parameters: Any) -> dict[str, Any]:
     started = clients.omics.start_run(
-        workflowId=workflow, roleArn=clients.service.role_arn, parameters=parameters,
+        workflowId=workflow,
+        roleArn=clients.service.role_arn,
+        parameters=parameters,
         outputUri=clients.service.default_output_uri,
-    )  # fmt: skip
+    )
     return clients.until(started["id"], "COMPLETED", "FAILED")
 
 
@@ -82,9 +84,7 @@ def test_a_short_omics_uri_is_the_source_without_its_index(
 def test_an_index_comes_where_its_uri_is_given(
     real: Clients, genome: dict[str, Any], copier: str
 ) -> None:
-    run = ended(
-        real, copier, genome=omics_uri(genome, "source"), index=omics_uri(genome, "index")
-    )  # fmt: skip
+    run = ended(real, copier, genome=omics_uri(genome, "source"), index=omics_uri(genome, "index"))
     assert output(real, run, "copy/copy.txt") == GENOME + INDEX
 
 
@@ -100,8 +100,9 @@ def test_the_s3_uri_of_a_reference_is_an_input_like_any_other(
 def test_a_default_in_the_workflow_may_be_an_omics_uri(
     real: Clients, genome: dict[str, Any]
 ) -> None:
-    text = WDL.replace("{ File genome File? index }", f'{{ File genome = "{omics_uri(genome)}"\n'
-                       " File? index }", 1)  # fmt: skip
+    text = WDL.replace(
+        "{ File genome File? index }", f'{{ File genome = "{omics_uri(genome)}"\n File? index }}', 1
+    )
     run = ended(real, real.active_workflow(definitionZip=zipped(main=text)))
     assert run["status"] == "COMPLETED", run.get("statusMessage")
     assert list(run["resourceDigests"]) == [omics_uri(genome)]

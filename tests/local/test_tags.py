@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from snakemake_executor_omics import local
-from snakemake_executor_omics.local.store import Store
+import local_healthomics as local
+from local_healthomics.store.documents import Store
 
 from .conftest import WDL, Clients, connect, refused, zipped
 
@@ -51,10 +51,13 @@ def group(clients: Clients) -> str:
 def unchecked(clients: Clients) -> Any:
     """A client that leaves it to the server to find what is wrong with a request."""
     return boto3.client(
-        "omics", region_name="us-east-1", endpoint_url=clients.service.endpoint_url,
-        aws_access_key_id="local", aws_secret_access_key="local",
+        "omics",
+        region_name="us-east-1",
+        endpoint_url=clients.service.endpoint_url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
         config=Config(inject_host_prefix=False, parameter_validation=False),
-    )  # fmt: skip
+    )
 
 
 def retag(omics: Any, arn: str) -> None:
@@ -80,8 +83,11 @@ def test_workflows_versions_runs_groups_and_caches_have_tags(clients: Clients) -
     cache = clients.omics.create_run_cache(cacheS3Location="s3://omics-local/c", tags=tags)
     run = clients.start(workflow, tags=tags)
     for arn in (
-        f"{HERE}workflow/{workflow}", version["arn"], cache["arn"], f"{HERE}run/{run}",
-    ):  # fmt: skip
+        f"{HERE}workflow/{workflow}",
+        version["arn"],
+        cache["arn"],
+        f"{HERE}run/{run}",
+    ):
         retag(clients.omics, arn)
 
 
@@ -105,12 +111,13 @@ def test_annotation_stores_and_their_versions_have_tags(clients: Clients) -> Non
         (f"{HERE}run/7654321", "ResourceNotFoundException"),
         (f"{HERE}variantStore/none", "ResourceNotFoundException"),
         (f"{HERE}referenceStore/9/reference/1000000002", "ResourceNotFoundException"),
-        ("arn:aws:omics:eu-west-1:123456789012:sequenceStore/1000000003",
-         "ResourceNotFoundException"),
-        ("arn:aws:omics:us-east-1:222222222222:sequenceStore/1000000003",
-         "AccessDeniedException"),
+        (
+            "arn:aws:omics:eu-west-1:123456789012:sequenceStore/1000000003",
+            "ResourceNotFoundException",
+        ),
+        ("arn:aws:omics:us-east-1:222222222222:sequenceStore/1000000003", "AccessDeniedException"),
     ],
-)  # fmt: skip
+)
 def test_an_arn_of_nothing_here_has_no_tags(clients: Clients, arn: str, code: str) -> None:
     assert refused(clients.omics.list_tags_for_resource, resourceArn=arn)[0] == code
     assert refused(clients.omics.tag_resource, resourceArn=arn, tags={"a": "1"})[0] == code

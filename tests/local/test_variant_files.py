@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_omics.local.errors import ValidationFault
-from snakemake_executor_omics.local.variant_files import check_gff, check_tsv, check_vcf, lines
+from local_healthomics.errors import ValidationFault
+from local_healthomics.formats.variants import check_gff, check_tsv, check_vcf, lines
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 GENOTYPES = f"{HEADER}\tFORMAT\ts1\ts2"

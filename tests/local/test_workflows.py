@@ -24,12 +24,17 @@ CONNECTION = "arn:aws:codeconnections:us-east-1:123456789012:connection/11111111
 def bucket(fake: Clients) -> str:
     fake.s3.create_bucket(Bucket="sources")
     for key, body in {
-        "flow.zip": FLOW, "readme.md": b"# from S3\n", "none.zip": b"no zip",
-        "large.md": bytes(500 * 1024 + 1), "latin.md": b"\xff\xfe",
-        "map.json": json.dumps({"imageMappings": [
-            {"sourceImage": "x/y:1", "destinationImage": "mine:1"}]}).encode(),
-        "map.txt": b"{", "map-wrong.json": b'{"registryMappings": [{"ecrAccountId": "1"}]}',
-    }.items():  # fmt: skip
+        "flow.zip": FLOW,
+        "readme.md": b"# from S3\n",
+        "none.zip": b"no zip",
+        "large.md": bytes(500 * 1024 + 1),
+        "latin.md": b"\xff\xfe",
+        "map.json": json.dumps(
+            {"imageMappings": [{"sourceImage": "x/y:1", "destinationImage": "mine:1"}]}
+        ).encode(),
+        "map.txt": b"{",
+        "map-wrong.json": b'{"registryMappings": [{"ecrAccountId": "1"}]}',
+    }.items():
         fake.s3.put_object(Bucket="sources", Key=key, Body=body)
     return "s3://sources"
 
@@ -81,34 +86,67 @@ def test_a_definition_may_come_from_s3(fake: Clients, bucket: str) -> None:
         ({"definitionZip": b"x", "readmePath": "README.md"}, "path in a definitionRepository"),
         ({"definitionZip": b"x", "parameterTemplatePath": "p.json"}, "in a definitionRepository"),
         ({"definitionZip": b"x", "readmeMarkdown": "é" * 300_000}, "larger than 512000 bytes"),
-        ({"definitionZip": b"x", "readmeMarkdown": "a", "readmeUri": "s3://sources/readme.md"},
-         "readmeMarkdown and readmeUri exclude each other"),
+        (
+            {"definitionZip": b"x", "readmeMarkdown": "a", "readmeUri": "s3://sources/readme.md"},
+            "readmeMarkdown and readmeUri exclude each other",
+        ),
         ({"definitionZip": b"x", "readmeUri": "s3://sources/large.md"}, "larger than 512000 bytes"),
         ({"definitionZip": b"x", "readmeUri": "s3://sources/latin.md"}, "no UTF-8 text"),
         ({"definitionZip": b"x", "readmeUri": "s3://sources/gone.md"}, "does not exist"),
         ({"definitionZip": b"x", "containerRegistryMapUri": "s3://sources/gone"}, "does not exist"),
         ({"definitionZip": b"x", "containerRegistryMapUri": "s3://sources/map.txt"}, "no JSON"),
-        ({"definitionZip": b"x", "containerRegistryMapUri": "s3://sources/map-wrong.json"},
-         "registryMappings.1.member.upstreamRegistryUrl"),
-        ({"definitionZip": b"x", "containerRegistryMapUri": "s3://sources/map.json",
-          "containerRegistryMap": {}}, "exclude each other"),
+        (
+            {"definitionZip": b"x", "containerRegistryMapUri": "s3://sources/map-wrong.json"},
+            "registryMappings.1.member.upstreamRegistryUrl",
+        ),
+        (
+            {
+                "definitionZip": b"x",
+                "containerRegistryMapUri": "s3://sources/map.json",
+                "containerRegistryMap": {},
+            },
+            "exclude each other",
+        ),
         ({"definitionZip": b"x", "parameterTemplate": {f"p{i}": {} for i in range(1001)}}, "1000"),
         ({"definitionZip": b"x", "parameterTemplate": {"p": {"description": "a\nb"}}}, "pattern"),
         ({"definitionZip": b"x", "parameterTemplate": {"p": {"description": "a" * 257}}}, "256"),
-        ({"definitionZip": b"x", "parameterTemplate": {
-            f"p{i}": {"description": "\U0001f600" * 256} for i in range(500)}}, "409600 bytes"),
+        (
+            {
+                "definitionZip": b"x",
+                "parameterTemplate": {
+                    f"p{i}": {"description": "\U0001f600" * 256} for i in range(500)
+                },
+            },
+            "409600 bytes",
+        ),
         ({"definitionZip": b"x", "tags": {f"k{i}": "" for i in range(51)}}, "at 'tags'"),
         ({"definitionZip": b"x", "accelerators": "TPU"}, "at 'accelerators'"),
         ({"definitionZip": b"x", "storageType": "TAPE"}, "at 'storageType'"),
-        ({"definitionRepository": {"connectionArn": CONNECTION, "fullRepositoryId": "none"}},
-         "at 'definitionRepository.fullRepositoryId'"),
-        ({"definitionRepository": {"connectionArn": CONNECTION, "fullRepositoryId": "a/b",
-          "sourceReference": {"type": "DAY", "value": "x"}}},
-         "at 'definitionRepository.sourceReference.type'"),
-        ({"definitionRepository": {"connectionArn": "arn:aws:s3:us-east-1:123456789012:b",
-          "fullRepositoryId": "a/b"}}, "no ARN of a code connection"),
+        (
+            {"definitionRepository": {"connectionArn": CONNECTION, "fullRepositoryId": "none"}},
+            "at 'definitionRepository.fullRepositoryId'",
+        ),
+        (
+            {
+                "definitionRepository": {
+                    "connectionArn": CONNECTION,
+                    "fullRepositoryId": "a/b",
+                    "sourceReference": {"type": "DAY", "value": "x"},
+                }
+            },
+            "at 'definitionRepository.sourceReference.type'",
+        ),
+        (
+            {
+                "definitionRepository": {
+                    "connectionArn": "arn:aws:s3:us-east-1:123456789012:b",
+                    "fullRepositoryId": "a/b",
+                }
+            },
+            "no ARN of a code connection",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_request_is_refused_at_once(
     fake: Clients, bucket: str, options: dict[str, Any], said: str
 ) -> None:
@@ -124,13 +162,17 @@ def test_nothing_is_a_definition_too_little(fake: Clients) -> None:
 
 def test_a_code_connection_does_not_exist_here(fake: Clients) -> None:
     repository = {
-        "connectionArn": CONNECTION, "fullRepositoryId": "a/b", "excludeFilePatterns": ["*.md"],
+        "connectionArn": CONNECTION,
+        "fullRepositoryId": "a/b",
+        "excludeFilePatterns": ["*.md"],
         "sourceReference": {"type": "BRANCH", "value": "main"},
-    }  # fmt: skip
+    }
     code, message = refused(
-        fake.omics.create_workflow, definitionRepository=repository, readmePath="docs/README.md",
+        fake.omics.create_workflow,
+        definitionRepository=repository,
+        readmePath="docs/README.md",
         parameterTemplatePath="parameters.json",
-    )  # fmt: skip
+    )
     assert code == "ResourceNotFoundException"
     assert CONNECTION in message
 
@@ -152,10 +194,16 @@ def test_several_wdl_files_need_a_main(fake: Clients) -> None:
 def test_the_members_of_a_workflow_are_kept(fake: Clients) -> None:
     registries = {"imageMappings": [{"sourceImage": "x/y:1", "destinationImage": "mine:1"}]}
     given = {
-        "name": "kept", "description": "d", "engine": "WDL_LENIENT", "accelerators": "GPU",
-        "storageType": "STATIC", "storageCapacity": 2400, "containerRegistryMap": registries,
-        "parameterTemplate": {"a": {"description": "mine"}}, "tags": {"k": "v"},
-    }  # fmt: skip
+        "name": "kept",
+        "description": "d",
+        "engine": "WDL_LENIENT",
+        "accelerators": "GPU",
+        "storageType": "STATIC",
+        "storageCapacity": 2400,
+        "containerRegistryMap": registries,
+        "parameterTemplate": {"a": {"description": "mine"}},
+        "tags": {"k": "v"},
+    }
     made = built(fake, definitionZip=FLOW, **given)
     assert made["status"] == "ACTIVE"
     assert {name: made[name] for name in given} == given
@@ -213,10 +261,15 @@ def test_ready2run_workflows_do_not_exist_here(fake: Clients, workflow: str) -> 
 def test_a_version_has_nothing_of_its_workflow(fake: Clients) -> None:
     omics = fake.omics
     workflow = built(
-        fake, definitionZip=files(main_wdl=WDL, README_md="r"), description="of the workflow",
-        accelerators="GPU", storageType="STATIC", tags={"k": "v"}, readmeMarkdown="# w",
+        fake,
+        definitionZip=files(main_wdl=WDL, README_md="r"),
+        description="of the workflow",
+        accelerators="GPU",
+        storageType="STATIC",
+        tags={"k": "v"},
+        readmeMarkdown="# w",
         parameterTemplate={"only": {}},
-    )["id"]  # fmt: skip
+    )["id"]
     made = omics.create_workflow_version(
         workflowId=workflow, versionName="v1.0_b-c", definitionZip=FLOW
     )
@@ -255,11 +308,13 @@ def test_a_deleted_workflow_leaves_no_export_behind(fake: Clients) -> None:
 
 
 def test_an_image_of_a_task_is_mapped(real: Clients) -> None:
-    workflow = real.active_workflow(containerRegistryMap={
-        "registryMappings": [
-            {"upstreamRegistryUrl": "registry-1.docker.io", "ecrRepositoryPrefix": "hub"}
-        ],
-    })  # fmt: skip
+    workflow = real.active_workflow(
+        containerRegistryMap={
+            "registryMappings": [
+                {"upstreamRegistryUrl": "registry-1.docker.io", "ecrRepositoryPrefix": "hub"}
+            ],
+        }
+    )
     run = real.start_with(workflow, {"a": real.uploaded("in.txt", b"x")})
     real.until(run, "COMPLETED")
     (task,) = real.omics.list_run_tasks(id=run)["items"]
@@ -280,13 +335,18 @@ workflow w {
 """
     workflow = real.active_workflow(definitionZip=files(main_wdl=text), engine="WDL_LENIENT")
     parameters = {
-        "whole": 2.0, "f": "3.0", "m": {"a": 1.0}, "q": [{"left": "b", "right": "2"}],
-    }  # fmt: skip
+        "whole": 2.0,
+        "f": "3.0",
+        "m": {"a": 1.0},
+        "q": [{"left": "b", "right": "2"}],
+    }
     done = real.until(real.start_with(workflow, parameters), "COMPLETED", "FAILED")
     assert done["status"] == "COMPLETED", done.get("statusMessage")
     assert real.outputs(done) == {
-        "w.o": 5, "w.p": [{"left": "a", "right": 1}], "w.r": {"b": 2},
-    }  # fmt: skip
+        "w.o": 5,
+        "w.p": [{"left": "a", "right": 1}],
+        "w.r": {"b": 2},
+    }
     lossy = real.until(real.start_with(workflow, parameters | {"f": 3.5}), "COMPLETED", "FAILED")
     assert lossy["status"] == "FAILED"
     assert "3.5 as Int would lose precision" in lossy["statusMessage"]

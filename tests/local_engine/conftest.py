@@ -149,7 +149,7 @@ class Bench:
         }
         with (run_dir / "stderr.txt").open("w") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake_executor_omics.local.engine", str(run_dir)],
+                [sys.executable, "-m", "local_healthomics.engine", str(run_dir)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

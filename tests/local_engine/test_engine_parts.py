@@ -18,23 +18,23 @@ from WDL import Env, Type, Value
 from WDL.runtime import config
 from WDL.runtime.task_container import TaskContainer
 
-from snakemake_executor_omics.local.engine import patches
-from snakemake_executor_omics.local.engine.backend import TaskTimedOut
-from snakemake_executor_omics.local.engine.containers import BACKENDS
-from snakemake_executor_omics.local.engine.errors import CannotStartContainer
-from snakemake_executor_omics.local.engine.events import EventStream
-from snakemake_executor_omics.local.engine.hook import explain
-from snakemake_executor_omics.local.engine.images import Image, RegistryMap
-from snakemake_executor_omics.local.engine.logs import TaskLog
-from snakemake_executor_omics.local.engine.processes import ProcessTask
-from snakemake_executor_omics.local.engine.resources import (
+from local_healthomics.engine import patches
+from local_healthomics.engine.backend import TaskTimedOut
+from local_healthomics.engine.containers import BACKENDS
+from local_healthomics.engine.errors import CannotStartContainer
+from local_healthomics.engine.events import EventStream
+from local_healthomics.engine.hook import explain
+from local_healthomics.engine.images import Image, RegistryMap
+from local_healthomics.engine.logs import TaskLog
+from local_healthomics.engine.processes import ProcessTask
+from local_healthomics.engine.resources import (
     InvalidResource,
     Resources,
     asked,
     parse_memory,
     parse_timeout,
 )
-from snakemake_executor_omics.local.engine.tasks import TaskBoard
+from local_healthomics.engine.tasks import TaskBoard
 
 
 @pytest.fixture

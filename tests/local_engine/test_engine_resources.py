@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from WDL import Type, Value
 
-from snakemake_executor_omics.local.engine.hook import explain
-from snakemake_executor_omics.local.engine.resources import (
-    InvalidResource,
-    parse_disks,
-    scratch_gib,
-)
-from snakemake_executor_omics.local.engine.storage import StorageMeter, folder_size
+from local_healthomics.engine.hook import explain
+from local_healthomics.engine.resources import InvalidResource, parse_disks, scratch_gib
+from local_healthomics.engine.storage import StorageMeter, folder_size
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -143,8 +139,9 @@ def test_lines_that_tell_of_failure_have_a_level(bench: Bench) -> None:
             event.get("level", "")
             for event in engine.events
             if event["event"] == "log" and event["stream"] == stream
-            for _, line in event["lines"] if text in line
-        }  # fmt: skip
+            for _, line in event["lines"]
+            if text in line
+        }
 
     assert levels("run", "task t FAILED") == {"ERROR"}
     assert levels("run", "run FAILED") == {"FATAL"}

@@ -356,5 +356,7 @@ def test_a_task_that_times_out_leaves_what_the_finished_ones_made(bench: Bench) 
     base = f"results/{engine.run_dir.name}"
     assert bench.read(f"s3://data/{base}/out/kept/f") == "1\n"
     assert set(bench.keys(base)) == {
-        f"{base}/out/kept/f", f"{base}/logs/outputs.json", f"{base}/logs/engine.log"
-    }  # fmt: skip
+        f"{base}/out/kept/f",
+        f"{base}/logs/outputs.json",
+        f"{base}/logs/engine.log",
+    }

@@ -1,0 +1,234 @@
+"""The one WSGI application: HealthOmics by its model, everything else by moto.
+
+Which service a request is for is in the SigV4 credential scope, in the header or in the query; no
+signature is checked. Hosts with a prefix (`workflows-…`) mean the same as plain ones. An unsigned
+request is served if its host says that it is for HealthOmics. On a plain host it may be one for a
+public object of S3: there an operation's path is refused as the service refuses it, unless a bucket
+has that name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote_to_bytes
+
+from werkzeug import exceptions as http
+
+from .context import Context
+from .errors import (
+    Conflict,
+    Fault,
+    MissingAuthenticationToken,
+    NotSupported,
+    RequestTimeout,
+    UnknownOperation,
+    ValidationFault,
+)
+from .operations.registry import HANDLERS
+from .other_services.application import file_blocks
+from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
+from .stores.read_sets import note_s3_reading
+
+HEALTH = "/_local/health"
+_PREFIXED = re.compile(r"(workflows|control-storage|storage|analytics|tags)-")
+_MAX_BODY = 16 * 1024 * 1024
+_MAX_PART = 100 * 1024 * 1024  # of a read set's upload ("HealthOmics service quotas")
+_BLOCK = 1024 * 1024
+_BINARY = "application/octet-stream"
+_INTERNAL = "An internal error occurred; the local HealthOmics wrote it to its server.log"
+_REQUEST_TOKENS = ("requestId", "clientToken")
+StartResponse = Callable[..., Any]
+
+
+class App:
+    """Routes, answers, and turns what goes wrong into the service's errors."""
+
+    def __init__(
+        self, context: Context, identity: Callable[[], dict[str, Any]], spool: Path
+    ) -> None:
+        self._context = context
+        self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
+        shutil.rmtree(spool, ignore_errors=True)
+        spool.mkdir()
+        self._identity = identity
+        self._protocol = Protocol(HANDLERS)  # a later botocore may know more operations
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if "HTTP_ORIGIN" in environ:  # a web page: any could ask for things on the loopback
+            return _refuse(start_response, "403 Forbidden")
+        raw_path = _raw_path(environ)
+        environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
+        credential = _credential(environ)
+        if raw_path == HEALTH:
+            answer = Answer(status=200, body=json.dumps(self._identity()).encode())
+        elif "/omics/aws4_request" in credential or (not credential and _names_omics(environ)):
+            answer = self.answer(environ, raw_path, credential)
+        elif not credential and self._is_operation(method, raw_path):
+            answer = self._protocol.failure(None, MissingAuthenticationToken())
+        else:
+            if method == "GET":
+                note_s3_reading(self._context, raw_path)
+            return self._context.peers(environ, start_response)
+        return _send(start_response, method, answer)
+
+    def _is_operation(self, method: str, raw_path: str) -> bool:
+        """Whether this is no path of S3, but one of HealthOmics."""
+        try:
+            self._protocol.match(method, raw_path)
+        except (UnknownOperation, NotSupported):
+            return False
+        return not self._context.peers.has_bucket(raw_path.split("/")[1])
+
+    def answer(self, environ: dict[str, Any], raw_path: str, credential: str) -> Answer:
+        """The answer of HealthOmics."""
+        operation: Any = None
+        spooled: Spooled | None = None
+        try:
+            operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
+            account = self._context.peers.account(credential)
+            context = replace(self._context, account=account)
+            context.quotas.ask(account, operation.name)
+            if operation.has_streaming_input:
+                spooled = self._spooled(environ)
+            params = self._protocol.parse(
+                operation,
+                in_path,
+                environ.get("QUERY_STRING", ""),
+                _headers(environ),
+                spooled or b"".join(_blocks(environ, _MAX_BODY)),
+            )
+            return self._protocol.serialise(operation, _handle(context, operation, params))
+        except Fault as fault:
+            return self._protocol.failure(operation, fault)
+        except Exception:  # the edge: a client gets an answer whatever happens, and no insides
+            traceback.print_exc()
+            return self._protocol.failure(operation, Fault(_INTERNAL))
+        finally:
+            if spooled is not None:
+                spooled.path.unlink(missing_ok=True)
+
+    def _spooled(self, environ: dict[str, Any]) -> Spooled:
+        """A streaming body in a file, as it may be larger than memory and slower than a lock."""
+        path = self._spool / uuid.uuid4().hex
+        size, digest = 0, hashlib.sha256()
+        try:
+            with path.open("wb") as out:
+                for block in _blocks(environ, _MAX_PART):
+                    out.write(block)
+                    digest.update(block)
+                    size += len(block)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return Spooled(path, size, digest.hexdigest())
+
+
+def _handle(context: Context, operation: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Call the handler; a request token makes a repeated call answer as the first did."""
+    handler = HANDLERS[operation.name]
+    if operation.name.startswith(("Get", "List")):
+        return handler(context, params)
+    store = context.store
+    token = next((params[name] for name in _REQUEST_TOKENS if params.get(name)), None)
+    place = f"{context.account}/{operation.name}"
+    digest = _digest({k: v for k, v in params.items() if k not in _REQUEST_TOKENS})
+    with store.transaction():
+        earlier = store.answered(place, token) if token else None
+        if earlier is not None:
+            if earlier[0] != digest:
+                raise Conflict("the request token was used for another request")
+            return earlier[1]
+        result = handler(context, params)
+        then = result.pop("then", ())
+        if token:
+            store.remember(place, token, digest, result)
+    for kind, id in then:  # only what is committed may be worked on
+        if kind == "run":
+            context.scheduler.wake()
+        elif kind in ("workflow", "version"):
+            context.builder.submit(kind, id)
+        else:
+            context.jobs.submit(kind, id)
+    return result
+
+
+def _digest(params: dict[str, Any]) -> str:
+    text = json.dumps(
+        params,
+        sort_keys=True,
+        default=lambda value: (
+            hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else str(value)
+        ),
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _raw_path(environ: dict[str, Any]) -> str:
+    uri: str = environ.get("REQUEST_URI") or environ["PATH_INFO"]
+    return uri.partition("?")[0] or "/"
+
+
+def _credential(environ: dict[str, Any]) -> str:
+    """What says who asks for which service: the header's text, or as much of a presigned query."""
+    header: str = environ.get("HTTP_AUTHORIZATION", "")
+    found = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
+    return header or (f"Credential={found[0]}" if found else "")
+
+
+def _names_omics(environ: dict[str, Any]) -> bool:
+    return bool(_PREFIXED.match(environ.get("HTTP_HOST", "")))
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    return {
+        key[5:].replace("_", "-").lower(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    }
+
+
+def _blocks(environ: dict[str, Any], most: int) -> Iterator[bytes]:
+    """The body, in blocks; ValidationException above `most` bytes."""
+    too_large = ValidationFault(f"the request is larger than {most} bytes")
+    if int(environ.get("CONTENT_LENGTH") or 0) > most:
+        raise too_large
+    try:
+        while block := environ["wsgi.input"].read(_BLOCK):
+            most -= len(block)
+            if most < 0:
+                raise too_large
+            yield block
+    except http.RequestTimeout as error:
+        raise RequestTimeout(str(error.description)) from error
+    except http.HTTPException as error:
+        raise ValidationFault(str(error.description)) from error
+
+
+def _refuse(start_response: StartResponse, status: str) -> Iterable[bytes]:
+    start_response(status, [("Content-Length", "0")])
+    return []
+
+
+def _send(start_response: StartResponse, method: str, answer: Answer) -> Iterable[bytes]:
+    headers = [*answer.headers, ("x-amzn-requestid", str(uuid.uuid4()))]
+    status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    if isinstance(answer.body, Excerpt):
+        length = answer.body.end - answer.body.start
+        headers += [("Content-Type", _BINARY), ("Content-Length", str(length))]
+        start_response(status, headers)
+        return file_blocks(answer.body.path.open("rb"), answer.body.start, answer.body.end)
+    if answer.status != HTTPStatus.NO_CONTENT:
+        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body)))]
+    start_response(status, headers)
+    return [] if method == "HEAD" else [answer.body]

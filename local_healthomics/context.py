@@ -1,0 +1,61 @@
+"""What an operation works with: the parts of the service, and the account that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import arn
+from .store.documents import FIRST_ID, Store
+from .store.paging import page
+
+if TYPE_CHECKING:
+    from .background import Jobs
+    from .definitions import Builder
+    from .other_services.application import Peers
+    from .quotas import Quotas
+    from .runs.scheduler import Scheduler
+
+Params = Mapping[str, Any]
+# An answer may hold `then`, a list of (kind, id): what is to be worked on once it is committed.
+Handler = Callable[["Context", Params], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The rooms behind the API, and the account that asks."""
+
+    store: Store
+    peers: Peers
+    builder: Builder
+    scheduler: Scheduler
+    jobs: Jobs
+    quotas: Quotas
+    analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
+    endpoint_url: Callable[[], str]
+    uploads: Path  # the parts of read sets that are on their way, in a folder per upload
+    archive_after: timedelta  # a read set that nobody has read for so long is archived
+    account: str = arn.ACCOUNT
+
+    def arn(self, path: str) -> str:
+        """The ARN of a resource of this account."""
+        return arn.arn(path, self.account)
+
+    def add(
+        self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = "",
+        first_id: int = FIRST_ID,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Keep a new document of this account."""
+        return self.store.add(
+            kind, body, id=id, parent=parent, account=self.account, first_id=first_id
+        )
+
+    def page(self, kind: str, params: Params, **options: Any) -> dict[str, Any]:
+        """One page of this account's documents (see `paging.page`)."""
+        return page(self.store, kind, params, account=self.account, **options)
+
+    def count(self, kind: str, parent: str | None = None) -> int:
+        return self.store.count(kind, parent, account=self.account)

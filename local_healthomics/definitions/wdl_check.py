@@ -1,0 +1,73 @@
+"""`python -m …wdl_check [--lenient] MAIN`: miniwdl's check of a WDL, and its parameter template.
+
+The message is the text of `miniwdl check`: an outline with what the linter found, or the errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import WDL
+from WDL import CLI, Lint
+
+from ..engine import loading
+from ..engine.errors import DefinitionError
+from .checked import answer, tidy_description
+
+_SUPPRESSED = {"CommandShellCheck"}  # needs a program that may not be there
+
+
+def check(main: str, *, lenient: bool) -> dict[str, Any]:
+    document = loading.load(Path.cwd(), main, lenient=lenient)
+    Lint._shellcheck_available = False
+    Lint.lint(document)
+    text = io.StringIO()
+    print(Path(main).name, file=text)
+    CLI.outline(  # type: ignore[no-untyped-call]
+        document, 0, file=text, suppress=_SUPPRESSED, show_called=document.workflow is not None
+    )
+    target = loading.target(document, main)
+    return {"message": text.getvalue().strip(), "template": template(target)}
+
+
+def template(target: WDL.Tree.Workflow | WDL.Tree.Task) -> dict[str, dict[str, Any]]:
+    """An input is optional if its type is or if it has a default; parameter_meta describes it."""
+    found: dict[str, dict[str, Any]] = {}
+    for binding in target.available_inputs or []:
+        if "." in binding.name:  # an input of a call, which a run cannot set
+            continue
+        optional = binding.value.type.optional or binding.value.expr is not None
+        found[binding.name] = {"optional": bool(optional)}
+        meta = target.parameter_meta.get(binding.name)
+        text = meta.get("description") or meta.get("help") if isinstance(meta, dict) else meta
+        if description := tidy_description(text):
+            found[binding.name]["description"] = description
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lenient", action="store_true")
+    parser.add_argument("main")
+    options = parser.parse_args()
+    return answer(
+        options.main,
+        lambda: check(options.main, lenient=options.lenient),
+        (*loading.FAULTS, DefinitionError),
+        _words,
+    )
+
+
+def _words(error: Exception) -> str:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        CLI.print_error(error)
+    return said.getvalue().replace(f"{Path.cwd()}/", "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The behaviour of the operations: a module for each resource, a function for each operation."""

@@ -1,0 +1,35 @@
+"""The tasks of runs: one for every attempt, so a retried task is there more than once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..context import Context, Handler, Params
+from ..errors import NotFound
+from .common import asked_states, existing
+
+
+def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
+    existing(context, "run", params["id"])
+    statuses = asked_states(params)
+    # Oldest first, so that tasks which start between two pages are on a later one.
+    found = context.page("task", params, newest_first=False, parent=params["id"], statuses=statuses)
+    return {**found, "items": [_task(item) for item in found["items"]]}
+
+
+def get_run_task(context: Context, params: Params) -> dict[str, Any]:
+    existing(context, "run", params["id"])
+    task = existing(context, "task", params["taskId"])
+    if task["runId"] != params["id"]:
+        raise NotFound("run task", params["taskId"])
+    return _task(task)
+
+
+def _task(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "taskId": document["id"]}
+
+
+HANDLERS: dict[str, Handler] = {
+    "ListRunTasks": list_run_tasks,
+    "GetRunTask": get_run_task,
+}

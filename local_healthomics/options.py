@@ -1,0 +1,87 @@
+"""How a server answers, and the options of its command line that say so.
+
+`snakemake-omics local up` takes the same ones, and hands them on as they were written.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Self
+
+from .quotas import Quotas, add_quota_options
+
+BACKENDS = ("process", "docker", "podman", "apptainer")
+ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
+_MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a server answers: what its options say."""
+
+    backend: str = "process"
+    quotas: Quotas = field(default_factory=Quotas)
+    archive_after: timedelta = ARCHIVE_AFTER
+    analytics_open: bool = True
+    ecr_only: bool = False
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Self:
+        return cls(
+            backend=options.backend,
+            quotas=Quotas.of(
+                strict=options.strict, resources=dict(options.quota), rates=dict(options.rate)
+            ),
+            archive_after=options.archive_after,
+            analytics_open=options.analytics == "open",
+            ecr_only=options.images == "ecr",
+        )
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="process",
+        help="what runs the commands of tasks: programs of this machine, or the tasks' containers",
+    )
+    parser.add_argument(
+        "--images",
+        choices=("any", "ecr"),
+        default="any",
+        help="ecr: fail tasks whose image is not in ECR or mapped there, as the service does",
+    )
+    parser.add_argument(
+        "--archive-after",
+        type=_days,
+        default=ARCHIVE_AFTER,
+        metavar="DAYS",
+        help=f"archive read sets that nobody has read for so long (default: {ARCHIVE_AFTER.days})",
+    )
+    parser.add_argument(
+        "--analytics",
+        choices=("open", "closed"),
+        default="open",
+        help="closed: refuse variant and annotation stores, as to new customers",
+    )
+    add_quota_options(parser)
+
+
+def mean_the_same(options: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two command lines make servers that answer alike."""
+    parser = argparse.ArgumentParser()
+    add_server_options(parser)
+    return parser.parse_args(options) == parser.parse_args(others)
+
+
+def _days(text: str) -> timedelta:
+    try:
+        days = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
+    if not 0 <= days <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_MOST_DAYS} days")
+    return timedelta(days=days)

@@ -1,0 +1,1 @@
+"""What clients need beside HealthOmics (S3, Logs, STS, IAM, ECR): moto's, made durable."""

@@ -1,0 +1,213 @@
+"""Make moto's CloudWatch Logs last: every stream and event is written to SQLite as it comes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import moto.logs.models
+
+from ..store.database import opened
+
+models: Any = moto.logs.models  # typed as nothing, as its classes are replaced
+
+_VERSION = 2
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log_stream (
+    account TEXT NOT NULL, log_group TEXT NOT NULL, stream TEXT NOT NULL,
+    PRIMARY KEY (account, log_group, stream));
+CREATE TABLE IF NOT EXISTS log_event (
+    account TEXT NOT NULL, log_group TEXT NOT NULL, stream TEXT NOT NULL, at INTEGER NOT NULL,
+    message TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS log_group (
+    account TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account, name));
+CREATE INDEX IF NOT EXISTS log_event_stream ON log_event (account, log_group, stream);
+"""
+
+
+class LogBook:
+    """The log streams of one state folder, and the way into moto's."""
+
+    def __init__(self, path: Path, account: str, region: str) -> None:
+        self._db = opened(path)
+        self._db.executescript(_SCHEMA)
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            self._migrate(account)
+        self._lock = threading.RLock()
+        self._region = region
+        self._loading = False
+        self._groups: dict[tuple[str, str], str] = {}
+
+    def _migrate(self, account: str) -> None:
+        """Books of version 1 were of one account."""
+        for old, columns in (
+            ("stream", "log_group, stream"),
+            ("event", "log_group, stream, at, message"),
+        ):
+            if self._db.execute("SELECT 1 FROM sqlite_master WHERE name=?", (old,)).fetchone():
+                every = f"SELECT ?, {columns} FROM {old} ORDER BY rowid"
+                self._db.execute(f"INSERT OR IGNORE INTO log_{old} {every}", (account,))
+                self._db.execute(f"DROP TABLE {old}")
+        self._db.execute(f"PRAGMA user_version={_VERSION}")
+
+    def write(
+        self, account: str, group: str, stream: str, events: Iterable[tuple[int, str]]
+    ) -> None:
+        """Append events, making the group and the stream on first use."""
+        with self._lock:
+            self._ensured(account, group, stream).put_log_events(
+                stream, [{"timestamp": at, "message": text} for at, text in events]
+            )
+
+    def _ensured(self, account: str, group: str, stream: str) -> Any:
+        backend = models.logs_backends[account][self._region]
+        if group not in backend.groups:
+            backend.create_log_group(group, {})
+        if stream not in backend.groups[group].streams:
+            backend.create_log_stream(group, stream)
+        return backend.groups[group]
+
+    def load(self) -> None:
+        """Give moto back what an earlier process wrote down."""
+        self._loading = True
+        try:
+            for account, name, body in self._db.execute("SELECT * FROM log_group").fetchall():
+                self._groups[account, name] = body
+                self._restore(account, name, json.loads(body))
+            places = self._db.execute("SELECT * FROM log_stream").fetchall()
+            for account, group, stream in places:
+                self._ensured(account, group, stream)
+                events = self._db.execute(
+                    "SELECT at, message FROM log_event"
+                    " WHERE account=? AND log_group=? AND stream=? ORDER BY rowid",
+                    (account, group, stream),
+                ).fetchall()
+                if events:
+                    self.write(account, group, stream, events)
+        finally:
+            self._loading = False
+
+    def _restore(self, account: str, name: str, members: dict[str, Any]) -> None:
+        group = models.logs_backends[account][self._region].create_log_group(
+            name, members["tags"], RetentionInDays=members["days"], kmsKeyId=members["key"]
+        )
+        group.creation_time = datetime.fromisoformat(members["made"])
+
+    def flush(self) -> None:
+        """Write down what changed of the groups themselves: what a request did to one."""
+        with self._lock:
+            groups = {
+                (account, name): json.dumps(
+                    {
+                        "days": group.retention_in_days,
+                        "key": group.kms_key_id,
+                        "made": group.creation_time.isoformat(),
+                        "tags": regions[self._region].tagger.get_tag_dict_for_resource(group.arn),
+                    }
+                )
+                for account, regions in list(models.logs_backends.items())
+                for name, group in list(regions[self._region].groups.items())
+            }
+            if groups == self._groups:
+                return
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "DELETE FROM log_group WHERE account=? AND name=?",
+                list(self._groups.keys() - groups.keys()),
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO log_group VALUES (?,?,?)",
+                [
+                    (*place, body)
+                    for place, body in groups.items()
+                    if self._groups.get(place) != body
+                ],
+            )
+            self._db.execute("COMMIT")
+            self._groups = groups
+
+    def keep_stream(self, account: str, group: str, stream: str) -> None:
+        if not self._loading:
+            with self._lock:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO log_stream VALUES (?,?,?)", (account, group, stream)
+                )
+
+    def keep_events(
+        self, account: str, group: str, stream: str, events: Iterable[dict[str, Any]]
+    ) -> None:
+        if self._loading:
+            return
+        with self._lock:
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT INTO log_event VALUES (?,?,?,?,?)",
+                [
+                    (account, group, stream, event["timestamp"], event["message"])
+                    for event in events
+                ],
+            )
+            self._db.execute("COMMIT")
+
+    def forget(self, account: str, group: str, stream: str | None = None) -> None:
+        with self._lock:
+            for table in ("log_stream", "log_event"):
+                query = f"DELETE FROM {table} WHERE account=? AND log_group=?"
+                values = [account, group]
+                if stream is not None:
+                    query += " AND stream=?"
+                    values.append(stream)
+                self._db.execute(query, values)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+_book: LogBook | None = None
+
+
+class DurableStream(models.LogStream):
+    def __init__(self, log_group: Any, name: str) -> None:
+        super().__init__(log_group, name)
+        if _book is not None:
+            _book.keep_stream(self.account_id, log_group.name, name)
+
+    def put_log_events(self, log_events: list[dict[str, Any]]) -> str:
+        if _book is not None:
+            _book.keep_events(
+                self.account_id, self.log_group.name, self.log_stream_name, log_events
+            )
+        token: str = super().put_log_events(log_events)
+        return token
+
+
+_delete_group = models.LogsBackend.delete_log_group
+_delete_stream = models.LogsBackend.delete_log_stream
+
+
+def _forgetting_group(backend: Any, log_group_name: str) -> None:
+    _delete_group(backend, log_group_name)
+    if _book is not None:
+        _book.forget(backend.account_id, log_group_name)
+
+
+def _forgetting_stream(backend: Any, log_group_name: str, log_stream_name: str) -> None:
+    _delete_stream(backend, log_group_name, log_stream_name)
+    if _book is not None:
+        _book.forget(backend.account_id, log_group_name, log_stream_name)
+
+
+def install(state: Path, account: str, region: str) -> LogBook:
+    """Put the durable stream under moto's Logs and load what there was; once per process."""
+    global _book
+    models.LogStream = DurableStream
+    models.LogsBackend.delete_log_group = _forgetting_group
+    models.LogsBackend.delete_log_stream = _forgetting_stream
+    _book = LogBook(state / "logs.sqlite", account, region)
+    _book.load()
+    return _book

@@ -1,0 +1,263 @@
+"""Make moto's S3 last: values are files in the state folder, the index is SQLite (s3_index.py).
+
+moto keeps keys in memory or in temporary files that die with the process. `install` puts our key,
+key store and multipart classes into moto's module before its backend is used; every change marks
+what it touches, to be written before the client has its answer. What moto puts together in memory
+(a finished multipart upload, a copy) is put together on disk here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
+from moto.s3.utils import _VersionedKeyStore
+
+from ..arn import ALIAS
+from .s3_index import Objects
+from .s3_records import FileValue, models
+
+_BLOCK = 4 * 1024 * 1024
+_SHA256_LENGTH = 44  # in base64; no other checksum that S3 takes is as long
+_OF_THE_MOMENT = ("lock", "is_latest")  # members of a key that are nothing to keep
+
+_objects: Objects | None = None
+
+
+def _store() -> Objects:
+    assert _objects is not None, "install() comes first"
+    return _objects
+
+
+class DurableKey(models.FakeKey):
+    """A key whose value is a file; parts of an upload are such keys too, without a bucket."""
+
+    file: Path
+    # moto's own, which it leaves untyped
+    _etag: str | None
+    bucket_name: str | None
+    disposed: bool
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "last_modified":
+            value = value.replace(microsecond=0)  # the resolution of S3, also in its listings
+        super().__setattr__(name, value)
+        bucket = self.__dict__.get("bucket_name")
+        if bucket and name not in _OF_THE_MOMENT:
+            _store().mark("object", bucket, str(self.__dict__.get("name")))
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        """For moto's listing of versions, which would copy the values too."""
+        copy = self.__class__.__new__(self.__class__)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+    @property
+    def value(self) -> Any:
+        if getattr(_by_reference, "on", False):
+            return FileValue(self.file)
+        return self.file.read_bytes()
+
+    @value.setter
+    def value(self, new: bytes | str | FileValue) -> None:
+        if isinstance(new, FileValue) and new.kept:
+            self.file, self.contentsize = new.path, new.path.stat().st_size
+            return
+        old = self.__dict__.get("file")
+        path = _store().new_file()
+        if isinstance(new, FileValue):
+            try:
+                os.link(new.path, path)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(new.path, path)
+        else:
+            path.write_bytes(new.encode() if isinstance(new, str) else new)
+        self.file = path
+        self.contentsize = path.stat().st_size
+        if self._etag is None or old is not None:
+            self._etag = _md5(path)
+        if old is not None:
+            _store().discard(old)
+
+    @property
+    def etag(self) -> str:
+        return f'"{self._etag}"'
+
+    def set_metadata(self, metadata: Any, replace: bool = False) -> None:
+        super().set_metadata(metadata, replace)
+        self.bucket_name = self.bucket_name  # marks the key
+
+    def dispose(self, garbage: bool = False) -> None:
+        # moto disposes in __del__ as well: the end of the process must not delete the objects.
+        if garbage or self.disposed:
+            return
+        self._value_buffer.close()
+        if self.multipart:
+            self.multipart.dispose()
+        self.disposed = True
+        if "file" in self.__dict__:
+            _store().discard(self.file)
+
+    def __del__(self) -> None:
+        return
+
+
+class DurableMultipart(models.FakeMultipart):
+    """A multipart upload that is put together on disk."""
+
+    id: str
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _store().mark("upload", self.id)
+
+    def set_part(self, part_id: int, value: bytes) -> Any:
+        part = super().set_part(part_id, value)
+        _store().mark("part", self.id, part_id)
+        return part
+
+    def dispose(self) -> None:
+        super().dispose()
+        _store().mark("upload", self.id)
+
+    def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, Any]:
+        wanted = [(number, etag.replace('"', "")) for number, etag in body]
+        if not wanted:
+            raise MalformedXML
+        for place, (number, etag) in enumerate(wanted):
+            part = self.parts.get(number)
+            if part is None or part.etag.strip('"') != etag:
+                raise InvalidPart()
+            last = place == len(wanted) - 1
+            if not last and part.contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
+                raise EntityTooSmall()
+        target = _store().new_file()
+        digests, crc32 = hashlib.md5(usedforsecurity=False), 0
+        with target.open("wb") as out:
+            for number, etag in wanted:
+                digests.update(bytes.fromhex(etag))
+                with self.parts[number].file.open("rb") as source:
+                    while block := source.read(_BLOCK):
+                        crc32 = zlib.crc32(block, crc32)
+                        out.write(block)
+        _store().discard(target)  # the key holds a link of its own
+        # The one checksum of a whole that is made here: for others moto reads it into memory.
+        kind = self.metadata.get("x-amz-checksum-type")
+        checksum = None
+        if (self.metadata.get("x-amz-checksum-algorithm"), kind) == ("CRC32", "FULL_OBJECT"):
+            value = base64.b64encode(crc32.to_bytes(4, "big")).decode()
+            checksum = (kind, value, len(wanted))
+        return FileValue(target), f"{digests.hexdigest()}-{len(wanted)}", checksum
+
+
+class DurableKeys(_VersionedKeyStore):
+    """The keys of a bucket; what leaves the bucket is marked as well as what comes."""
+
+    def _mark(self, key: str, versions: list[Any]) -> None:
+        for version in versions:
+            owner = version if isinstance(version, models.FakeKey) else version.key
+            while not isinstance(owner, models.FakeKey):
+                owner = owner.key
+            _store().mark("object", owner.bucket_name, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if isinstance(value, models.FakeDeleteMarker):
+            value.last_modified = value.last_modified.replace(microsecond=0)
+        super().__setitem__(key, value)
+        self._mark(key, [value])
+
+    def iterlists(self) -> Iterator[tuple[str, list[Any]]]:
+        """For moto's listing of versions, which sorts by a time that several may share."""
+        for key, versions in super()._iterlists():
+            yield key, versions[::-1]
+
+    def pop(self, key: str) -> None:  # type: ignore[override]
+        self._mark(key, self.getlist(key, []))
+        super().pop(key)
+
+    def setlist(self, key: Any, list_: Any) -> Any:
+        self._mark(key, [*self.getlist(key, []), *list_])
+        return super().setlist(key, list_)
+
+
+_by_reference = threading.local()
+_copy_object = models.S3Backend.copy_object
+_put_object = models.S3Backend.put_object
+_list_buckets = models.S3Backend.list_buckets
+
+
+def _list_own(backend: Any, prefix: Any, bucket_region: Any, max_buckets: Any) -> list[Any]:
+    """moto's `list_buckets` without those behind access points, which are nobody's to see."""
+    found = _list_buckets(backend, prefix, bucket_region, None)
+    own = [bucket for bucket in found if not bucket.name.endswith(ALIAS)]
+    return own[: int(max_buckets)] if max_buckets else own
+
+
+def _put_checked(
+    backend: Any, bucket_name: str, key_name: str, value: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """moto's `put_object`, which takes a SHA-256 without comparing it as S3 does."""
+    said = str(kwargs.get("checksum_value") or "")
+    if isinstance(value, bytes) and len(said) == _SHA256_LENGTH:
+        found = base64.b64encode(hashlib.sha256(value).digest()).decode()
+        if found != said:
+            raise S3ClientError(
+                "BadDigest", "The SHA256 you specified did not match the calculated checksum."
+            )
+    return _put_object(backend, bucket_name, key_name, value, *args, **kwargs)
+
+
+def _copy_by_reference(backend: Any, *args: Any, **kwargs: Any) -> None:
+    """moto's `copy_object`, with the value handed on as a file."""
+    _by_reference.on = True
+    try:
+        _copy_object(backend, *args, **kwargs)
+    finally:
+        _by_reference.on = False
+
+
+def _upload_part_copy(
+    backend: Any,
+    dest_bucket_name: str,
+    multipart_id: str,
+    part_id: int,
+    src_bucket_name: str,
+    src_key_name: str,
+    src_version_id: str | None,
+    start_byte: int | None,
+    end_byte: int | None,
+) -> Any:
+    """moto's `upload_part_copy`, reading only the part."""
+    multipart = backend.get_bucket(dest_bucket_name).multiparts[multipart_id]
+    source = backend.get_object(src_bucket_name, src_key_name, version_id=src_version_id)
+    with source.file.open("rb") as opened:
+        opened.seek(start_byte or 0)
+        size = -1 if start_byte is None or end_byte is None else end_byte - start_byte + 1
+        return multipart.set_part(part_id, opened.read(size))
+
+
+def install(state: Path) -> Objects:
+    """Put the durable classes under moto's S3; once per process."""
+    global _objects
+    _objects = Objects(state)
+    models.FakeKey = DurableKey
+    models.FakeMultipart = DurableMultipart
+    models._VersionedKeyStore = DurableKeys
+    models.S3Backend.put_object = _put_checked
+    models.S3Backend.list_buckets = _list_own
+    models.S3Backend.copy_object = _copy_by_reference
+    models.S3Backend.upload_part_copy = _upload_part_copy
+    return _objects
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "md5").hexdigest()

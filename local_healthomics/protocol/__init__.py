@@ -1,0 +1,1 @@
+"""REST-JSON as botocore's model of the service describes it."""

@@ -1,0 +1,1 @@
+"""Runs from StartRun to their end: parameters, places, engine processes, what these tell."""

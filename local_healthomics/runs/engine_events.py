@@ -1,0 +1,224 @@
+"""What the engine of a run reports, as documents, log streams and requests to the pool."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..arn import arn, log_stream_arn
+from ..instances import instance_type
+from ..other_services.application import Peers
+from ..states import FINAL
+from ..store.documents import Store
+from .engine_process import EngineProcess, birth
+from .pool import Ask, Limits, Pool
+
+# A run's logLevel lets through what is at least as bad; a line without a level is of the least.
+_LEVELS = {"ALL": 0, "ERROR": 1, "FATAL": 2, "OFF": 3}
+_KEPT_LINES = 1000  # of a task, for the case that it fails, at logLevel ERROR
+
+
+@dataclass(slots=True, kw_only=True)
+class Active:
+    """A run that has an engine process, and what does not change about it."""
+
+    id: str
+    account: str
+    storage: str
+    group: str | None
+    log_level: str
+    cache_stream: str
+    engine: EngineProcess
+    tasks: dict[int, str] = field(default_factory=dict)
+    kept: dict[int, deque[tuple[int, str]]] = field(default_factory=dict)
+    timed_out: str = ""  # which limit the run exceeded
+    timer: threading.Timer | None = None
+    thread: threading.Thread | None = None
+
+    def lets_through(self, level: str) -> bool:
+        return _LEVELS[self.log_level] <= _LEVELS[level]
+
+
+class Reports:
+    """Writes down what engines say."""
+
+    def __init__(self, store: Store, peers: Peers, pool: Pool, limits: Mapping[str, int]) -> None:
+        self._store, self._peers, self._pool = store, peers, pool
+        self._limits = limits
+
+    def bound_group(self, group: Mapping[str, Any]) -> None:
+        """Hold the tasks of a run group to its limits."""
+        limits = Limits(cpus=group.get("maxCpus"), gpus=group.get("maxGpus"))
+        self._pool.bound(f"group/{group['id']}", limits)
+
+    def hear(self, active: Active, event: Mapping[str, Any]) -> None:
+        match event["event"]:
+            case "run":
+                self._run(active, event)
+            case "task":
+                self._task(active, event)
+            case "log":
+                self._log(active, event)
+            case "acquire":
+                self._acquire(active, event)
+            case "release":
+                self._pool.release(active.id, event["key"])
+            case other:
+                raise ValueError(f"unknown event {other!r}")
+
+    def _run(self, active: Active, event: Mapping[str, Any]) -> None:
+        with self._store.transaction():
+            run = self._store.get("run", active.id)
+            if run is None or run["status"] not in ("STARTING", "RUNNING"):
+                return  # a cancelled run stays STOPPING
+            changes: dict[str, Any] = {"status": event["status"]}
+            if event["status"] == "RUNNING":
+                changes["startTime"] = event["at"]
+            self._store.update("run", active.id, changes)
+
+    def _task(self, active: Active, event: Mapping[str, Any]) -> None:
+        with self._store.transaction():
+            id = active.tasks.get(event["key"])
+            if id is None:
+                task = self._store.add(
+                    "task",
+                    {
+                        "name": event["name"],
+                        "runId": active.id,
+                        "uuid": str(uuid.uuid4()),
+                        "status": event["status"],
+                        "creationTime": event["at"],
+                        "cacheHit": False,
+                        "cpus": 1,
+                        "memory": 1,
+                        "gpus": 0,
+                    },
+                    parent=active.id,
+                    account=active.account,
+                )
+                id = active.tasks[event["key"]] = task["id"]
+            else:
+                found = self._store.get("task", id)
+                assert found is not None
+                task = found
+            changes = task_changes(task, event)
+            if event["status"] == "RUNNING" and active.log_level != "OFF":
+                changes["logStream"] = log_stream_arn(
+                    self._stream(active, event["key"]), active.account
+                )
+            self._store.update("task", id, changes)
+        kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
+        if kept and event["status"] == "FAILED":
+            self._peers.log(self._stream(active, event["key"]), kept, active.account)
+
+    @staticmethod
+    def _stream(active: Active, key: int) -> str:
+        return f"run/{active.id}/task/{active.tasks[key]}"
+
+    def _log(self, active: Active, event: Mapping[str, Any]) -> None:
+        lines = [(int(at), text) for at, text in event["lines"]]
+        key = event.get("key")
+        if not active.lets_through(event.get("level", "ALL")):
+            if event["stream"] == "task" and active.log_level == "ERROR":
+                # Whether these lines tell of an error is known when the task has ended.
+                active.kept.setdefault(event["key"], deque(maxlen=_KEPT_LINES)).extend(lines)
+            return
+        match event["stream"]:
+            case "engine":
+                stream = f"run/{active.id}/engine"
+            case "run":
+                stream = f"run/{active.id}"
+            case "task":
+                assert key is not None
+                stream = self._stream(active, key)
+            case _:
+                stream = active.cache_stream
+        self._peers.log(stream, lines, active.account)
+
+    def _acquire(self, active: Active, event: Mapping[str, Any]) -> None:
+        key = event["key"]
+        scopes = [f"account/{active.account}", active.id]
+        limits = self._limits
+        self._pool.bound(
+            scopes[0], Limits(cpus=limits.get("activeCpus"), gpus=limits.get("activeGpus"))
+        )
+        self._pool.bound(active.id, Limits(tasks=limits.get("tasksPerRun")))
+        group = self._store.get("group", active.group) if active.group else None
+        if group is not None:
+            self.bound_group(group)
+            scopes.append(f"group/{group['id']}")
+        self._pool.ask(
+            Ask(
+                run=active.id,
+                key=key,
+                cpus=event["cpus"],
+                memory_gib=event["memory_gib"],
+                gpus=event.get("gpus") or 0,
+                scopes=tuple(scopes),
+                grant=lambda: active.engine.send({"grant": key, **self._names(active, key)}),
+            )
+        )
+
+    def _names(self, active: Active, key: int) -> dict[str, str]:
+        """What the task's environment says of the task."""
+        id = active.tasks.get(key)
+        task = self._store.get("task", id) if id else None
+        if task is None:
+            return {}
+        return {
+            "task_id": task["id"],
+            "task_uuid": task["uuid"],
+            "task_arn": arn(f"task/{task['id']}", active.account),
+        }
+
+
+_SAME = {
+    "cpus": "cpus",
+    "gpus": "gpus",
+    "memory_gib": "memory",
+    "accelerator": "accelerator",
+    "failure_reason": "failureReason",
+    "status_message": "statusMessage",
+    "metrics": "metrics",
+    "cache_hit": "cacheHit",
+    "cache_s3_uri": "cacheS3Uri",
+    "exit_code": "exitCode",
+    "pgid": "pgid",
+}
+
+
+def task_changes(task: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's words as the API's members."""
+    changes = {ours: event[its] for its, ours in _SAME.items() if event.get(its) is not None}
+    changes["status"] = status = event["status"]
+    if status == "RUNNING":
+        changes["startTime"] = event["at"]
+    if status in FINAL and "stopTime" not in task:  # a cache entry is told of after the end
+        changes["stopTime"] = event["at"]
+    if "pgid" in changes:
+        changes["born"] = birth(changes["pgid"])
+    if event.get("image"):
+        changes["imageDetails"] = _image(event)
+    if changes.get("failureReason"):
+        changes["failureReason"] = changes["failureReason"][:64]
+    known = {**task, **changes}
+    changes["instanceType"] = instance_type(
+        known["cpus"], known["memory"], known["gpus"], known.get("accelerator")
+    )
+    return changes
+
+
+def _image(event: Mapping[str, Any]) -> dict[str, str]:
+    """The image, the one that the workflow names if a registry map changed it, and its digest."""
+    image: str = event["image"]
+    details = {"image": image}
+    if event.get("source_image", image) != image:
+        details["sourceImage"] = event["source_image"]
+    digest = event.get("image_digest") or image.partition("@")[2]
+    if digest.startswith("sha256:"):
+        details["imageDigest"] = digest
+    return details

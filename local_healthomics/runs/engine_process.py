@@ -1,0 +1,116 @@
+"""The engine process of one run: start it, hear its lines, speak to it, end it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+_PASSED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "JAVA_HOME",
+    "NXF_HOME",
+)
+_STDERR_TAIL = 4000
+
+
+def default_command() -> list[str]:
+    return [sys.executable, "-m", "local_healthomics.engine"]
+
+
+class EngineProcess:
+    """A session leader of its own, so that its whole group can be ended."""
+
+    def __init__(self, command: Sequence[str], run_dir: Path, environment: dict[str, str]) -> None:
+        self._stderr = run_dir / "engine.stderr"
+        passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        with self._stderr.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [*command, str(run_dir)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=run_dir,
+                env={**passed, **environment},
+                start_new_session=True,
+                text=True,
+            )
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What the engine says, until it ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.strip():
+                yield json.loads(line)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Speak to the engine; one that is gone hears nothing, and its end is seen elsewhere."""
+        assert self._process.stdin is not None
+        with self._lock:
+            try:
+                self._process.stdin.write(json.dumps(message) + "\n")
+                self._process.stdin.flush()
+            except (BrokenPipeError, ValueError):
+                return
+
+    def close_input(self) -> None:
+        """Tell the engine that the server goes away."""
+        assert self._process.stdin is not None
+        with self._lock:
+            try:
+                self._process.stdin.close()
+            except BrokenPipeError:
+                return
+
+    def wait(self, seconds: float) -> int:
+        """The exit status; an engine that does not end by itself is killed."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            kill_group(self._process.pid)
+            return self._process.wait()
+
+    def stderr_tail(self) -> str:
+        return self._stderr.read_text(errors="replace")[-_STDERR_TAIL:].strip()
+
+
+def kill_group(pgid: int) -> None:
+    try:
+        os.killpg(pgid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def birth(pid: int) -> str | None:
+    """What tells a process from a later one of the same id; None where nothing can tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    return f"{boot}:{stat.rpartition(')')[2].split()[19]}"
+
+
+def kill_orphan(pgid: int, born: str | None) -> bool:
+    """Kill a group that an earlier server recorded, if it is still that one."""
+    if born is None or birth(pgid) != born:
+        return False
+    kill_group(pgid)
+    return True

@@ -1,0 +1,49 @@
+"""A run's parameters, held against the parameter template of its workflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ValidationFault
+
+INLINE_BYTES = 50_000  # in a request ("HealthOmics service quotas")
+_FILE_BYTES = 16 * 1024 * 1024
+
+
+def check(parameters: Any, template: Mapping[str, Any]) -> None:
+    """ValidationException unless they are all known and none is missing."""
+    if not isinstance(parameters, dict):
+        raise ValidationFault("parameters must be a JSON object")
+    unknown = sorted(set(parameters) - set(template))
+    if unknown:
+        raise ValidationFault(f"parameters not in the parameter template: {', '.join(unknown)}")
+    missing = sorted(
+        name
+        for name, entry in template.items()
+        if not entry.get("optional") and parameters.get(name) is None
+    )
+    if missing:
+        raise ValidationFault(f"missing required parameters: {', '.join(missing)}")
+
+
+def check_size(parameters: Any) -> None:
+    size = len(json.dumps(parameters, separators=(",", ":"), ensure_ascii=False).encode())
+    if size > INLINE_BYTES:
+        raise ValidationFault(f"parameters are {size} bytes, more than {INLINE_BYTES}")
+
+
+def read(path: Path | None, uri: str, template: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters in the file that `parametersUri` names, checked."""
+    if path is None:
+        raise ValidationFault(f"cannot read parametersUri {uri}")
+    if path.stat().st_size > _FILE_BYTES:
+        raise ValidationFault(f"the file of parametersUri is larger than {_FILE_BYTES} bytes")
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValidationFault(f"the file of parametersUri is no JSON: {error}") from error
+    check(found, template)
+    return dict(found)

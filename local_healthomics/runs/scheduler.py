@@ -1,0 +1,372 @@
+"""Runs from PENDING to their end: which may start, one engine process each, what it reports.
+
+Changes of state happen inside the store's transactions, which are also the lock between the API's
+threads and the ones here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..arn import REGION, object_of
+from ..clock import epoch_ms, now
+from ..definitions import Builder
+from ..errors import ValidationFault
+from ..options import Manner
+from ..other_services.application import Peers
+from ..states import FINAL, LIVE
+from ..store.documents import Store
+from . import parameters as run_parameters
+from .engine_events import Active, Reports
+from .engine_process import EngineProcess, birth, kill_orphan
+from .manifest import manifest
+from .pool import Pool
+
+# Unless quotas say more, so many runs work at once: each has an engine process on one machine.
+# Runs whose tasks can never start do not count, up to a number that the machine bears.
+_ACTIVE_RUNS = 10
+_ENGINES = 40
+_END_SECONDS = 30.0
+_ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+class _CannotStart(Exception):
+    """A run fails before its engine starts; `reason` is one of the service's failure reasons."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Scheduler:
+    """Starts what may start, and follows it."""
+
+    def __init__(
+        self,
+        store: Store,
+        peers: Peers,
+        builder: Builder,
+        *,
+        folder: Path,
+        manner: Manner,
+        endpoint_url: str,
+        engine: Sequence[str],
+        pool: Pool,
+    ) -> None:
+        self._store, self._peers, self._builder = store, peers, builder
+        self._folder, self._manner, self._endpoint = folder, manner, endpoint_url
+        self._engine, self._pool = list(engine), pool
+        self._limits = manner.quotas.resources
+        self._reports = Reports(store, peers, pool, self._limits)
+        self._active: dict[str, Active] = {}
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
+        self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
+
+    def start(self) -> None:
+        """Settle what an earlier server left, then start what waits."""
+        self._settle("the local HealthOmics stopped while the run was in flight")
+        self._thread.start()
+        self.wake()
+
+    def wake(self) -> None:
+        """Something changed that may let a run start."""
+        self._wake.set()
+
+    def regroup(self, group: dict[str, Any]) -> None:
+        """The limits of a run group have changed."""
+        self._reports.bound_group(group)
+        self.wake()
+
+    def cancel(self, id: str) -> None:
+        """End a run; one that waits is CANCELLED at once, another STOPPING until its engine is."""
+        with self._store.transaction():
+            run = self._store.get("run", id)
+            active = self._active.get(id)
+            if run is None or run["status"] in FINAL or run.get("cancelled"):
+                return
+            if active is None:
+                ended = {"status": "CANCELLED", "stopTime": now()}
+                self.on_end(self._store.update("run", id, ended))
+                return
+            self._store.update("run", id, {"status": "STOPPING", "cancelled": True})
+        active.engine.send({"cancel": True})
+
+    def close(self) -> None:
+        """End every engine; their runs are FAILED, as nobody follows them any more."""
+        with self._store.transaction():
+            self._closing = True
+            active = list(self._active.values())
+        self.wake()
+        for run in active:
+            run.engine.close_input()
+        for run in active:
+            run.engine.wait(_END_SECONDS)
+            if run.thread is not None:
+                run.thread.join(_END_SECONDS)
+        self._settle("the local HealthOmics was stopped while the run was in flight")
+        if self._thread.is_alive():
+            self._thread.join(_END_SECONDS)
+
+    def _settle(self, message: str) -> None:
+        """Runs without a server to follow them are FAILED; their processes are killed."""
+        for row in self._store.rows("run", statuses=LIVE):
+            run = row.body
+            kill_orphan(run.get("enginePid", 0), run.get("engineBorn"))
+            state = "CANCELLED" if run.get("cancelled") else "FAILED"
+            self._finish(
+                run["id"],
+                {
+                    "status": state,
+                    **(
+                        {}
+                        if state == "CANCELLED"
+                        else {"failureReason": "SERVICE_ERROR", "statusMessage": message}
+                    ),
+                },
+            )
+
+    def _loop(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            while not self._closing and self._start_next():
+                pass
+
+    def _start_next(self) -> bool:
+        """Start the best of the runs that may start; False if there is none."""
+        with self._store.transaction():
+            if self._closing or self._is_full():
+                return False
+            waiting = self._store.rows(
+                "run", statuses=["PENDING"], order_by="rank", without=self._full(), limit=1
+            )
+            if not waiting:
+                return False
+            run = waiting[0].body
+            self._store.update("run", run["id"], {"status": "STARTING"})
+            try:
+                active = self._launch(run)
+            except (_CannotStart, OSError) as error:
+                self._finish(
+                    run["id"],
+                    {
+                        "status": "FAILED",
+                        "failureReason": getattr(error, "reason", "SERVICE_ERROR"),
+                        "statusMessage": str(error),
+                    },
+                )
+                return True
+            self._active[run["id"]] = active
+        active.thread = threading.Thread(
+            target=self._follow, args=(active,), name=f"run-{run['id']}", daemon=True
+        )
+        active.thread.start()
+        return True
+
+    def _is_full(self) -> bool:
+        """Whether the machine has enough to do; quotas of active runs may say it bears more."""
+        quotas = self._limits.get("activeRunsStatic", 0) + self._limits.get("activeRunsDynamic", 0)
+        busy = len(self._active.keys() - self._pool.stuck())
+        return busy >= max(_ACTIVE_RUNS, quotas) or len(self._active) >= max(_ENGINES, quotas)
+
+    def _full(self) -> list[dict[str, str]]:
+        """The run groups, and the accounts' kinds of storage, that take no more runs."""
+        groups = Counter(run.group for run in self._active.values() if run.group)
+        full: list[dict[str, str]] = []
+        for id, runs in groups.items():
+            group = self._store.get("group", id) or {}
+            if runs >= (group.get("maxRuns") or runs + 1):
+                full.append({"runGroupId": id})
+        kinds = Counter((run.account, run.storage) for run in self._active.values())
+        for (account, storage), runs in kinds.items():
+            most = self._limits.get(f"activeRuns{storage.capitalize()}")
+            if most is not None and runs >= most:
+                full.append({"account": account, "storageType": storage})
+        return full
+
+    def _launch(self, run: dict[str, Any]) -> Active:
+        if not _ROLE.fullmatch(run["roleArn"]):
+            raise _CannotStart("ASSUME_ROLE_FAILED", f"cannot assume the role {run['roleArn']}")
+        run_dir = self._folder / f"{run['id']}-{run['uuid'][:8]}"
+        shutil.rmtree(run_dir, ignore_errors=True)
+        run_dir.mkdir(parents=True)
+        cache = self._store.get("cache", run["cacheId"]) if run.get("cacheId") else None
+        request = {
+            "run_id": run["id"],
+            "run_uuid": run["uuid"],
+            "run_arn": run["arn"],
+            "account": run["account"],
+            "region": REGION,
+            "endpoint_url": self._endpoint,
+            "definition_dir": str(self._builder.unpacked(run["definitionUuid"])),
+            "main": run["main"],
+            "engine": run["engine"],
+            "parameters": self._parameters(run),
+            "output_uri": run["runOutputUri"],
+            "cache": None
+            if cache is None
+            else {
+                "id": cache["id"],
+                "uuid": cache["uuid"],
+                "s3_uri": cache["cacheS3Uri"],
+                "behavior": run["cacheBehavior"],
+            },
+            "container_backend": self._manner.backend,
+            "image_map": run.get("imageMap") or {},
+            "ecr_only": self._manner.ecr_only,
+            "scratch_local": run.get("scratchStorageMode") == "LOCAL",
+        }
+        (run_dir / "request.json").write_text(json.dumps(request))
+        engine = EngineProcess(self._engine, run_dir, CREDENTIALS)
+        self._store.update(
+            "run", run["id"], {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}
+        )
+        active = Active(
+            id=run["id"],
+            account=run["account"],
+            storage=run["storageType"],
+            group=run.get("runGroupId"),
+            log_level=run["logLevel"],
+            engine=engine,
+            cache_stream="" if cache is None else f"runCache/{cache['id']}/{cache['uuid']}",
+        )
+        self._limit_time(active)
+        return active
+
+    def _parameters(self, run: dict[str, Any]) -> Any:
+        """Those of the request, or of the file that it names."""
+        uri = run.get("parametersUri")
+        if not uri:
+            return run["parameters"]
+        bucket, key = object_of(uri)
+        try:
+            return run_parameters.read(
+                self._peers.object_file(bucket, key), uri, run["parameterTemplate"]
+            )
+        except ValidationFault as fault:
+            raise _CannotStart("INVALID_RUN_PARAMETERS", fault.message) from fault
+
+    def _limit_time(self, active: Active) -> None:
+        """Let the run end when it exceeds its run group's duration, or the quota of all runs."""
+        group = self._store.get("group", active.group) if active.group else None
+        limits: list[tuple[float, str]] = []
+        if group is not None and group.get("maxDuration"):
+            limits.append((group["maxDuration"] * 60, "maxDuration of its run group"))
+        if "runDuration" in self._limits:
+            limits.append((self._limits["runDuration"], "the maximum run duration"))
+        if limits:
+            seconds, name = min(limits)
+            active.timer = threading.Timer(seconds, self._time_out, [active, name])
+            active.timer.daemon = True
+            active.timer.start()
+
+    def _time_out(self, active: Active, limit: str) -> None:
+        active.timed_out = limit
+        active.engine.send({"cancel": True, "timed_out": True})
+
+    def _follow(self, active: Active) -> None:
+        """Hear the engine out, then settle its run."""
+        end: dict[str, Any] | None = None
+        problem = ""
+        try:
+            for event in active.engine.events():
+                if event["event"] == "end":
+                    end = event
+                    self._stopping(active.id)
+                else:
+                    self._reports.hear(active, event)
+                if event["event"] == "acquire":
+                    self.wake()  # the run may be one that can never go on: it holds up nobody
+        except Exception as error:  # a thread has nobody above it to tell: the run says it
+            problem = f"the engine's report could not be read: {error!r}"
+        active.engine.close_input()
+        code = active.engine.wait(_END_SECONDS)
+        if end is None:
+            problem = problem or f"the engine ended with status {code}"
+            tail = active.engine.stderr_tail()
+            end = {
+                "status": "FAILED",
+                "failure_reason": "SERVICE_ERROR",
+                "status_message": f"{problem}\n{tail}".strip(),
+            }
+        self._conclude(active, end)
+
+    def _stopping(self, id: str) -> None:
+        with self._store.transaction():
+            if (self._store.get("run", id) or {}).get("status") in ("STARTING", "RUNNING"):
+                self._store.update("run", id, {"status": "STOPPING"})
+
+    def _conclude(self, active: Active, end: dict[str, Any]) -> None:
+        if active.timer is not None:
+            active.timer.cancel()
+        self._pool.forget(active.id)
+        run = self._store.get("run", active.id)
+        if run is not None:
+            self._finish(active.id, self._outcome(active, run, end))
+        with self._store.transaction():
+            self._active.pop(active.id, None)
+        self.wake()
+
+    def _outcome(self, active: Active, run: dict[str, Any], end: dict[str, Any]) -> dict[str, Any]:
+        """How the run ends: as its engine says, unless it was we who ended the engine."""
+        status, reason = end["status"], end.get("failure_reason") or "WORKFLOW_RUN_FAILED"
+        message = end.get("status_message") or ""
+        if status != "COMPLETED" and active.timed_out:
+            status, reason = "FAILED", "RUN_TIMED_OUT"
+            message = f"the run took longer than {active.timed_out}"
+        elif status != "COMPLETED" and self._closing and not run.get("cancelled"):
+            status, reason = "FAILED", "SERVICE_ERROR"
+            message = "the local HealthOmics was stopped"
+        changes: dict[str, Any] = {
+            "status": status,
+            "stopTime": end.get("at") or now(),
+            "resourceDigests": end.get("resource_digests") or {},
+            "metrics": end.get("metrics") or {},
+        }
+        if status == "FAILED":
+            changes |= {"failureReason": reason[:64], "statusMessage": message}
+        if run["storageType"] == "DYNAMIC" and "storageMaximumGiB" in changes["metrics"]:
+            changes["storageCapacity"] = math.ceil(changes["metrics"]["storageMaximumGiB"])
+        return changes
+
+    def _finish(self, id: str, changes: dict[str, Any]) -> None:
+        """The end of a run, of the tasks it leaves open, and its manifest."""
+        stopped = {"stopTime": now()} | changes
+        lost = changes.get("failureReason") == "SERVICE_ERROR"
+        with self._store.transaction():
+            tasks = [row.body for row in self._store.rows("task", parent=id)]
+            for task in tasks:
+                if task["status"] not in FINAL:
+                    # An engine that was killed leaves them running.
+                    kill_orphan(task.get("pgid", 0), task.get("born"))
+                    task |= {
+                        "status": "FAILED" if lost else "CANCELLED",
+                        "stopTime": stopped["stopTime"],
+                        **({"failureReason": "SERVICE_ERROR"} if lost else {}),
+                    }
+                    self._store.update("task", task["id"], task)
+            run = (self._store.get("run", id) or {}) | stopped
+            if run.get("logLevel") != "OFF":
+                # The manifest first: who sees the run ended must find it.
+                at = epoch_ms()
+                lines = [(at, line) for line in manifest(run, tasks)]
+                self._peers.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
+            self._store.update("run", id, stopped)
+        self.on_end(run)

@@ -1,0 +1,179 @@
+"""The server process: one state folder, one port on the loopback, one WSGI application."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .app import App
+from .background import Jobs
+from .context import Context
+from .definitions import Builder
+from .errors import AlreadyRunning
+from .http.proxy import Front
+from .http.server import WebServer
+from .operations.registry import JOBS
+from .options import Manner
+from .other_services.application import Peers
+from .runs.engine_process import default_command
+from .runs.pool import Pool
+from .runs.scheduler import Scheduler
+from .store.documents import Store
+from .stores.read_sets import sweep
+
+HOST = "127.0.0.1"
+_GONE_SECONDS = 2.0
+
+
+class Server:
+    """Everything of one state folder; `serve` returns after `shut_down`."""
+
+    def __init__(
+        self,
+        state: Path,
+        manner: Manner,
+        *,
+        port: int = 0,
+        engine: Sequence[str] | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.state = state.resolve()
+        self._options = list(options)  # as they were written, for whoever asks how we answer
+        self.state.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.state)
+        self._stop = threading.Event()
+        self._http = WebServer((HOST, port), self._answer)
+        self.url = self._http.url
+        self._store = Store(self.state / "omics.sqlite")
+        self._peers = Peers(self.state)
+        definitions = self.state / "definitions"
+        definitions.mkdir(exist_ok=True)
+        uploads = self.state / "uploads"
+        uploads.mkdir(exist_ok=True)
+        sweep(self._store, uploads)
+        self._builder = Builder(self._store, definitions)
+        self._builder.sweep()
+        self._scheduler = Scheduler(
+            self._store,
+            self._peers,
+            self._builder,
+            folder=self.state / "runs",
+            manner=manner,
+            endpoint_url=self.url,
+            engine=engine or default_command(),
+            pool=Pool(),
+        )
+        self._jobs = Jobs(self._store)
+        self._scheduler.on_end = self._run_ended
+        self._context = Context(
+            store=self._store,
+            peers=self._peers,
+            builder=self._builder,
+            scheduler=self._scheduler,
+            jobs=self._jobs,
+            quotas=manner.quotas,
+            endpoint_url=lambda: self.url,
+            uploads=uploads,
+            archive_after=manner.archive_after,
+            analytics_open=manner.analytics_open,
+        )
+        app = App(self._context, self.identity, self.state / "incoming")
+        self._app = Front(app, self._http.bind_addr[1])
+
+    def _run_ended(self, run: dict[str, Any]) -> None:
+        """The batch of a run looks whether it was the last one."""
+        if run.get("batchId"):
+            self._jobs.submit("batch", run["batchId"])
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+        return self._app(environ, start_response)
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "url": self.url,
+            "state": str(self.state),
+            "options": self._options,
+        }
+
+    def start(self) -> None:
+        """Begin to work; the port answers from here on."""
+        threading.Thread(target=self._http.serve, name="http", daemon=True).start()
+        self._builder.resume()
+        self._scheduler.start()
+        self._jobs.begin(self._context, JOBS)
+        target = self.state / "server.json"
+        draft = target.with_suffix(".new")
+        draft.write_text(json.dumps(self.identity()))
+        draft.replace(target)
+
+    def wait(self) -> None:
+        """Until someone asks, or the state folder is gone: another server may have it then."""
+        while not self._stop.wait(_GONE_SECONDS) and self._holds_folder():
+            pass
+
+    def _holds_folder(self) -> bool:
+        try:
+            there = (self.state / "server.lock").stat()
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self._lock))
+
+    def ask_to_stop(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        (self.state / "server.json").unlink(missing_ok=True)
+        self._scheduler.close()
+        self._builder.close()
+        self._jobs.close()
+        self._http.stop()
+        self._peers.close()
+        self._store.close()
+        os.close(self._lock)
+
+
+def _lock(state: Path) -> int:
+    """Held as long as the process lives, however it ends."""
+    descriptor = os.open(state / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise AlreadyRunning(state) from error
+    return descriptor
+
+
+def serve(
+    state: Path,
+    manner: Manner,
+    *,
+    port: int,
+    engine: Sequence[str] | None,
+    lifeline: bool,
+    options: Sequence[str] = (),
+) -> int:
+    """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
+    server = Server(state, manner, port=port, engine=engine, options=options)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.ask_to_stop())
+    server.start()
+    print(json.dumps(server.identity()), flush=True)
+    os.dup2(2, 1)  # nobody reads the pipe after the ready line; libraries that print go to the log
+    if lifeline:
+        threading.Thread(target=_until_eof, args=(server,), daemon=True).start()
+    server.wait()
+    server.close()
+    return 0
+
+
+def _until_eof(server: Server) -> None:
+    while os.read(0, 1024):  # not sys.stdin, whose lock would break the end of the interpreter
+        pass
+    server.ask_to_stop()

@@ -1,0 +1,1 @@
+"""Documents in SQLite: what the service remembers."""

@@ -1,0 +1,1 @@
+"""Read sets and references: what the storage operations share."""

@@ -1,0 +1,1 @@
+"""The files of runs on this side: digests, archives, uploads, downloads, their places."""

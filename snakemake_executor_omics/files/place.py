@@ -1,0 +1,92 @@
+"""Put a run's results where Snakemake looks for them, in the order of the graph.
+
+Snakemake reruns what is older than its input, so nothing may be older than what it was made from.
+Results that belong in S3 are copied there by S3 itself, which dates them by whole seconds of its
+own clock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from ..aws.objects import clock, copy_objects
+from ..aws.session import Services
+from ..aws.transfer import Download
+from ..aws.unpacking import unpack_inside
+from ..model import JobKey, OutputKind, Wave
+from .archive import TIMESTAMP, archive_beside, unpack_directory
+from .download import fetch, keep_newer
+
+Say = Callable[[str], None]
+
+
+def deliver(
+    services: Services,
+    wave: Wave,
+    done: Collection[JobKey],
+    results: Sequence[Download],
+    workdir: Path,
+    since: datetime | None,
+    say: Say,
+    warn: Say,
+) -> None:
+    """Bring `results` to their places; of jobs that are not `done` they are logs at most.
+
+    What a user changed there after the run was made, `since`, is kept beside.
+    """
+    stored = wave.stored
+    sources = {str(item.path): item.uri for item in results}
+    inside = {*stored, *map(archive_beside, stored)}
+    here = [item for item in results if str(item.path) not in inside]
+    fetch(services, [replace(item, path=workdir / item.path) for item in here], since, say, warn)
+    copied = 0
+    for level in wave.levels:
+        copies = {
+            uri: sources[path]
+            for task in level
+            for path, uri in task.stored.items()
+            if path in sources
+        }
+        if copies:
+            copy_objects(services, copies)
+            copied += len(copies)
+        tasks = [task for task in level if task.key in done]
+        for output in (output for task in tasks for output in task.files):
+            if output.kind is OutputKind.DIRECTORY:
+                archive = archive_beside(output.path)
+                if output.path in stored:
+                    unpack_inside(services, sources[archive], stored[output.path], TIMESTAMP)
+                    copied += 1
+                else:
+                    place = workdir / output.path
+                    keep = partial(keep_newer, place, since=since, warn=warn)
+                    unpack_directory(workdir / archive, place, keep)
+                    (workdir / archive).unlink()
+        local = [
+            workdir / output.path
+            for task in tasks
+            for output in task.files
+            if output.path not in task.stored
+        ]
+        if local:
+            anywhere = next(iter(stored.values()), None)
+            # Where some results are in S3, its clock dates them all.
+            now = time.time_ns() if anywhere is None else clock(services, anywhere) * 10**9
+            for path in local:
+                _date(path, now)
+    if copied:
+        say(f"omics: {copied} results copied inside S3")
+
+
+def _date(path: Path, now: int) -> None:
+    if path.is_dir():
+        path /= TIMESTAMP  # what Snakemake goes by for a directory
+        path.touch()
+    if path.exists():
+        os.utime(path, ns=(now, now))

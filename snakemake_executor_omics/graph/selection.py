@@ -1,0 +1,192 @@
+"""Choose the wave: which jobs of Snakemake's graph go into a run now, and why each other one waits.
+
+A job is deferred when it (or something that it depends on) is behind a checkpoint or a local rule
+with work to do, or when its command holds a value that Snakemake cannot know before files exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from snakemake.exceptions import InputFunctionException
+
+from ..errors import UnsupportedRule
+from ..model import FileRef, JobKey, OutputKind, Task, Wave
+from .commands import Unknown, command_of
+from .tasks import (
+    Job,
+    Project,
+    Unit,
+    container_of,
+    evaluate_again,
+    job_key,
+    members,
+    task_of,
+    written_by,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A wave, and why the other jobs wait."""
+
+    wave: Wave
+    deferred: Mapping[JobKey, str]
+
+
+def select(
+    dag: Any,
+    ready: Iterable[Unit],
+    project: Project,
+    *,
+    in_flight: Callable[[JobKey], bool] = lambda _: False,
+    landed: Callable[[JobKey], bool] = lambda _: False,
+    failed: Collection[JobKey] = frozenset(),
+) -> Selection:
+    """The largest wave that can be decided now.
+
+    `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
+    already, `landed` jobs whose results are here though Snakemake has not asked for them yet,
+    `failed` jobs that it has given up.
+
+    Raises:
+        UnsupportedRule: a job cannot be a task, with the reason.
+    """
+    handed_in = {id(job) for unit in ready for job in members(unit)}
+    produced = {path for job in dag.jobs for path in written_by(job, project.workdir)}
+    project = replace(project, produced=frozenset(produced))
+    graph = _Graph(dag, project)
+    tasks: dict[JobKey, Task] = {}
+    made: dict[str, FileRef] = {}
+    deferred: dict[JobKey, str] = {}
+    for unit in graph.topological():
+        key, jobs, parents = job_key(unit), members(unit), graph.parents(unit)
+        # A job of a group that is not one task may wait for another one of it.
+        asked = any(id(job) in handed_in for job in jobs) and not parents
+        if unit.is_local:
+            # Also a done local job is no reason to wait: only needed ones are listed.
+            deferred[key] = f"local rule {jobs[0].rule.name} runs here"
+        elif landed(key):
+            continue
+        elif key in failed:
+            deferred[key] = f"{key} has failed"
+        elif in_flight(key):
+            deferred[key] = f"{key} is in flight in another run"
+        elif (reason := _waits_for(parents, tasks, deferred)) is not None and not asked:
+            deferred[key] = reason
+        else:
+            if not any(job_key(parent) in tasks for parent in parents):
+                # Its inputs are here, so what Snakemake could not evaluate before it now can.
+                evaluate_again(jobs)
+            try:
+                task = tasks[key] = task_of(unit, project, made)
+            except InputFunctionException:
+                if asked:
+                    raise
+                rule = jobs[0].rule.name
+                deferred[key] = f"rule {rule} has a function that needs its inputs"
+            except Unknown:
+                rule = jobs[0].rule.name
+                if asked:
+                    raise UnsupportedRule(
+                        rule,
+                        "has a param or resource that Snakemake cannot tell although its inputs "
+                        "exist",
+                        hint="give its params and resources values that do not need its outputs",
+                    ) from None
+                deferred[key] = f"rule {rule} has a value that only files will tell"
+            else:
+                made.update(
+                    {
+                        output.path: FileRef(output.path, key, output.kind is OutputKind.DIRECTORY)
+                        for output in task.files
+                    }
+                )
+    return Selection(wave=Wave(tuple(tasks.values())), deferred=deferred)
+
+
+def _waits_for(
+    parents: Iterable[Unit], tasks: Mapping[JobKey, Task], deferred: Mapping[JobKey, str]
+) -> str | None:
+    """Why a unit cannot be in the wave because of the `parents` that it depends on, or None."""
+    for parent in parents:
+        key = job_key(parent)
+        if key in tasks and parent.is_checkpoint:
+            names = [job.rule.name for job in members(parent) if job.is_checkpoint]
+            return f"checkpoint {names[0]} decides what follows"
+        if key in deferred:
+            return deferred[key]
+    return None
+
+
+class _Graph:
+    """Needed, unfinished units of Snakemake's graph, with the jobs of a group as one."""
+
+    def __init__(self, dag: Any, project: Project) -> None:
+        self._dag = dag
+        self._units: dict[Job, Unit] = {}
+        whole: dict[int, bool] = {}
+        for job in dag.needrun_jobs():
+            if dag.finished(job):
+                continue
+            group = dag.get_job_group(job)
+            if group is not None and id(group) not in whole:
+                whole[id(group)] = group.is_local or _fits_one_task(dag, group, project)
+            self._units[job] = group if group is not None and whole[id(group)] else job
+
+    def parents(self, unit: Unit) -> list[Unit]:
+        """The units that `unit` reads from, each once."""
+        found = {
+            id(parent): parent
+            for job in members(unit)
+            for needed in self._dag.dependencies[job]
+            if (parent := self._units.get(needed)) is not None and parent is not unit
+        }
+        return list(found.values())
+
+    def topological(self) -> list[Unit]:
+        """Producers first; siblings in a stable order."""
+        units = {id(unit): unit for unit in self._units.values()}
+        children: dict[int, list[Unit]] = {name: [] for name in units}
+        missing = {}
+        for name, unit in units.items():
+            parents = self.parents(unit)
+            missing[name] = len(parents)
+            for parent in parents:
+                children[id(parent)].append(unit)
+        level = sorted((units[name] for name in units if not missing[name]), key=job_key)
+        order: list[Unit] = []
+        while level:
+            order.extend(level)
+            freed = []
+            for unit in level:
+                for child in children[id(unit)]:
+                    missing[id(child)] -= 1
+                    if not missing[id(child)]:
+                        freed.append(child)
+            level = sorted(freed, key=job_key)
+        return order
+
+
+def _fits_one_task(dag: Any, group: Unit, project: Project) -> bool:
+    """Whether a group can be one task; else its jobs are tasks each.
+
+    A task has one container, and a text that is known before its first job has run.
+    """
+    if any(job.pipe_group for job in group.jobs):
+        return True  # or it cannot be at all, which `task_of` says
+    return len({container_of(job, project) for job in group.jobs}) == 1 and all(
+        _is_known(job, project)
+        for job in group.jobs
+        if any(needed in group.jobs for needed in dag.dependencies[job])
+    )
+
+
+def _is_known(job: Job, project: Project) -> bool:
+    try:
+        command_of(job, project.workdir)
+    except (Unknown, InputFunctionException):
+        return False
+    return True

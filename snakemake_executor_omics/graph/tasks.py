@@ -1,0 +1,369 @@
+"""Snakemake's jobs and groups become our tasks; what no task can do is refused here, by rule."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from snakemake.common.tbdstring import TBDString
+from snakemake.deployment.containerize import CONDA_ENV_PATH
+from snakemake.io import get_flag_value, is_flagged
+from snakemake.settings.types import DeploymentMethod
+
+from ..errors import UnsupportedRule
+from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
+from .commands import Command, Unknown, command_of
+from .paths import Rewriting, project_path
+from .resources import job_resources
+from .storage import Storage
+
+Job = Any  # Snakemake's jobs carry no types
+Unit = Any  # a job, or a group of jobs that go into one task
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a job's task depends on beside the job: the folder, and what other jobs write there.
+
+    `nonces` are for jobs whose failure is in the run cache.
+    """
+
+    workdir: Path
+    produced: Collection[str] = frozenset()
+    include: Sequence[str] = ()
+    default_container: str | None = None
+    keep_going: bool = False
+    nonces: Mapping[JobKey, str] = field(default_factory=dict)
+    storage: Storage = field(default_factory=Storage)
+
+
+def members(unit: Unit) -> list[Job]:
+    """The jobs of a unit, in a stable order."""
+    return sorted(unit.jobs, key=job_key) if unit.is_group() else [unit]
+
+
+def job_key(unit: Unit) -> JobKey:
+    """The identity of a Snakemake job, or of a group of jobs."""
+    if unit.is_group():
+        # Snakemake names some groups at random.
+        rules = "_".join(sorted({job.rule.name for job in unit.jobs}))
+        outputs = sorted(str(path) for job in unit.jobs for path in job.output)
+        return JobKey(rule=f"group_{rules}", wildcards=(), outputs=tuple(outputs))
+    return JobKey(
+        rule=unit.rule.name,
+        wildcards=tuple(sorted((str(k), str(v)) for k, v in unit.wildcards_dict.items())),
+        outputs=tuple(str(path) for path in unit.output),
+    )
+
+
+def evaluate_again(jobs: Iterable[Job]) -> None:
+    """Let Snakemake evaluate params and resources anew.
+
+    It allows that once, when a job or its group becomes ready; for the later jobs of a group that
+    is no single task that is too early.
+    """
+    for job in jobs:
+        job._params_and_resources_resetted = False
+        job.reset_params_and_resources()
+
+
+def container_of(job: Job, project: Project) -> str:
+    """The image that a job's task runs in.
+
+    Raises:
+        UnsupportedRule: there is none.
+    """
+    image = job.container_img_url or project.default_container
+    if not image:
+        raise UnsupportedRule(
+            job.rule.name,
+            "has no container, and HealthOmics runs every task in one",
+            hint='add `container: "…"` to the rule, or a global `container:` to the Snakefile, or '
+            "give --container-image; a workflow with conda environments gets its image with "
+            "`snakemake --containerize`",
+        )
+    return str(image).removeprefix("docker://")
+
+
+def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
+    """The task of a unit; `made` has what the tasks of the wave make, by project path.
+
+    Raises:
+        Unknown: its text holds what only its inputs will tell.
+        UnsupportedRule: no task can do it.
+        StagingError: an input in S3 is not there, or may not be read.
+    """
+    jobs = members(unit)
+    for job in jobs:
+        _refuse_unsupported(job)
+    containers = sorted({container_of(job, project) for job in jobs})
+    if len(containers) > 1:
+        raise UnsupportedRule(
+            jobs[0].rule.name,
+            "is joined by pipe() or service() to rules of other containers: "
+            f"{', '.join(containers)}",
+            hint="give the joined rules one container that has the tools of them all",
+        )
+    path = _Paths(project, jobs)
+    inputs, positions = _inputs(jobs, path, made, project.storage)
+    resources = job_resources(unit, positions)
+    if resources is None:
+        raise Unknown
+    commands = {id(job): command_of(job, project.workdir) for job in jobs}
+    inputs_here = {ref.path for ref in inputs}
+    produced_here = {path(output, job) for job in jobs for output in job.output}
+    sources = {source for command in commands.values() for source in command.sources}
+    sources |= set(project.include)
+    return Task(
+        key=job_key(unit),
+        layers=tuple(
+            tuple(_step(unit, job, commands[id(job)], path) for job in layer)
+            for layer in _layers(unit)
+        ),
+        inputs=inputs,
+        sources=tuple(
+            sorted(
+                source
+                for source in sources
+                if not any(
+                    place in known
+                    for place in _with_parents(source)
+                    for known in (inputs_here, produced_here, project.produced)
+                )
+            )
+        ),
+        copies=any(
+            job.rule.shadow_depth == "copy-minimal"
+            or any(is_flagged(path, "update") for path in job.output)
+            for job in jobs
+        ),
+        forgiving=project.keep_going or unit.restart_times >= unit.attempt,
+        nonce=project.nonces.get(job_key(unit)),
+        stored={
+            path(file, job): uri
+            for job in jobs
+            for file in _left_by(job)
+            if (uri := project.storage.target(file, job.rule.name)) is not None
+        },
+        container=containers[0],
+        resources=resources,
+    )
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    """A path and the folders it is in: each may be an input or an output that brings it along."""
+    yield path
+    while (path := os.path.dirname(path)) not in ("", "/"):
+        yield path
+
+
+class _Paths:
+    """The project paths and the texts of a unit's jobs."""
+
+    def __init__(self, project: Project, jobs: Iterable[Job]) -> None:
+        self.workdir = project.workdir
+        self.rewritten = Rewriting(
+            project.workdir,
+            (
+                project_path(path, project.workdir, job.rule.name)
+                for job in jobs
+                for path in (*job.input, *_left_by(job))
+            ),
+        )
+
+    def __call__(self, path: object, job: Job) -> str:
+        return project_path(path, self.workdir, job.rule.name)
+
+
+def _left_by(job: Job) -> Iterator[str]:
+    yield from job.output
+    yield from job.log
+    if job.benchmark:
+        yield job.benchmark
+
+
+def written_by(job: Job, workdir: Path) -> Iterator[str]:
+    """The project paths of all that a job writes."""
+    return (project_path(path, workdir, job.rule.name) for path in _left_by(job))
+
+
+def _inputs(
+    jobs: Sequence[Job], path: _Paths, made: Mapping[str, FileRef], storage: Storage
+) -> tuple[tuple[FileRef, ...], dict[str, list[int]]]:
+    """What a unit's jobs read, and the positions there of each file that they name."""
+    inside = {path(output, job) for job in jobs for output in job.output}
+    refs: dict[str, FileRef] = {}
+    named: dict[str, list[str]] = {}
+    for job in jobs:
+        for item in job.input:
+            name = path(item, job)
+            if name in inside or str(item) in named:
+                continue
+            if name in made and not is_flagged(item, "before_update"):
+                found = [made[name]]
+            else:
+                directory = (path.workdir / name).is_dir()
+                found = storage.inputs(item, name, job.rule.name)
+                found = found or [FileRef(name, directory=directory)]
+            refs.update((ref.path, ref) for ref in found)
+            named[str(item)] = [ref.path for ref in found]
+    for job in jobs:
+        for item in job.output:
+            name = path(item, job)
+            if is_flagged(item, "update") and (name in made or (path.workdir / name).exists()):
+                refs[name] = made.get(name) or FileRef(name)
+    position = {name: index for index, name in enumerate(refs)}
+    return tuple(refs.values()), {
+        item: [position[name] for name in names] for item, names in named.items()
+    }
+
+
+def _is_directory(path: object) -> bool:
+    return bool(is_flagged(path, "directory") and get_flag_value(path, "directory") is not False)
+
+
+def _layers(unit: Unit) -> list[list[Job]]:
+    """Which jobs of a group run at the same time, as `GroupJob.resources` reckons."""
+    if not unit.is_group():
+        return [[unit]]
+    layers: list[list[Job]] = []
+    for level in unit.toposorted:
+        level = sorted(level, key=job_key)
+        if sum(job.threads for job in level) <= unit.threads:
+            layers.append(level)
+            continue
+        # A limit on resources lets fewer of them run at once; joined ones must.
+        joined: dict[object, list[Job]] = {}
+        for job in level:
+            joined.setdefault(job.pipe_group or id(job), []).append(job)
+        layers += joined.values()
+    return layers
+
+
+def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
+    outputs = tuple(_output(unit, job, item, path) for item in job.output)
+    benchmark = job.benchmark and Benchmark(path(job.benchmark, job), job.benchmark_repeats or 1)
+    read = {path for files in job.dag.depending[job].values() for path in files}
+    outputs += tuple(OutputFile(path(log, job), touch=True) for log in job.log if log in read)
+    if benchmark and command.by_snakemake:
+        outputs, benchmark = (*outputs, OutputFile(benchmark.path)), None
+    text = path.rewritten(command.text)
+    _refuse_secrets(job, text)
+    tmpdir = job.resources.get("tmpdir")
+    return Step(
+        key=job_key(job),
+        command=text,
+        interpreter=command.interpreter,
+        conda=_conda(job, command),
+        threads=max(1, job.threads),
+        outputs=outputs,
+        logs=tuple(dict.fromkeys(path(log, job) for log in job.log)),
+        benchmark=benchmark or None,
+        tmpdir=None
+        if isinstance(tmpdir, TBDString) or not tmpdir or str(tmpdir).startswith("$")
+        else str(tmpdir),
+    )
+
+
+def _output(unit: Unit, job: Job, path: Any, paths: _Paths) -> OutputFile:
+    ensure = get_flag_value(path, "ensure") if is_flagged(path, "ensure") else None
+    kind = next(
+        (kind for kind in (OutputKind.PIPE, OutputKind.SERVICE) if is_flagged(path, kind.value)),
+        OutputKind.DIRECTORY if _is_directory(path) else OutputKind.FILE,
+    )
+    return OutputFile(
+        paths(path, job),
+        kind,
+        touch=bool(is_flagged(path, "touch")),
+        non_empty=bool(ensure and ensure.get("non_empty")),
+        checksum=_checksum(job, ensure) if ensure else None,
+        kept=_is_needed(unit, job, path),
+    )
+
+
+def _checksum(job: Job, ensure: Mapping[str, Any]) -> Checksum | None:
+    algorithm, digits = ensure.get("checksum_algorithm"), ensure.get("checksum")
+    if not algorithm or not digits:
+        return None
+    return Checksum(algorithm, digits(job.wildcards) if callable(digits) else str(digits))
+
+
+def _is_needed(unit: Unit, job: Job, path: Any) -> bool:
+    """Whether a group's temp() file is needed outside of it; see `GroupJob.postprocess`."""
+    if not unit.is_group() or not (is_flagged(path, "temp") or is_flagged(path, "nodelocal")):
+        return True
+    dag = job.dag
+    return path in dag.targetfiles or any(
+        path in files and dag.needrun(other) and not dag.finished(other) and other not in unit.jobs
+        for other, files in dag.depending[job].items()
+    )
+
+
+def _conda(job: Job, command: Command) -> str | None:
+    """Where `snakemake --containerize` put the job's environment, None where it has none."""
+    specification = job.conda_env_spec
+    if specification is None:
+        return None
+    if job.is_containerized:
+        if command.by_snakemake:
+            raise UnsupportedRule(
+                job.rule.name,
+                "has a conda environment, and runs Snakemake inside its container",
+                hint="use `shell:` or a script in Python, R or Bash",
+            )
+        environment = specification.get_conda_env(job.rule.workflow)
+        # The platform of tasks; Snakemake would ask a conda of this machine, which may have none.
+        environment._conda = SimpleNamespace(platform="linux-64")
+        return f"{CONDA_ENV_PATH}/{environment.content_hash}"
+    methods = job.rule.workflow.deployment_settings.deployment_method
+    if DeploymentMethod.CONDA in methods:
+        raise UnsupportedRule(
+            job.rule.name,
+            "has a conda environment, which cannot be made inside a task: it has no internet",
+            hint="bake the environments of the workflow into one image with `snakemake "
+            "--containerize > Dockerfile`, push it to ECR, and name it with `containerized: …`",
+        )
+    return None  # as Snakemake: without --software-deployment-method conda it is ignored
+
+
+def _refuse_unsupported(job: Job) -> None:
+    methods = job.rule.workflow.deployment_settings.deployment_method
+    modules = bool(job.env_modules) and (
+        DeploymentMethod.ENV_MODULES in methods or not job.container_img_url
+    )
+    for used, what, hint in (
+        (job.is_cwl, "cwl:, a workflow engine of its own", "call the tool from `shell:`"),
+        (modules, "env_modules:, which a container has not", "give the rule a `container:`"),
+        (
+            any(is_flagged(path, "update") and path.is_storage for path in job.output),
+            "update() of an object in S3, which cannot be changed in place",
+            f"make it a local rule (`localrules: {job.rule.name}`)",
+        ),
+    ):
+        if used:
+            raise UnsupportedRule(job.rule.name, f"uses {what}", hint=hint)
+
+
+_SHORTEST_SECRET = 4  # characters; shorter values stand in texts by chance
+
+
+def _refuse_secrets(job: Job, text: str) -> None:
+    """A definition is stored and shown: no value of `envvars:` may be in it, nor be missed."""
+    workflow = job.rule.workflow
+    declared = {*workflow.envvars, *workflow.remote_execution_settings.envvars}
+    for name in sorted(declared):
+        value = os.environ.get(name, "")
+        shown = len(value) >= _SHORTEST_SECRET and value in text
+        if shown or re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text):
+            raise UnsupportedRule(
+                job.rule.name,
+                f"uses the environment variable {name} of `envvars:`"
+                + (", and its value would stand in the workflow definition" if shown else ""),
+                hint="HealthOmics has no place for secrets; fetch it inside the job, for instance "
+                "from AWS Secrets Manager by the run's role, or make it a local rule",
+            )

@@ -1,0 +1,1 @@
+"""Resources that read sizes of inputs that do not exist yet, traced into WDL expressions."""

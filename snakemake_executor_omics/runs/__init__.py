@@ -1,0 +1,1 @@
+"""One run's life: submission, journal, following it, and what it left."""

@@ -1,0 +1,207 @@
+"""Every `--omics-…` option: its type, help and environment variable.
+
+Only declared here; `checking.resolve` checks the values. Snakemake builds its command line from
+the fields at run time, which is why this module has real types: no postponed annotations, and
+`Optional[…]`, the only union that Snakemake's plugin interface reads.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, List, Optional
+
+from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
+
+from . import checking, options
+
+
+def _option(help: str, *, env_var: bool = False, **metadata: Any) -> Any:
+    return field(
+        default=None,
+        metadata={"help": help, "env_var": env_var, "required": False, **metadata},
+    )
+
+
+def _list(help: str, **metadata: Any) -> Any:
+    return field(
+        default_factory=list,
+        metadata={"help": help, "env_var": False, "required": False, "nargs": "+", **metadata},
+    )
+
+
+def _values(kind: Any) -> List[str]:
+    return [member.value for member in kind]
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):
+    """What a user may say to the executor."""
+
+    role_arn: Optional[str] = _option(
+        "ARN of the IAM role whose rights HealthOmics uses to read inputs, write results and "
+        "pull images (StartRun roleArn, at most 128 characters). Needed unless the endpoint is "
+        "'local'.",
+        env_var=True,
+        metavar="ARN",
+    )
+    output_uri: Optional[str] = _option(
+        "S3 folder, in the region of the runs, below which inputs, results and the run cache are "
+        "kept, as s3://bucket/prefix (at most 730 characters). Needed unless "
+        "the endpoint is 'local'.",
+        env_var=True,
+        metavar="S3_URI",
+    )
+    region: Optional[str] = _option(
+        "AWS region, for example us-east-1. Default: AWS_REGION, or that of the AWS profile.",
+        env_var=True,
+        metavar="REGION",
+    )
+    aws_profile: Optional[str] = _option(
+        "Profile of ~/.aws/config to take credentials and region from. Default: AWS's own chain "
+        "(environment, AWS_PROFILE, instance role).",
+        env_var=True,
+        metavar="NAME",
+    )
+    endpoint: Optional[str] = _option(
+        "'local' starts a HealthOmics on this machine, for as long as Snakemake runs, that needs "
+        "no AWS account; a URL names a service that speaks the HealthOmics, S3 and CloudWatch "
+        "Logs APIs. Default: AWS.",
+        env_var=True,
+        metavar="local|URL",
+    )
+    workflow_name: Optional[str] = _option(
+        "Name of the HealthOmics workflow that holds a version for each state of this Snakemake "
+        "workflow; created on first use, 1 to 128 characters. Default: the name of the working "
+        "directory.",
+        env_var=True,
+        metavar="NAME",
+    )
+    run_group: Optional[str] = _option(
+        "Run group for the runs: the id of one (digits) or a name, created if there is none. "
+        "Default: no group, or one named like the workflow if a limit is given.",
+        env_var=True,
+        metavar="ID|NAME",
+    )
+    run_group_max_cpus: Optional[int] = _option(
+        "Most vCPUs that the run group may use at once, 1 to 100,000 (CreateRunGroup maxCpus).",
+        metavar="N",
+    )
+    run_group_max_runs: Optional[int] = _option(
+        "Most runs of the run group that may be active at once, 1 to 100,000 (maxRuns).",
+        metavar="N",
+    )
+    run_group_max_duration: Optional[int] = _option(
+        "Longest time of each run of the run group, in minutes, 1 to 100,000; a longer run fails "
+        "(maxDuration).",
+        metavar="MINUTES",
+    )
+    run_group_max_gpus: Optional[int] = _option(
+        "Most GPUs that the run group may use at once, 1 to 100,000 (maxGpus).",
+        metavar="N",
+    )
+    run_cache: Optional[str] = _option(
+        "Run cache: the id of one (digits), or a name, created if there is none, with its files "
+        "below the output URI; 'none' switches caching off. Default: one named like the workflow.",
+        env_var=True,
+        metavar="ID|NAME|none",
+    )
+    cache_behavior: Optional[str] = _option(
+        "CACHE_ALWAYS keeps the results of every run's tasks, CACHE_ON_FAILURE those of failed "
+        "runs only, which takes less S3 storage. Default: CACHE_ALWAYS.",
+        choices=_values(options.CacheBehavior),
+    )
+    priority: Optional[int] = _option(
+        "Priority of the runs among those of their group, or among all without a group, 0 to "
+        "100,000 (StartRun priority).",
+        metavar="N",
+    )
+    storage_type: Optional[str] = _option(
+        "File system of a run: DYNAMIC grows and shrinks with its files, STATIC has a reserved "
+        "size. Default: DYNAMIC.",
+        choices=_values(options.StorageType),
+    )
+    storage_capacity: Optional[int] = _option(
+        "Size of STATIC storage in GiB, 1 to 100,000; the service rounds up to 1,200 or a "
+        "multiple of 2,400. Default: 1,200.",
+        metavar="GIB",
+    )
+    retention: Optional[str] = _option(
+        "REMOVE lets the service forget the oldest runs when the account's quota of stored runs "
+        "is reached; with RETAIN new runs fail then. Default: the service's, RETAIN.",
+        choices=_values(options.Retention),
+    )
+    log_level: Optional[str] = _option(
+        "What the service writes to CloudWatch. With less than ALL the log of a failed job may "
+        "not be shown. Default: the service's, ALL.",
+        choices=_values(options.LogLevel),
+    )
+    run_name: Optional[str] = _option(
+        "Name of the runs in the HealthOmics console, at most 128 characters. Default: the "
+        "workflow's name.",
+        env_var=True,
+        metavar="NAME",
+    )
+    tags: List[str] = _list(
+        "Tags for everything that is created, as KEY=VALUE, at most 45; keys of at most 128, "
+        "values of at most 256 characters. In a profile, write a list: Snakemake drops "
+        "a mapping.",
+        metavar="KEY=VALUE",
+    )
+    networking_mode: Optional[str] = _option(
+        "RESTRICTED tasks reach S3 and ECR of their region only; VPC tasks reach what a "
+        "configuration allows. Default: the service's, RESTRICTED.",
+        choices=_values(options.NetworkingMode),
+    )
+    configuration: Optional[str] = _option(
+        "Name of the HealthOmics configuration that holds subnets and security groups; with "
+        "networking mode VPC only.",
+        metavar="NAME",
+    )
+    accelerators: Optional[str] = _option(
+        "Say in the workflow's description that it uses GPUs (CreateWorkflow accelerators).",
+        choices=_values(options.Accelerators),
+    )
+    request_id: Optional[str] = _option(
+        "Idempotency token, at most 100 characters: a start repeated with the same token and the "
+        "same jobs starts no second run. Default: derived from the jobs.",
+        metavar="TOKEN",
+    )
+    container_registry_map: Optional[str] = _option(
+        "JSON file with registryMappings and imageMappings (CreateWorkflowVersion "
+        "containerRegistryMap), which lead from public images to ECR.",
+        env_var=True,
+        metavar="FILE",
+    )
+    max_tasks_per_run: Optional[int] = _option(
+        "Most jobs in one run, 1 to 100,000; more are spread over several runs. The service's "
+        "engine takes minutes to load a run of 5,000. Default: 1,000.",
+        metavar="N",
+    )
+    parallel_runs: Optional[int] = _option(
+        "Spread the jobs over this many runs where the graph allows, 1 to 1,000: each run has a "
+        "quota of tasks at work of its own. Default: 1.",
+        metavar="N",
+    )
+    include: List[str] = _list(
+        "Globs, relative to the working directory, of files that jobs use without declaring "
+        "them as input, such as 'scripts/*.py'.",
+        metavar="GLOB",
+    )
+    local_backend: Optional[str] = _option(
+        "How the local service runs jobs: 'process' runs commands with the programs of this "
+        "machine and ignores containers; the others run the containers. Default: process.",
+        env_var=True,
+        choices=_values(options.LocalBackend),
+    )
+    transfer_concurrency: Optional[int] = _option(
+        "Most requests to S3 at once while inputs are sent and results fetched, 1 to 256. "
+        "Default: 16.",
+        metavar="N",
+    )
+    poll_seconds: Optional[float] = _option(
+        "Seconds between two looks at a run, 0.1 to 3,600. Default: 10, with endpoint 'local' 1.",
+        metavar="SECONDS",
+    )
+
+
+def resolve(settings: ExecutorSettings, *, project: str) -> options.Options:
+    """Check the settings; the rules are in `checking`, which needs no Snakemake."""
+    return checking.resolve(settings, project=project)
