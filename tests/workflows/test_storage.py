@@ -24,7 +24,7 @@ from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.errors import StagingError
 from snakemake_executor_omics.graph.storage import Storage
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 MAIN = """
 container: "docker://python:3.11"

@@ -16,7 +16,7 @@ from running import STARTED, as_local, environment, files, snakemake
 
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
 COHORT = REPOSITORY / "examples" / "cohort"
 

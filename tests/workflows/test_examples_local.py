@@ -20,7 +20,7 @@ from snakemake_executor_omics.aws.registry_map import read_registry_map
 from snakemake_executor_omics.settings.checking import resolve
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 QUICKSTART = EXAMPLES / "quickstart"
 COHORT = EXAMPLES / "cohort"
 SAMPLES = ("ash", "birch", "cedar", "elm")

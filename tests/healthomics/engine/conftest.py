@@ -20,7 +20,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 TIMEOUT = 40  # seconds; a bound for a hung engine, nothing is measured against it
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Event = dict[str, Any]
 
 
