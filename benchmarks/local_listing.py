@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 
 import local_healthomics as local
-from local_healthomics.other_services.application import Peers
+from local_healthomics.other_services.application import OtherServices
 from local_healthomics.store.documents import Store
 
 PAGE = 100
@@ -70,10 +70,10 @@ def fill(state: Path, runs: int, workflows: int, objects: int) -> None:
             arn = f"arn:aws:omics:us-east-1:123456789012:run/{made['id']}"
             store.update("run", made["id"], {"arn": arn})
     store.close()
-    peers = Peers(state)
+    other_services = OtherServices(state)
     for number in range(objects):
-        peers.put("omics-local", f"objects/{number}", b"x")
-    peers.close()
+        other_services.put("omics-local", f"objects/{number}", b"x")
+    other_services.close()
 
 
 def client(service: local.LocalService, connections: int = 1) -> Any:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from .errors import AlreadyRunning
-from .options import Manner, add_server_options
+from .options import ServerOptions, add_server_options
 from .server import serve
 
 
@@ -29,11 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return serve(
             options.state,
-            Manner.of(options),
+            ServerOptions.of(options),
             port=options.port,
             engine=shlex.split(options.engine) if options.engine else None,
             lifeline=options.lifeline,
-            options=own.parse_known_args(arguments)[1],
+            command_line=own.parse_known_args(arguments)[1],
         )
     except AlreadyRunning as error:
         print(error, file=sys.stderr)

@@ -79,7 +79,7 @@ class App:
         else:
             if method == "GET":
                 note_s3_reading(self._context, raw_path)
-            return self._context.peers(environ, start_response)
+            return self._context.other_services(environ, start_response)
         return _send(start_response, method, answer)
 
     def _is_operation(self, method: str, raw_path: str) -> bool:
@@ -88,7 +88,7 @@ class App:
             self._protocol.match(method, raw_path)
         except (UnknownOperation, NotSupported):
             return False
-        return not self._context.peers.has_bucket(raw_path.split("/")[1])
+        return not self._context.other_services.has_bucket(raw_path.split("/")[1])
 
     def answer(self, environ: dict[str, Any], raw_path: str, credential: str) -> Answer:
         """The answer of HealthOmics."""
@@ -96,7 +96,7 @@ class App:
         spooled: Spooled | None = None
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
-            account = self._context.peers.account(credential)
+            account = self._context.other_services.account(credential)
             context = replace(self._context, account=account)
             context.quotas.ask(account, operation.name)
             if operation.has_streaming_input:
@@ -150,16 +150,16 @@ def _handle(context: Context, operation: Any, params: dict[str, Any]) -> dict[st
                 raise Conflict("the request token was used for another request")
             return earlier[1]
         result = handler(context, params)
-        then = result.pop("then", ())
+        follow_up = result.pop("follow_up", ())
         if token:
             store.remember(place, token, digest, result)
-    for kind, id in then:  # only what is committed may be worked on
+    for kind, id in follow_up:  # only what is committed may be worked on
         if kind == "run":
             context.scheduler.wake()
         elif kind in ("workflow", "version"):
-            context.builder.submit(kind, id)
+            context.checker.submit(kind, id)
         else:
-            context.jobs.submit(kind, id)
+            context.background.submit(kind, id)
     return result
 
 

@@ -41,7 +41,7 @@ _STATUS_MESSAGE = 1000
 Job = Callable[["Context", dict[str, Any]], None]
 
 
-class Jobs:
+class Background:
     """Runs the functions, a few at a time; `begin` says with which."""
 
     def __init__(self, store: Store) -> None:

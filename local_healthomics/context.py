@@ -13,14 +13,14 @@ from .store.documents import FIRST_ID, Store
 from .store.paging import page
 
 if TYPE_CHECKING:
-    from .background import Jobs
-    from .definitions import Builder
-    from .other_services.application import Peers
+    from .background import Background
+    from .definitions import DefinitionChecker
+    from .other_services.application import OtherServices
     from .quotas import Quotas
     from .runs.scheduler import Scheduler
 
 Params = Mapping[str, Any]
-# An answer may hold `then`, a list of (kind, id): what is to be worked on once it is committed.
+# An answer may hold `follow_up`, pairs of kind and id: what to work on once it is committed.
 Handler = Callable[["Context", Params], dict[str, Any]]
 
 
@@ -29,10 +29,10 @@ class Context:
     """The rooms behind the API, and the account that asks."""
 
     store: Store
-    peers: Peers
-    builder: Builder
+    other_services: OtherServices
+    checker: DefinitionChecker
     scheduler: Scheduler
-    jobs: Jobs
+    background: Background
     quotas: Quotas
     analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
     endpoint_url: Callable[[], str]

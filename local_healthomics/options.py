@@ -19,7 +19,7 @@ _MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class ServerOptions:
     """How a server answers: what its options say."""
 
     backend: str = "process"

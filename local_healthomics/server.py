@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from .app import App
-from .background import Jobs
+from .background import Background
 from .context import Context
-from .definitions import Builder
+from .definitions import DefinitionChecker
 from .errors import AlreadyRunning
-from .http.proxy import Front
+from .http.proxy import Proxy
 from .http.server import WebServer
 from .operations.registry import JOBS
-from .options import Manner
-from .other_services.application import Peers
+from .options import ServerOptions
+from .other_services.application import OtherServices
 from .runs.engine_process import default_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
@@ -37,59 +37,59 @@ class Server:
     def __init__(
         self,
         state: Path,
-        manner: Manner,
+        options: ServerOptions,
         *,
         port: int = 0,
         engine: Sequence[str] | None = None,
-        options: Sequence[str] = (),
+        command_line: Sequence[str] = (),
     ) -> None:
         self.state = state.resolve()
-        self._options = list(options)  # as they were written, for whoever asks how we answer
+        self._command_line = list(command_line)  # for whoever asks how we answer
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.state)
         self._stop = threading.Event()
         self._http = WebServer((HOST, port), self._answer)
         self.url = self._http.url
         self._store = Store(self.state / "omics.sqlite")
-        self._peers = Peers(self.state)
+        self._other_services = OtherServices(self.state)
         definitions = self.state / "definitions"
         definitions.mkdir(exist_ok=True)
         uploads = self.state / "uploads"
         uploads.mkdir(exist_ok=True)
         sweep(self._store, uploads)
-        self._builder = Builder(self._store, definitions)
-        self._builder.sweep()
+        self._checker = DefinitionChecker(self._store, definitions)
+        self._checker.sweep()
         self._scheduler = Scheduler(
             self._store,
-            self._peers,
-            self._builder,
+            self._other_services,
+            self._checker,
             folder=self.state / "runs",
-            manner=manner,
+            options=options,
             endpoint_url=self.url,
             engine=engine or default_command(),
             pool=Pool(),
         )
-        self._jobs = Jobs(self._store)
+        self._background = Background(self._store)
         self._scheduler.on_end = self._run_ended
         self._context = Context(
             store=self._store,
-            peers=self._peers,
-            builder=self._builder,
+            other_services=self._other_services,
+            checker=self._checker,
             scheduler=self._scheduler,
-            jobs=self._jobs,
-            quotas=manner.quotas,
+            background=self._background,
+            quotas=options.quotas,
             endpoint_url=lambda: self.url,
             uploads=uploads,
-            archive_after=manner.archive_after,
-            analytics_open=manner.analytics_open,
+            archive_after=options.archive_after,
+            analytics_open=options.analytics_open,
         )
         app = App(self._context, self.identity, self.state / "incoming")
-        self._app = Front(app, self._http.bind_addr[1])
+        self._app = Proxy(app, self._http.bind_addr[1])
 
     def _run_ended(self, run: dict[str, Any]) -> None:
         """The batch of a run looks whether it was the last one."""
         if run.get("batchId"):
-            self._jobs.submit("batch", run["batchId"])
+            self._background.submit("batch", run["batchId"])
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self._app(environ, start_response)
@@ -99,15 +99,15 @@ class Server:
             "pid": os.getpid(),
             "url": self.url,
             "state": str(self.state),
-            "options": self._options,
+            "options": self._command_line,
         }
 
     def start(self) -> None:
         """Begin to work; the port answers from here on."""
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
-        self._builder.resume()
+        self._checker.resume()
         self._scheduler.start()
-        self._jobs.begin(self._context, JOBS)
+        self._background.begin(self._context, JOBS)
         target = self.state / "server.json"
         draft = target.with_suffix(".new")
         draft.write_text(json.dumps(self.identity()))
@@ -131,10 +131,10 @@ class Server:
     def close(self) -> None:
         (self.state / "server.json").unlink(missing_ok=True)
         self._scheduler.close()
-        self._builder.close()
-        self._jobs.close()
+        self._checker.close()
+        self._background.close()
         self._http.stop()
-        self._peers.close()
+        self._other_services.close()
         self._store.close()
         os.close(self._lock)
 
@@ -152,15 +152,15 @@ def _lock(state: Path) -> int:
 
 def serve(
     state: Path,
-    manner: Manner,
+    options: ServerOptions,
     *,
     port: int,
     engine: Sequence[str] | None,
     lifeline: bool,
-    options: Sequence[str] = (),
+    command_line: Sequence[str] = (),
 ) -> int:
     """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
-    server = Server(state, manner, port=port, engine=engine, options=options)
+    server = Server(state, options, port=port, engine=engine, command_line=command_line)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ask_to_stop())
     server.start()

@@ -28,9 +28,9 @@ from .graph.partition import Partition, partition
 from .graph.selection import Selection, select
 from .graph.sources import write_sources
 from .graph.storage import check_buckets, forget_absent, is_stored, survey
-from .graph.tasks import Project, job_key, members
+from .graph.tasks import TaskSettings, job_key, members
 from .model import JobKey, JobState, Wave
-from .runs.connection import Backend, open_backend
+from .runs.connection import Connection, open_connection
 from .runs.follow import Flight
 from .runs.placement import Seat
 from .runs.states import summary
@@ -70,11 +70,11 @@ class Executor(RemoteExecutor):
                 self.workflow.executor_settings, project=self._workdir.resolve().name
             )
         self._state = self._workdir / ".snakemake" / "omics"
-        self._backend: Backend | None = None
+        self._backend: Connection | None = None
         self._seats: dict[JobKey, Flight] = {}
         self._polling: dict[str, Flight] = {}
         self._told: dict[str, str] = {}
-        self._nonces: dict[JobKey, str] = {}
+        self._cache_busters: dict[JobKey, str] = {}
         self._backed_up: set[Path] = set()
         self._cache = OutputCache(self.workflow)
         self._pause = self._options.poll_seconds
@@ -121,19 +121,19 @@ class Executor(RemoteExecutor):
                 "--immediate-submit does not go with this executor: one run carries the workflow"
             )
         if self._backend is None:
-            self._backend = open_backend(self._options, self._state, self.logger.info)
+            self._backend = open_connection(self._options, self._state, self.logger.info)
             write_sources(self.workflow, self._workdir)
         services = self._backend.services
         storage = survey(self.dag, services, self._job_has_landed, self._retrieve)
         selection = select(
             self.dag,
             ready,
-            Project(
+            TaskSettings(
                 self._workdir,
                 include=_included(self._workdir, self._options.include),
                 default_container=self.workflow.remote_execution_settings.container_image,
                 keep_going=self.workflow.execution_settings.keep_going,
-                nonces=self._nonces,
+                cache_busters=self._cache_busters,
                 storage=storage,
             ),
             in_flight=self._seats.__contains__,
@@ -278,7 +278,7 @@ class Executor(RemoteExecutor):
         if flight.landed:
             self._polling.pop(flight.run.id, None)
             self._backend.journal.ended(flight.run.id)
-            self._nonces.update(dict.fromkeys(flight.stale, flight.run.id))
+            self._cache_busters.update(dict.fromkeys(flight.stale, flight.run.id))
 
     def _leave_if_over(self, flight: Flight) -> None:
         """Let jobs that an ended run left out go into another one, once its failures are told.

@@ -140,11 +140,11 @@ class Task:
 
     The steps of a layer run at the same time, layers one after the other. `inputs` keep the order
     of the job's inputs; `sources` are files of the project that the job uses without declaring
-    them (its script). With `copies` the inputs may be written to. `stored` has the URI of each
+    them (its script). With `copies` the inputs may be written to. `s3_targets` has the URI of each
     path that Snakemake wants in S3 instead of the project's folder.
-    Where a `forgiving` task fails the run goes on with all that does not need its files; without
-    files none can be, since their absence tells the failure. `nonce` sets a task apart from one of
-    the same text whose failure the run cache would serve.
+    Where a `may_fail` task fails the run goes on with all that does not need its files; without
+    files none can be, since their absence tells the failure. `cache_buster` sets a task apart from
+    one of the same text whose failure the run cache would serve.
     """
 
     key: JobKey
@@ -152,14 +152,14 @@ class Task:
     inputs: tuple[FileRef, ...] = ()
     sources: tuple[str, ...] = ()
     copies: bool = False
-    forgiving: bool = False
-    nonce: str | None = None
-    stored: Mapping[str, str] = field(default_factory=dict)
+    may_fail: bool = False
+    cache_buster: str | None = None
+    s3_targets: Mapping[str, str] = field(default_factory=dict)
     container: str
     resources: Resources = field(default_factory=Resources)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forgiving", self.forgiving and bool(self.files))
+        object.__setattr__(self, "may_fail", self.may_fail and bool(self.files))
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -216,9 +216,9 @@ class Wave:
         }
 
     @property
-    def stored(self) -> dict[str, str]:
+    def s3_targets(self) -> dict[str, str]:
         """The URI of each result that goes to a place of its own in S3, by path."""
-        return {path: uri for task in self.tasks for path, uri in task.stored.items()}
+        return {path: uri for task in self.tasks for path, uri in task.s3_targets.items()}
 
     @property
     def levels(self) -> list[list[Task]]:
@@ -243,7 +243,7 @@ class Wave:
         """Jobs that may be left out of a run that completes: they, or one above, may fail."""
         found: set[JobKey] = set()
         for task in self.tasks:  # parents first
-            if task.forgiving or any(ref.producer in found for ref in task.inputs):
+            if task.may_fail or any(ref.producer in found for ref in task.inputs):
                 found.add(task.key)
         return frozenset(found)
 

@@ -27,7 +27,7 @@ from .compile import compile_wave
 from .errors import CompileError, SelectionError
 from .graph.selection import select
 from .graph.sources import write_sources
-from .graph.tasks import Project
+from .graph.tasks import TaskSettings
 from .runs.submission import write_definition
 
 
@@ -65,7 +65,7 @@ def package(
             api.print_exception(error)
             raise CompileError(f"Snakemake cannot build the graph of {snakefile}") from error
         write_sources(workflow, workdir)
-        selection = select(workflow.dag, (), Project(workdir))
+        selection = select(workflow.dag, (), TaskSettings(workdir))
     if not selection.wave.tasks:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(

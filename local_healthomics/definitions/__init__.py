@@ -1,7 +1,7 @@
 """Workflow definitions: unpacked, identified, checked by their language's own tool."""
 
-from .builder import Builder
 from .checked import BadDefinition, Checked
+from .checker import DefinitionChecker
 from .unpacking import unpack
 
-__all__ = ["BadDefinition", "Builder", "Checked", "unpack"]
+__all__ = ["BadDefinition", "Checked", "DefinitionChecker", "unpack"]

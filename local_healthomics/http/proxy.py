@@ -21,7 +21,7 @@ _SERVICE = re.compile(r"/([a-z0-9-]+)/aws4_request")
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class Front:
+class Proxy:
     """A WSGI application before the one that answers; `port` is the server's own."""
 
     def __init__(self, application: Application, port: int) -> None:

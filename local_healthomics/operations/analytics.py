@@ -155,7 +155,7 @@ def delete_store(context: Context, kind: str, params: Params) -> dict[str, Any]:
             raise Conflict(f"store {params['name']} has import jobs that are not done")
     cancel_imports(context, kind, jobs)
     context.store.update(kind, key, {"status": "DELETING", "updateTime": now()})
-    return {"status": "DELETING", "then": [(kind, key)]}
+    return {"status": "DELETING", "follow_up": [(kind, key)]}
 
 
 def settler(

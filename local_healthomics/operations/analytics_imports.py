@@ -68,7 +68,7 @@ def _start(context: Context, kind: str, params: Params, more: dict[str, Any]) ->
         "updateTime": moment,
     }
     context.add(IMPORTS[kind], document, id=id, parent=store_key(store))
-    return {"jobId": id, "then": [(IMPORTS[kind], id)]}
+    return {"jobId": id, "follow_up": [(IMPORTS[kind], id)]}
 
 
 def _running(context: Context) -> int:
@@ -172,7 +172,7 @@ def _read(
     context: Context, kind: str, store: dict[str, Any], job: dict[str, Any], source: str
 ) -> int:
     """Check one file; its size in bytes."""
-    path = context.peers.object_file(*object_of(source))
+    path = context.other_services.object_file(*object_of(source))
     if path is None:
         raise ValidationFault(f"cannot read {source}: there is no such object")
     options = job.get("formatOptions", {})
@@ -210,7 +210,7 @@ def _columns(context: Context, store: dict[str, Any], name: str) -> dict[str, An
 def _while_wanted(context: Context, kind: str, id: str, content: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(content):
         look = number % _LOOK_EVERY == 0
-        if look and (context.jobs.closing or not _wanted(context, kind, id)):
+        if look and (context.background.closing or not _wanted(context, kind, id)):
             raise _Unwanted
         yield line
 

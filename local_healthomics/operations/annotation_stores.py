@@ -62,7 +62,7 @@ def create_annotation_store(context: Context, params: Params) -> dict[str, Any]:
     key = store_key({**document, "account": context.account})
     store = context.add(_KIND, document, id=key)
     made = _add_version(context, store, version, options, {})
-    return {**store, "versionName": version, "then": [(_KIND, key), *made["then"]]}
+    return {**store, "versionName": version, "follow_up": [(_KIND, key), *made["follow_up"]]}
 
 
 def _tsv_options(
@@ -112,7 +112,7 @@ def _add_version(
         **({} if options is None else {"versionOptions": {"tsvVersionOptions": options}}),
     }
     made = context.add(VERSION, document, id=key, parent=store_key(store))
-    return {**made, "then": [(VERSION, key)]}
+    return {**made, "follow_up": [(VERSION, key)]}
 
 
 def get_annotation_store(context: Context, params: Params) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def delete_annotation_store_versions(context: Context, params: Params) -> dict[s
             cancel_imports(context, _KIND, jobs)
             context.store.update(VERSION, key, {"status": "DELETING", "updateTime": now()})
             then.append((VERSION, key))
-    return {"errors": errors, "then": then}
+    return {"errors": errors, "follow_up": then}
 
 
 def _version_gone(context: Context, document: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def no_counts(total: int) -> dict[str, int]:
 
 def advance(context: Context, batch: dict[str, Any]) -> None:
     """Do what the batch's state asks for, up to a state that waits for something."""
-    while not context.jobs.closing:
+    while not context.background.closing:
         found = context.store.get("batch", batch["id"])
         step = _STEPS.get(found["status"]) if found is not None else None
         if found is None or step is None or not step(context, found):
@@ -68,7 +68,7 @@ def _create(context: Context, batch: dict[str, Any]) -> bool:
     made = context.count("batchRun", batch["id"])
     for start in range(made, len(entries), _CHUNK):
         with context.store.transaction():
-            if context.store.get("batch", batch["id"]) is None or context.jobs.closing:
+            if context.store.get("batch", batch["id"]) is None or context.background.closing:
                 return False
             for number, entry in enumerate(entries[start : start + _CHUNK], start):
                 context.add(
@@ -89,8 +89,8 @@ def _create(context: Context, batch: dict[str, Any]) -> bool:
 
 def _from_file(context: Context, batch: dict[str, Any]) -> list[dict[str, Any]]:
     bucket, key = settings_object(batch["s3UriSettings"])
-    path = context.peers.object_file(bucket, key)
-    if path is None or context.peers.etag(bucket, key) != batch["etag"]:
+    path = context.other_services.object_file(bucket, key)
+    if path is None or context.other_services.etag(bucket, key) != batch["etag"]:
         raise ValidationFault(f"{batch['s3UriSettings']} changed after the batch was started")
     return read_entries(path)
 
@@ -105,7 +105,7 @@ def _submit(context: Context, batch: dict[str, Any]) -> bool:
         try:
             context.quotas.ask(context.account, "StartRun")
         except Throttled:
-            context.jobs.later("batch", batch["id"], 1 / context.quotas.rates["StartRun"])
+            context.background.later("batch", batch["id"], 1 / context.quotas.rates["StartRun"])
             return False
         if not _still(context, batch) or not _submit_one(context, batch, row.body):
             return True
@@ -158,7 +158,9 @@ def _failure(status: str, fault: Fault) -> dict[str, Any]:
 def _still(context: Context, batch: dict[str, Any]) -> bool:
     """Whether the batch is in the state that this step began in, and the server goes on."""
     found = context.store.get("batch", batch["id"])
-    return found is not None and found["status"] == batch["status"] and not context.jobs.closing
+    return (
+        found is not None and found["status"] == batch["status"] and not context.background.closing
+    )
 
 
 def _settle(context: Context, batch: dict[str, Any]) -> bool:

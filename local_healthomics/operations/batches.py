@@ -46,7 +46,7 @@ def start_run_batch(context: Context, params: Params) -> dict[str, Any]:
         own = {"totalRuns": len(entries), "inline": entries}
     else:
         uri = sources["s3UriSettings"]
-        etag = context.peers.etag(*settings_object(uri))
+        etag = context.other_services.etag(*settings_object(uri))
         if etag is None:
             raise ValidationFault(f"cannot read s3UriSettings {uri}")
         own = {"s3UriSettings": uri, "etag": etag}
@@ -68,7 +68,7 @@ def start_run_batch(context: Context, params: Params) -> dict[str, Any]:
     id = document["id"]
     document = context.store.update("batch", id, {"arn": context.arn(f"runBatch/{id}")})
     context.add("batchCounts", batch_jobs.no_counts(own.get("totalRuns", 0)), id=id)
-    return {**document, "then": [("batch", id)]}
+    return {**document, "follow_up": [("batch", id)]}
 
 
 def get_batch(context: Context, params: Params) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def delete_run_batch(context: Context, params: Params) -> dict[str, Any]:
 def _begin(context: Context, id: str, allowed: tuple[str, ...], status: str) -> dict[str, Any]:
     _in_state(existing(context, "batch", id), allowed)
     context.store.update("batch", id, {"status": status})
-    return {"then": [("batch", id)]}
+    return {"follow_up": [("batch", id)]}
 
 
 def delete_batch(context: Context, params: Params) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def create_configuration(context: Context, params: Params) -> dict[str, Any]:
         },
         id=key,
     )
-    return {**document, "then": [("configuration", key)]}
+    return {**document, "follow_up": [("configuration", key)]}
 
 
 def _computed(asked: Params) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def delete_configuration(context: Context, params: Params) -> dict[str, Any]:
     if using:
         raise Conflict(f"configuration {name} is in use by run {using[0].body['id']}")
     context.store.update("configuration", key, {"status": "DELETING"})
-    return {"then": [("configuration", key)]}
+    return {"follow_up": [("configuration", key)]}
 
 
 def _key(context: Context, params: Params) -> str:

@@ -11,8 +11,8 @@ from ..background import Job
 from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict, ValidationFault
-from ..stores import objects as vault
-from ..stores.read_sets import activate, settled, take_in
+from ..stores import objects as store_objects
+from ..stores.read_sets import activate, ingest, settled
 from .common import existing, given, in_store
 from .read_set_uploads import check_source
 from .source_jobs import QUEUED, allotted, getter, job, lister, start
@@ -79,7 +79,7 @@ def _import(context: Context, job: Document, source: Document) -> str:
             "tags": source.get("tags", {}),
         }
         uris = filter(None, map(source["sourceFiles"].get, ("source1", "source2")))
-        taken = take_in(context, store, read_set, [_named(context, uri) for uri in uris])
+        taken = ingest(context, store, read_set, [_named(context, uri) for uri in uris])
         with context.store.transaction():
             existing(context, "sequenceStore", store["id"])
             context.add("readSet", read_set | taken, id=id, parent=store["id"])
@@ -90,7 +90,7 @@ def _import(context: Context, job: Document, source: Document) -> str:
 def _named(context: Context, uri: str) -> tuple[str, Path]:
     """The file of an S3 object, and its name."""
     bucket, key = object_of(uri)
-    found = context.peers.object_file(bucket, key)
+    found = context.other_services.object_file(bucket, key)
     if found is None:
         raise ValidationFault(f"{uri} is not there, or cannot be read")
     return key.rpartition("/")[2], found
@@ -102,12 +102,12 @@ def _export(context: Context, job: Document, source: Document) -> str:
     if read_set["status"] != "ACTIVE":
         raise Conflict(f"The read set is {read_set['status']}, not ACTIVE.")
     bucket, prefix = object_of(job["destination"])
-    if not context.peers.has_bucket(bucket) or bucket.endswith(ALIAS):
+    if not context.other_services.has_bucket(bucket) or bucket.endswith(ALIAS):
         raise ValidationFault(f"The bucket {bucket} is not there, or cannot be written.")
     for file in read_set["files"].values():
         name = file["s3Access"]["s3Uri"].rpartition("/")[2]
         key = "/".join(filter(None, (prefix.rstrip("/"), source["id"], name)))
-        context.peers.link(bucket, key, vault.path(context, file))
+        context.other_services.link(bucket, key, store_objects.path(context, file))
     return "The read set was exported."
 
 

@@ -20,7 +20,7 @@ from ..context import Context, Handler, Params
 from ..errors import Fault, ValidationFault
 from ..formats.streams import is_gzip
 from ..store.documents import FIRST_LONG_ID
-from ..stores.read_sets import take_in
+from ..stores.read_sets import ingest
 from .common import existing, given, in_store, not_found, times
 
 _MEMBERS = (
@@ -129,7 +129,7 @@ def list_read_set_upload_parts(context: Context, params: Params) -> dict[str, An
 def abort_multipart_read_set_upload(context: Context, params: Params) -> dict[str, Any]:
     id = _upload(context, params)["id"]
     context.store.update("upload", id, {"status": "DELETING"})
-    return {"then": [("upload", id)]}
+    return {"follow_up": [("upload", id)]}
 
 
 def forget_upload(context: Context, upload: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ def complete_multipart_read_set_upload(context: Context, params: Params) -> dict
     arn = context.arn(f"sequenceStore/{upload['sequenceStoreId']}/readSet/{id}")
     context.store.update("readSet", id, {"arn": arn})
     context.store.delete("upload", upload["id"])
-    return {"readSetId": id, "then": [("readSet", id)]}
+    return {"readSetId": id, "follow_up": [("readSet", id)]}
 
 
 def _parts(context: Context, upload_id: str) -> list[dict[str, Any]]:
@@ -208,7 +208,7 @@ def finish_upload(context: Context, read_set: dict[str, Any]) -> None:
     sources = _assembled(_parts(context, upload_id), folder, read_set)
     changes: dict[str, Any] = {"status": "ACTIVE"}
     try:
-        changes |= take_in(context, store, read_set, sources)
+        changes |= ingest(context, store, read_set, sources)
     except Fault as fault:
         changes = {"status": "UPLOAD_FAILED", "statusMessage": fault.message[:_MESSAGE]}
         _fall_back(context, store, read_set, sources)
@@ -251,10 +251,10 @@ def _fall_back(
 ) -> None:
     """Leave what is no read set at the store's `fallbackLocation`, if there is such a bucket."""
     bucket, prefix = object_of(store.get("fallbackLocation", ""))
-    if context.peers.has_bucket(bucket):
+    if context.other_services.has_bucket(bucket):
         for name, path in sources:
             key = "/".join(filter(None, (prefix.rstrip("/"), read_set["id"], name)))
-            context.peers.link(bucket, key, path)
+            context.other_services.link(bucket, key, path)
 
 
 HANDLERS: dict[str, Handler] = {

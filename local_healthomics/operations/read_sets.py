@@ -6,7 +6,7 @@ from typing import Any
 
 from ..context import Context, Handler, Params
 from ..errors import Conflict, Fault, NotFound
-from ..stores import objects as vault
+from ..stores import objects as store_objects
 from ..stores.read_sets import drop, note_reading, settle_all, settled
 from .common import asked_states, existing, in_store, times
 
@@ -22,7 +22,7 @@ def get_read_set(context: Context, params: Params) -> dict[str, Any]:
     file = read_set["files"].get((params.get("file") or "SOURCE1").lower())
     if file is None:
         raise NotFound(f"in read set {params['id']}, file", params["file"])
-    excerpt = vault.part(context, file, params["partNumber"])
+    excerpt = store_objects.part(context, file, params["partNumber"])
     note_reading(context, params["id"])
     return {"payload": excerpt}
 

@@ -8,7 +8,7 @@ from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict
 from ..store.documents import FIRST_LONG_ID
-from ..stores import objects as vault
+from ..stores import objects as store_objects
 from . import source_jobs
 from .common import existing, given, times
 
@@ -30,7 +30,7 @@ def create_reference_store(context: Context, params: Params) -> dict[str, Any]:
         id,
         {
             "arn": context.arn(f"referenceStore/{id}"),
-            "bucket": vault.new_bucket(context.account, id),
+            "bucket": store_objects.new_bucket(context.account, id),
         },
     )
 
@@ -53,7 +53,7 @@ def delete_reference_store(context: Context, params: Params) -> dict[str, Any]:
         raise Conflict(f"reference store {id} holds references; delete them first")
     source_jobs.forget(context, ["referenceImportJob"], id)
     context.store.delete("referenceStore", id)
-    context.peers.remove_bucket(document["bucket"])
+    context.other_services.remove_bucket(document["bucket"])
     return {}
 
 

@@ -14,7 +14,7 @@ from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict, ValidationFault
 from ..formats import fasta
-from ..stores import objects as vault
+from ..stores import objects as store_objects
 from .common import existing, given, in_store, not_found, times
 from .source_jobs import allotted, getter, job, lister, start
 
@@ -28,7 +28,7 @@ def start_reference_import_job(context: Context, params: Params) -> dict[str, An
 
 def get_reference(context: Context, params: Params) -> dict[str, Any]:
     file = _active(context, params)["files"][(params.get("file") or "SOURCE").lower()]
-    return {"payload": vault.part(context, file, params["partNumber"], params.get("range"))}
+    return {"payload": store_objects.part(context, file, params["partNumber"], params.get("range"))}
 
 
 def get_reference_metadata(context: Context, params: Params) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def delete_reference(context: Context, params: Params) -> dict[str, Any]:
     if context.store.rows("readSet", where={"referenceArn": reference["arn"]}, limit=1):
         raise Conflict(f"reference {params['id']} has read sets; delete them first")
     context.store.update("reference", params["id"], {"status": "DELETING"})
-    return {"then": [("reference", params["id"])]}
+    return {"follow_up": [("reference", params["id"])]}
 
 
 def _active(context: Context, params: Params) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _active(context: Context, params: Params) -> dict[str, Any]:
 def remove(context: Context, document: dict[str, Any]) -> None:
     """What is left to do for a reference that is DELETING."""
     for file in document["files"].values():
-        vault.drop(context, file)
+        store_objects.drop(context, file)
     context.store.delete("reference", document["id"])
 
 
@@ -87,9 +87,9 @@ def _import(context: Context, job: dict[str, Any], source: dict[str, Any]) -> st
 def _taken_in(
     context: Context, job: dict[str, Any], source: dict[str, Any], id: str
 ) -> dict[str, Any]:
-    """The document of a new reference, whose files are in the vault."""
+    """The document of a new reference, whose files are in the store_objects."""
     bucket, key = object_of(source["sourceFile"])
-    path, name = context.peers.object_file(bucket, key), posixpath.basename(key)
+    path, name = context.other_services.object_file(bucket, key), posixpath.basename(key)
     if path is None or not name:
         raise ValidationFault(f"{source['sourceFile']} is not there, or cannot be read")
     store = existing(context, "referenceStore", job["referenceStoreId"])
@@ -102,8 +102,8 @@ def _taken_in(
             raise ValidationFault(str(error)) from error
         index.flush()
         files = {
-            "source": vault.keep(context, store, id, name, path, etag=md5),
-            "index": vault.keep(context, store, id, f"{name}.fai", Path(index.name)),
+            "source": store_objects.keep(context, store, id, name, path, etag=md5),
+            "index": store_objects.keep(context, store, id, f"{name}.fai", Path(index.name)),
         }
     at = now()
     return {

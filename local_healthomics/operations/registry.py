@@ -1,6 +1,6 @@
 """The behaviour of the operations, one handler each, keyed by the operation's name.
 
-JOBS are the functions that take documents of a kind from one state to the next (see `jobs`).
+JOBS are the functions that take documents of a kind from one state to the next (see `background`).
 """
 
 from ..background import Job

@@ -15,7 +15,7 @@ from .common import existing, given
 def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
     context.quotas.room("runCaches", lambda: context.count("cache"))
     location = params["cacheS3Location"].rstrip("/")
-    if not context.peers.has_bucket(object_of(location)[0]):
+    if not context.other_services.has_bucket(object_of(location)[0]):
         raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
     owner = params.get("cacheBucketOwnerId") or context.account
     if owner not in (context.account, ACCOUNT):  # all accounts share one S3, which is ACCOUNT's

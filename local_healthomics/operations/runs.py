@@ -98,7 +98,7 @@ def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
             "engineLogStream": log_stream_arn(f"run/{id}/engine", context.account),
             "runLogStream": log_stream_arn(f"run/{id}", context.account),
         }
-    return {**context.store.update("run", id, changes), "then": [("run", id)]}
+    return {**context.store.update("run", id, changes), "follow_up": [("run", id)]}
 
 
 def _wanted(context: Context, params: Params) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def check_output_uri(context: Context, uri: str) -> None:
     bucket, _ = object_of(uri)
     if not uri.startswith("s3://") or not bucket:
         raise ValidationFault(f"outputUri {uri} is no S3 URI")
-    if not context.peers.has_bucket(bucket):
+    if not context.other_services.has_bucket(bucket):
         raise ValidationFault(f"the bucket of outputUri {uri} does not exist")
 
 

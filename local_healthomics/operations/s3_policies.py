@@ -13,7 +13,7 @@ from typing import Any
 from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import NotFound, NotSupported, ValidationFault
-from ..stores import objects as vault
+from ..stores import objects as store_objects
 
 _ACCESS_POINT = re.compile(r"arn:aws:s3:[^:]*:\d{12}:accesspoint/\d{12}-(\d+)")
 _NEEDED = ("Principal", "Action", "Resource")  # or, each of them, Not…
@@ -21,7 +21,7 @@ _NEEDED = ("Principal", "Action", "Resource")  # or, each of them, Not…
 
 def default_policy(store: dict[str, Any]) -> str:
     """What a new store has: its owner may read (user guide, "Policy based sharing")."""
-    point = vault.access_point(store)
+    point = store_objects.access_point(store)
     account = store["account"]
     prefix = f"{account}/sequenceStore/{store['id']}"
     owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
@@ -75,7 +75,7 @@ def _store(context: Context, params: Params) -> dict[str, Any]:
         store = context.store.get(kind, found.group(1)) if found else None
         if store is None or store["account"] != context.account:
             continue
-        if vault.access_point(store) != name:
+        if store_objects.access_point(store) != name:
             continue
         if kind == "referenceStore":
             raise NotSupported("a reference store has no access policy")
@@ -85,7 +85,7 @@ def _store(context: Context, params: Params) -> dict[str, Any]:
 
 def _named(store: dict[str, Any]) -> dict[str, Any]:
     return {
-        "s3AccessPointArn": vault.access_point(store),
+        "s3AccessPointArn": store_objects.access_point(store),
         "storeId": store["id"],
         "storeType": "SEQUENCE_STORE",
     }

@@ -9,7 +9,7 @@ from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict
 from ..store.documents import FIRST_LONG_ID
-from ..stores import objects as vault
+from ..stores import objects as store_objects
 from ..stores.read_sets import retag
 from . import source_jobs
 from .common import asked_states, existing, given, times
@@ -34,16 +34,16 @@ def create_sequence_store(context: Context, params: Params) -> dict[str, Any]:
     id = document["id"]
     document |= {
         "arn": context.arn(f"sequenceStore/{id}"),
-        "bucket": vault.new_bucket(context.account, id),
+        "bucket": store_objects.new_bucket(context.account, id),
     }
     document["s3Access"] = {
-        "s3Uri": vault.store_uri(document),
-        "s3AccessPointArn": vault.access_point(document),
+        "s3Uri": store_objects.store_uri(document),
+        "s3AccessPointArn": store_objects.access_point(document),
         **given(params.get("s3AccessConfig") or {}, "accessLogLocation"),
     }
     document["policy"] = {"text": default_policy(document), "time": document["creationTime"]}
     context.store.update("sequenceStore", id, document)
-    return {**document, "then": [("sequenceStore", id)]}
+    return {**document, "follow_up": [("sequenceStore", id)]}
 
 
 def get_sequence_store(context: Context, params: Params) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def update_sequence_store(context: Context, params: Params) -> dict[str, Any]:
             "updateTime": now(),
         },
     )
-    return {**changed, "then": [("sequenceStore", params["id"])]}
+    return {**changed, "follow_up": [("sequenceStore", params["id"])]}
 
 
 def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
     for upload in uploads:
         context.store.update("upload", upload, {"status": "DELETING"})
     context.store.delete("sequenceStore", id)
-    context.peers.remove_bucket(document["bucket"])
-    return {"then": [("upload", upload) for upload in uploads]}
+    context.other_services.remove_bucket(document["bucket"])
+    return {"follow_up": [("upload", upload) for upload in uploads]}
 
 
 def settle(context: Context, document: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def settle(context: Context, document: dict[str, Any]) -> None:
     retag(context, document)
     with context.store.transaction():
         if context.store.get("sequenceStore", document["id"]) is not None:
-            context.peers.make_bucket(document["bucket"])
+            context.other_services.make_bucket(document["bucket"])
             context.store.update("sequenceStore", document["id"], {"status": "ACTIVE"})
 
 

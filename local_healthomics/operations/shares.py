@@ -111,7 +111,7 @@ def delete_share(context: Context, params: Params) -> dict[str, Any]:
 def _towards(context: Context, share: dict[str, Any], status: str) -> dict[str, Any]:
     changes = {"status": status, "updateTime": now()}
     context.store.update(_KIND, share["shareId"], changes)
-    return {"status": status, "then": [(_KIND, share["shareId"])]}
+    return {"status": status, "follow_up": [(_KIND, share["shareId"])]}
 
 
 def _settle(context: Context, document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Jobs of a store: a list of sources, each done on its own.
+"""Background of a store: a list of sources, each done on its own.
 
 A job does its sources one after the other and writes down how each ended, so that a job that was
 interrupted goes on with the first that has not. The messages are those of the user guide.
@@ -36,7 +36,7 @@ def start(context: Context, kind: str, store: str, params: Params, **members: An
         parent=parent,
         first_id=FIRST_LONG_ID,
     )
-    return {**job, "then": [(kind, job["id"])]}
+    return {**job, "follow_up": [(kind, job["id"])]}
 
 
 def allotted(context: Context, sources: Sequence[Params]) -> list[Document]:
@@ -90,7 +90,7 @@ def job(kind: str, member: str, work: Callable[[Context, Document, Document], st
         for source in sources:
             if source["status"] in ("FINISHED", "FAILED"):
                 continue
-            if context.jobs.closing:
+            if context.background.closing:
                 return
             note(source, "IN_PROGRESS", "The source job is currently in progress.")
             try:

@@ -25,7 +25,7 @@ def create_variant_store(context: Context, params: Params) -> dict[str, Any]:
     context.quotas.room("variantStores", lambda: context.count(_KIND))
     document = store_document(context, _KIND, params)
     key = key_of(context.account, document["name"])
-    return {**context.add(_KIND, document, id=key), "then": [(_KIND, key)]}
+    return {**context.add(_KIND, document, id=key), "follow_up": [(_KIND, key)]}
 
 
 def get_variant_store(context: Context, params: Params) -> dict[str, Any]:

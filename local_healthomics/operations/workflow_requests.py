@@ -17,7 +17,7 @@ from typing import Any
 from ..arn import ACCOUNT, object_of
 from ..clock import now
 from ..context import Context, Params
-from ..definitions.builder import README_BYTES
+from ..definitions.checker import README_BYTES
 from ..errors import NotFound, ValidationFault
 from ..protocol.rest_json import Protocol
 from ..protocol.validation import problems
@@ -74,7 +74,7 @@ def new_document(context: Context, params: Params) -> dict[str, Any]:
             if registries == "containerRegistryMap"
             else _registry_map_on_s3(context, params["containerRegistryMapUri"])
         )
-    _place_definition(context, params, str(source), context.builder.archive(id))
+    _place_definition(context, params, str(source), context.checker.archive(id))
     return document
 
 
@@ -132,9 +132,9 @@ def _object(context: Context, member: str, uri: str, most: int) -> Path:
     bucket, key = object_of(uri)
     if not uri.startswith("s3://") or not bucket or not key:
         raise ValidationFault(f"{member} {uri} is no URI of an S3 object")
-    if not context.peers.has_bucket(bucket):
+    if not context.other_services.has_bucket(bucket):
         raise ValidationFault(f"the bucket of {member} {uri} does not exist")
-    file = context.peers.object_file(bucket, key)
+    file = context.other_services.object_file(bucket, key)
     if file is None:
         raise ValidationFault(f"{member} {uri} does not exist")
     if file.stat().st_size > most:

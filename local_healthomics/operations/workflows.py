@@ -22,7 +22,7 @@ def create_workflow(context: Context, params: Params) -> dict[str, Any]:
     document = context.add("workflow", new_document(context, params))
     id = document["id"]
     document = context.store.update("workflow", id, {"arn": context.arn(f"workflow/{id}")})
-    return {**document, "then": [("workflow", id)]}
+    return {**document, "follow_up": [("workflow", id)]}
 
 
 def get_workflow(context: Context, params: Params) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def create_workflow_version(context: Context, params: Params) -> dict[str, Any]:
         "arn": context.arn(f"workflow/{workflow_id}/version/{name}"),
     }
     context.add("version", document, id=id, parent=workflow_id)
-    return {**document, "then": [("version", id)]}
+    return {**document, "follow_up": [("version", id)]}
 
 
 def get_workflow_version(context: Context, params: Params) -> dict[str, Any]:
@@ -125,18 +125,18 @@ def _with_exports(context: Context, document: dict[str, Any], params: Params) ->
         answer["definition"] = definition_link(context, document["uuid"])
     if "README" in wanted and document.get("readmeMarkdown") is not None:
         _, key = _export_keys(document["uuid"])
-        context.peers.put(BUCKET, key, document["readmeMarkdown"].encode())
+        context.other_services.put(BUCKET, key, document["readmeMarkdown"].encode())
         answer["readme"] = _link(context, key)
     return answer
 
 
 def definition_link(context: Context, uuid: str) -> str | None:
     """A presigned link to a definition's zip; None if it is gone with its workflow."""
-    archive, (key, _) = context.builder.archive(uuid), _export_keys(uuid)
+    archive, (key, _) = context.checker.archive(uuid), _export_keys(uuid)
     if not archive.exists():
         return None
-    if context.peers.object_file(BUCKET, key) is None:
-        context.peers.link(BUCKET, key, archive)
+    if context.other_services.object_file(BUCKET, key) is None:
+        context.other_services.link(BUCKET, key, archive)
     return _link(context, key)
 
 
@@ -166,10 +166,10 @@ def _forget_files(context: Context, document: dict[str, Any]) -> None:
 
     The unpacked folder stays until the next server sweeps, as runs in flight may read it.
     """
-    context.builder.archive(document["uuid"]).unlink(missing_ok=True)
+    context.checker.archive(document["uuid"]).unlink(missing_ok=True)
     for key in _export_keys(document["uuid"]):
-        if context.peers.object_file(BUCKET, key) is not None:
-            context.peers.remove(BUCKET, key)
+        if context.other_services.object_file(BUCKET, key) is not None:
+            context.other_services.remove(BUCKET, key)
 
 
 HANDLERS: dict[str, Handler] = {

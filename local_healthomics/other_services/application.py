@@ -32,7 +32,7 @@ _SIGNED = re.compile(r"AWS4-\S+ .*Credential=[^/,\s]+/\d*/[\w-]+/[\w-]+/aws4_req
 StartResponse = Callable[..., Any]
 
 
-class Peers:
+class OtherServices:
     """A WSGI application, and the way in for the server itself."""
 
     def __init__(self, state: Path) -> None:
@@ -43,7 +43,7 @@ class Peers:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._s3: Any = s3_backends[ACCOUNT]["aws"]
         self._objects.load(self._s3)
-        self._others = PeerState(state / "peers.sqlite")
+        self._others = PeerState(state / "other_services.sqlite")
         self._others.load()
         self.logs = logs_durable.install(state, ACCOUNT, REGION)
         if BUCKET not in self._s3.buckets:

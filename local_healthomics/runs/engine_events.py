@@ -11,7 +11,7 @@ from typing import Any
 
 from ..arn import arn, log_stream_arn
 from ..instances import instance_type
-from ..other_services.application import Peers
+from ..other_services.application import OtherServices
 from ..states import FINAL
 from ..store.documents import Store
 from .engine_process import EngineProcess, birth
@@ -43,11 +43,13 @@ class Active:
         return _LEVELS[self.log_level] <= _LEVELS[level]
 
 
-class Reports:
+class EngineEvents:
     """Writes down what engines say."""
 
-    def __init__(self, store: Store, peers: Peers, pool: Pool, limits: Mapping[str, int]) -> None:
-        self._store, self._peers, self._pool = store, peers, pool
+    def __init__(
+        self, store: Store, other_services: OtherServices, pool: Pool, limits: Mapping[str, int]
+    ) -> None:
+        self._store, self._other_services, self._pool = store, other_services, pool
         self._limits = limits
 
     def bound_group(self, group: Mapping[str, Any]) -> None:
@@ -55,7 +57,7 @@ class Reports:
         limits = Limits(cpus=group.get("maxCpus"), gpus=group.get("maxGpus"))
         self._pool.bound(f"group/{group['id']}", limits)
 
-    def hear(self, active: Active, event: Mapping[str, Any]) -> None:
+    def record(self, active: Active, event: Mapping[str, Any]) -> None:
         match event["event"]:
             case "run":
                 self._run(active, event)
@@ -113,7 +115,7 @@ class Reports:
             self._store.update("task", id, changes)
         kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
         if kept and event["status"] == "FAILED":
-            self._peers.log(self._stream(active, event["key"]), kept, active.account)
+            self._other_services.log(self._stream(active, event["key"]), kept, active.account)
 
     @staticmethod
     def _stream(active: Active, key: int) -> str:
@@ -137,7 +139,7 @@ class Reports:
                 stream = self._stream(active, key)
             case _:
                 stream = active.cache_stream
-        self._peers.log(stream, lines, active.account)
+        self._other_services.log(stream, lines, active.account)
 
     def _acquire(self, active: Active, event: Mapping[str, Any]) -> None:
         key = event["key"]

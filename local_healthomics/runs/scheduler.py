@@ -18,14 +18,14 @@ from typing import Any
 
 from ..arn import REGION, object_of
 from ..clock import epoch_ms, now
-from ..definitions import Builder
+from ..definitions import DefinitionChecker
 from ..errors import ValidationFault
-from ..options import Manner
-from ..other_services.application import Peers
+from ..options import ServerOptions
+from ..other_services.application import OtherServices
 from ..states import FINAL, LIVE
 from ..store.documents import Store
 from . import parameters as run_parameters
-from .engine_events import Active, Reports
+from .engine_events import Active, EngineEvents
 from .engine_process import EngineProcess, birth, kill_orphan
 from .manifest import manifest
 from .pool import Pool
@@ -59,20 +59,20 @@ class Scheduler:
     def __init__(
         self,
         store: Store,
-        peers: Peers,
-        builder: Builder,
+        other_services: OtherServices,
+        checker: DefinitionChecker,
         *,
         folder: Path,
-        manner: Manner,
+        options: ServerOptions,
         endpoint_url: str,
         engine: Sequence[str],
         pool: Pool,
     ) -> None:
-        self._store, self._peers, self._builder = store, peers, builder
-        self._folder, self._manner, self._endpoint = folder, manner, endpoint_url
+        self._store, self._other_services, self._checker = store, other_services, checker
+        self._folder, self._options, self._endpoint = folder, options, endpoint_url
         self._engine, self._pool = list(engine), pool
-        self._limits = manner.quotas.resources
-        self._reports = Reports(store, peers, pool, self._limits)
+        self._limits = options.quotas.resources
+        self._events = EngineEvents(store, other_services, pool, self._limits)
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
         self._closing = False
@@ -91,7 +91,7 @@ class Scheduler:
 
     def regroup(self, group: dict[str, Any]) -> None:
         """The limits of a run group have changed."""
-        self._reports.bound_group(group)
+        self._events.bound_group(group)
         self.wake()
 
     def cancel(self, id: str) -> None:
@@ -215,7 +215,7 @@ class Scheduler:
             "account": run["account"],
             "region": REGION,
             "endpoint_url": self._endpoint,
-            "definition_dir": str(self._builder.unpacked(run["definitionUuid"])),
+            "definition_dir": str(self._checker.unpacked(run["definitionUuid"])),
             "main": run["main"],
             "engine": run["engine"],
             "parameters": self._parameters(run),
@@ -228,9 +228,9 @@ class Scheduler:
                 "s3_uri": cache["cacheS3Uri"],
                 "behavior": run["cacheBehavior"],
             },
-            "container_backend": self._manner.backend,
+            "container_backend": self._options.backend,
             "image_map": run.get("imageMap") or {},
-            "ecr_only": self._manner.ecr_only,
+            "ecr_only": self._options.ecr_only,
             "scratch_local": run.get("scratchStorageMode") == "LOCAL",
         }
         (run_dir / "request.json").write_text(json.dumps(request))
@@ -258,7 +258,7 @@ class Scheduler:
         bucket, key = object_of(uri)
         try:
             return run_parameters.read(
-                self._peers.object_file(bucket, key), uri, run["parameterTemplate"]
+                self._other_services.object_file(bucket, key), uri, run["parameterTemplate"]
             )
         except ValidationFault as fault:
             raise _CannotStart("INVALID_RUN_PARAMETERS", fault.message) from fault
@@ -291,7 +291,7 @@ class Scheduler:
                     end = event
                     self._stopping(active.id)
                 else:
-                    self._reports.hear(active, event)
+                    self._events.record(active, event)
                 if event["event"] == "acquire":
                     self.wake()  # the run may be one that can never go on: it holds up nobody
         except Exception as error:  # a thread has nobody above it to tell: the run says it
@@ -367,6 +367,6 @@ class Scheduler:
                 # The manifest first: who sees the run ended must find it.
                 at = epoch_ms()
                 lines = [(at, line) for line in manifest(run, tasks)]
-                self._peers.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
+                self._other_services.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
             self._store.update("run", id, stopped)
         self.on_end(run)

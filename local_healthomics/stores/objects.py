@@ -66,8 +66,8 @@ def keep(
     """
     uri = uri_of(store, id, filename)
     bucket, key = object_of(uri)
-    context.peers.make_bucket(bucket)
-    context.peers.link(bucket, key, path, etag)
+    context.other_services.make_bucket(bucket)
+    context.other_services.link(bucket, key, path, etag)
     length = path.stat().st_size
     size = max(PART, -(-length // _MOST_PARTS))
     return {
@@ -81,7 +81,7 @@ def keep(
 def path(context: Context, file: FileInformation) -> Path:
     """The file that holds the bytes; ResourceNotFoundException if they are gone."""
     uri = file["s3Access"]["s3Uri"]
-    found = context.peers.object_file(*object_of(uri))
+    found = context.other_services.object_file(*object_of(uri))
     if found is None:
         raise NotFound("file", uri)
     return found
@@ -90,19 +90,21 @@ def path(context: Context, file: FileInformation) -> Path:
 def drop(context: Context, *files: FileInformation) -> None:
     """Forget files of one store; they may be gone already."""
     places = [object_of(file["s3Access"]["s3Uri"]) for file in files]
-    there = [key for bucket, key in places if context.peers.object_file(bucket, key) is not None]
+    there = [
+        key for bucket, key in places if context.other_services.object_file(bucket, key) is not None
+    ]
     if there:
-        context.peers.remove(places[0][0], *there)
+        context.other_services.remove(places[0][0], *there)
 
 
 def archive(context: Context, file: FileInformation, archived: bool = True) -> None:
     """Make S3 refuse (or, not `archived`, serve again) a file: InvalidObjectState, as S3 does."""
-    context.peers.archive(*object_of(file["s3Access"]["s3Uri"]), archived)
+    context.other_services.archive(*object_of(file["s3Access"]["s3Uri"]), archived)
 
 
 def tag(context: Context, file: FileInformation, tags: Mapping[str, str]) -> None:
     """Give the S3 object of a file these tags and no other."""
-    context.peers.tag(*object_of(file["s3Access"]["s3Uri"]), tags)
+    context.other_services.tag(*object_of(file["s3Access"]["s3Uri"]), tags)
 
 
 def part(

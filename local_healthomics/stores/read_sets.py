@@ -21,7 +21,7 @@ from ..errors import Fault
 from ..formats import etag_algorithm, survey
 from ..formats.index import SUFFIXES, make_index
 from ..store.documents import Store
-from . import objects as vault
+from . import objects as store_objects
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -33,7 +33,7 @@ _S3_PATH = re.compile(rf"/[^/]+{ALIAS}/\d+/sequenceStore/\d+/readSet/(\d+)/")
 _FASTQ = re.compile(r"(\.(?:fastq|fq)(?:\.gz)?)?$")
 
 
-def take_in(
+def ingest(
     context: Context, store: Document, read_set: Document, sources: Sequence[tuple[str, Path]]
 ) -> Document:
     """Keep one or two source files, by name, and say what they are: `files`, `etag` and so on.
@@ -44,13 +44,13 @@ def take_in(
     files: Document = {}
     try:
         for number, (name, path) in enumerate(_distinct(sources), 1):
-            files[f"source{number}"] = vault.keep(context, store, id, name, path)
+            files[f"source{number}"] = store_objects.keep(context, store, id, name, path)
         surveys = {
-            member: survey(vault.path(context, file), file_type, family)
+            member: survey(store_objects.path(context, file), file_type, family)
             for member, file in files.items()
         }
     except Fault:
-        vault.drop(context, *files.values())
+        store_objects.drop(context, *files.values())
         raise
     if file_type in SUFFIXES:
         _keep_index(context, store, read_set, files)
@@ -87,8 +87,8 @@ def _keep_index(context: Context, store: Document, read_set: Document, files: Do
     name = Path(source["s3Access"]["s3Uri"]).name + SUFFIXES[read_set["fileType"]]
     with TemporaryDirectory(dir=context.uploads) as folder:
         index = Path(folder) / name
-        if make_index(vault.path(context, source), index):
-            files["index"] = vault.keep(context, store, read_set["id"], name, index)
+        if make_index(store_objects.path(context, source), index):
+            files["index"] = store_objects.keep(context, store, read_set["id"], name, index)
 
 
 def tag_objects(context: Context, store: Document, read_set: Document) -> None:
@@ -104,7 +104,7 @@ def tag_objects(context: Context, store: Document, read_set: Document) -> None:
         **{key: own[key] for key in store.get("propagatedSetLevelTags", ()) if key in own},
     }
     for file in read_set.get("files", {}).values():
-        vault.tag(context, file, tags)
+        store_objects.tag(context, file, tags)
 
 
 def retag(context: Context, store: Document) -> None:
@@ -125,7 +125,7 @@ def settled(context: Context, read_set: Document) -> Document:
         if current is None or not _idle(context, current):
             return current or read_set
         for file in current["files"].values():
-            vault.archive(context, file)
+            store_objects.archive(context, file)
         return context.store.update("readSet", current["id"], {"status": "ARCHIVED"})
 
 
@@ -151,7 +151,7 @@ def activate(context: Context, id: str) -> None:
     with context.store.transaction():
         read_set = context.store.update("readSet", id, {"status": "ACTIVATING"})
     for file in read_set["files"].values():
-        vault.archive(context, file, archived=False)
+        store_objects.archive(context, file, archived=False)
     context.store.update("readSet", id, {"status": "ACTIVE", "lastReadTime": now()})
 
 
@@ -184,4 +184,4 @@ def drop(context: Context, read_sets: Sequence[Document]) -> None:
     for read_set in read_sets:
         context.store.delete("readSet", read_set["id"])
     files = (read_set.get("files", {}).values() for read_set in read_sets)
-    vault.drop(context, *chain.from_iterable(files))
+    store_objects.drop(context, *chain.from_iterable(files))

@@ -43,7 +43,7 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-# Where a forgiving task leaves its exit code.
+# Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"
 # What `snakemake.deployment.conda.Conda.shellcmd` does, for whatever the interpreter is.
 _ACTIVATE = 'source activate "$1" && shift && exec "$@"'
@@ -74,8 +74,8 @@ def render_task(task: Task) -> str:
     directories = [output for output in task.files if output.kind is OutputKind.DIRECTORY]
     script = _env.get_template("task.sh.j2").render(
         title=f"rule {title}" if len(task.steps) == 1 else title,
-        nonce=task.nonce,
-        code_file=_CODE_FILE if task.forgiving else None,
+        cache_buster=task.cache_buster,
+        code_file=_CODE_FILE if task.may_fail else None,
         folder=folder,
         files_in=files_in,
         directories_in={
@@ -95,7 +95,7 @@ def render_task(task: Task) -> str:
                 seen_by_job(output.path),
                 archive(output),
                 str(PurePosixPath(archive(output)).parent),
-                "/" if output.path in task.stored else "",
+                "/" if output.path in task.s3_targets else "",
             )
             for output in directories
         ],
@@ -106,7 +106,7 @@ def render_task(task: Task) -> str:
         script=script.rstrip("\n"),
         files=[left_by_task(output, folder) for output in task.files],
         logs=[left_by_task(OutputFile(log), folder) for log in task.logs],
-        forgiving=task.forgiving,
+        may_fail=task.may_fail,
         code_file=_CODE_FILE,
         container=task.container,
         resources=task.resources,
@@ -204,7 +204,7 @@ def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> s
                     f"{task_name(parent)}.files" for parent in task.parents if parent in uncertain
                 ],
                 "uncertain": task.key in uncertain,
-                "forgiving": task.forgiving,
+                "may_fail": task.may_fail,
                 "logs": task.logs,
                 "text": render_task(task),
             }

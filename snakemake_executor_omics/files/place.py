@@ -40,7 +40,7 @@ def deliver(
 
     What a user changed there after the run was made, `since`, is kept beside.
     """
-    stored = wave.stored
+    stored = wave.s3_targets
     sources = {str(item.path): item.uri for item in results}
     inside = {*stored, *map(archive_beside, stored)}
     here = [item for item in results if str(item.path) not in inside]
@@ -50,7 +50,7 @@ def deliver(
         copies = {
             uri: sources[path]
             for task in level
-            for path, uri in task.stored.items()
+            for path, uri in task.s3_targets.items()
             if path in sources
         }
         if copies:
@@ -72,7 +72,7 @@ def deliver(
             workdir / output.path
             for task in tasks
             for output in task.files
-            if output.path not in task.stored
+            if output.path not in task.s3_targets
         ]
         if local:
             anywhere = next(iter(stored.values()), None)

@@ -17,7 +17,7 @@ _RUN_MODULE = re.compile(r"(?<!\S)-m[ \t]+([A-Za-z_][\w.]*)")
 
 
 def imported(text: str, folder: Path, workdir: Path) -> list[str]:
-    """Project paths of what `text`, a file in `folder`, imports."""
+    """TaskSettings paths of what `text`, a file in `folder`, imports."""
     found: dict[str, None] = {}
     pending = [(text, folder)]
     while pending:

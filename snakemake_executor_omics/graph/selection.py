@@ -17,7 +17,7 @@ from ..model import FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
 from .tasks import (
     Job,
-    Project,
+    TaskSettings,
     Unit,
     container_of,
     evaluate_again,
@@ -39,7 +39,7 @@ class Selection:
 def select(
     dag: Any,
     ready: Iterable[Unit],
-    project: Project,
+    settings: TaskSettings,
     *,
     in_flight: Callable[[JobKey], bool] = lambda _: False,
     landed: Callable[[JobKey], bool] = lambda _: False,
@@ -55,9 +55,9 @@ def select(
         UnsupportedRule: a job cannot be a task, with the reason.
     """
     handed_in = {id(job) for unit in ready for job in members(unit)}
-    produced = {path for job in dag.jobs for path in written_by(job, project.workdir)}
-    project = replace(project, produced=frozenset(produced))
-    graph = _Graph(dag, project)
+    produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
+    settings = replace(settings, produced=frozenset(produced))
+    graph = _Graph(dag, settings)
     tasks: dict[JobKey, Task] = {}
     made: dict[str, FileRef] = {}
     deferred: dict[JobKey, str] = {}
@@ -81,7 +81,7 @@ def select(
                 # Its inputs are here, so what Snakemake could not evaluate before it now can.
                 evaluate_again(jobs)
             try:
-                task = tasks[key] = task_of(unit, project, made)
+                task = tasks[key] = task_of(unit, settings, made)
             except InputFunctionException:
                 if asked:
                     raise
@@ -124,7 +124,7 @@ def _waits_for(
 class _Graph:
     """Needed, unfinished units of Snakemake's graph, with the jobs of a group as one."""
 
-    def __init__(self, dag: Any, project: Project) -> None:
+    def __init__(self, dag: Any, settings: TaskSettings) -> None:
         self._dag = dag
         self._units: dict[Job, Unit] = {}
         whole: dict[int, bool] = {}
@@ -133,7 +133,7 @@ class _Graph:
                 continue
             group = dag.get_job_group(job)
             if group is not None and id(group) not in whole:
-                whole[id(group)] = group.is_local or _fits_one_task(dag, group, project)
+                whole[id(group)] = group.is_local or _fits_one_task(dag, group, settings)
             self._units[job] = group if group is not None and whole[id(group)] else job
 
     def parents(self, unit: Unit) -> list[Unit]:
@@ -170,23 +170,23 @@ class _Graph:
         return order
 
 
-def _fits_one_task(dag: Any, group: Unit, project: Project) -> bool:
+def _fits_one_task(dag: Any, group: Unit, settings: TaskSettings) -> bool:
     """Whether a group can be one task; else its jobs are tasks each.
 
     A task has one container, and a text that is known before its first job has run.
     """
     if any(job.pipe_group for job in group.jobs):
         return True  # or it cannot be at all, which `task_of` says
-    return len({container_of(job, project) for job in group.jobs}) == 1 and all(
-        _is_known(job, project)
+    return len({container_of(job, settings) for job in group.jobs}) == 1 and all(
+        _is_known(job, settings)
         for job in group.jobs
         if any(needed in group.jobs for needed in dag.dependencies[job])
     )
 
 
-def _is_known(job: Job, project: Project) -> bool:
+def _is_known(job: Job, settings: TaskSettings) -> bool:
     try:
-        command_of(job, project.workdir)
+        command_of(job, settings.workdir)
     except (Unknown, InputFunctionException):
         return False
     return True

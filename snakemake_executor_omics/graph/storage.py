@@ -154,7 +154,7 @@ def check_buckets(services: Services, wave: Wave) -> None:
     """
     users: dict[str, str] = {}
     for task in wave.tasks:
-        uris = [*task.stored.values(), *(ref.uri for ref in task.inputs if ref.uri is not None)]
+        uris = [*task.s3_targets.values(), *(ref.uri for ref in task.inputs if ref.uri is not None)]
         for uri in uris:
             users.setdefault(split_uri(uri)[0], task.key.rule)
     for bucket, rule in users.items():

@@ -27,10 +27,10 @@ Unit = Any  # a job, or a group of jobs that go into one task
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class TaskSettings:
     """What a job's task depends on beside the job: the folder, and what other jobs write there.
 
-    `nonces` are for jobs whose failure is in the run cache.
+    `cache_busters` are for jobs whose failure is in the run cache.
     """
 
     workdir: Path
@@ -38,7 +38,7 @@ class Project:
     include: Sequence[str] = ()
     default_container: str | None = None
     keep_going: bool = False
-    nonces: Mapping[JobKey, str] = field(default_factory=dict)
+    cache_busters: Mapping[JobKey, str] = field(default_factory=dict)
     storage: Storage = field(default_factory=Storage)
 
 
@@ -72,13 +72,13 @@ def evaluate_again(jobs: Iterable[Job]) -> None:
         job.reset_params_and_resources()
 
 
-def container_of(job: Job, project: Project) -> str:
+def container_of(job: Job, settings: TaskSettings) -> str:
     """The image that a job's task runs in.
 
     Raises:
         UnsupportedRule: there is none.
     """
-    image = job.container_img_url or project.default_container
+    image = job.container_img_url or settings.default_container
     if not image:
         raise UnsupportedRule(
             job.rule.name,
@@ -90,7 +90,7 @@ def container_of(job: Job, project: Project) -> str:
     return str(image).removeprefix("docker://")
 
 
-def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
+def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> Task:
     """The task of a unit; `made` has what the tasks of the wave make, by project path.
 
     Raises:
@@ -101,7 +101,7 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
     jobs = members(unit)
     for job in jobs:
         _refuse_unsupported(job)
-    containers = sorted({container_of(job, project) for job in jobs})
+    containers = sorted({container_of(job, settings) for job in jobs})
     if len(containers) > 1:
         raise UnsupportedRule(
             jobs[0].rule.name,
@@ -109,16 +109,16 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
             f"{', '.join(containers)}",
             hint="give the joined rules one container that has the tools of them all",
         )
-    path = _Paths(project, jobs)
-    inputs, positions = _inputs(jobs, path, made, project.storage)
+    path = _Paths(settings, jobs)
+    inputs, positions = _inputs(jobs, path, made, settings.storage)
     resources = job_resources(unit, positions)
     if resources is None:
         raise Unknown
-    commands = {id(job): command_of(job, project.workdir) for job in jobs}
+    commands = {id(job): command_of(job, settings.workdir) for job in jobs}
     inputs_here = {ref.path for ref in inputs}
     produced_here = {path(output, job) for job in jobs for output in job.output}
     sources = {source for command in commands.values() for source in command.sources}
-    sources |= set(project.include)
+    sources |= set(settings.include)
     return Task(
         key=job_key(unit),
         layers=tuple(
@@ -133,7 +133,7 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
                 if not any(
                     place in known
                     for place in _with_parents(source)
-                    for known in (inputs_here, produced_here, project.produced)
+                    for known in (inputs_here, produced_here, settings.produced)
                 )
             )
         ),
@@ -142,13 +142,13 @@ def task_of(unit: Unit, project: Project, made: Mapping[str, FileRef]) -> Task:
             or any(is_flagged(path, "update") for path in job.output)
             for job in jobs
         ),
-        forgiving=project.keep_going or unit.restart_times >= unit.attempt,
-        nonce=project.nonces.get(job_key(unit)),
-        stored={
+        may_fail=settings.keep_going or unit.restart_times >= unit.attempt,
+        cache_buster=settings.cache_busters.get(job_key(unit)),
+        s3_targets={
             path(file, job): uri
             for job in jobs
             for file in _left_by(job)
-            if (uri := project.storage.target(file, job.rule.name)) is not None
+            if (uri := settings.storage.target(file, job.rule.name)) is not None
         },
         container=containers[0],
         resources=resources,
@@ -165,12 +165,12 @@ def _with_parents(path: str) -> Iterator[str]:
 class _Paths:
     """The project paths and the texts of a unit's jobs."""
 
-    def __init__(self, project: Project, jobs: Iterable[Job]) -> None:
-        self.workdir = project.workdir
+    def __init__(self, settings: TaskSettings, jobs: Iterable[Job]) -> None:
+        self.workdir = settings.workdir
         self.rewritten = Rewriting(
-            project.workdir,
+            settings.workdir,
             (
-                project_path(path, project.workdir, job.rule.name)
+                project_path(path, settings.workdir, job.rule.name)
                 for job in jobs
                 for path in (*job.input, *_left_by(job))
             ),

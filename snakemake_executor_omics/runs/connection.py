@@ -18,7 +18,7 @@ from .journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class Connection:
     """Clients, journal, and the local service where this process started one."""
 
     services: Services
@@ -36,7 +36,7 @@ class Backend:
             self.local.stop()
 
 
-def open_backend(options: Options, state: Path, say: Callable[[str], None]) -> Backend:
+def open_connection(options: Options, state: Path, say: Callable[[str], None]) -> Connection:
     """Connect as `options` say; `state` is the project's folder for what must survive.
 
     Raises:
@@ -50,7 +50,7 @@ def open_backend(options: Options, state: Path, say: Callable[[str], None]) -> B
             options.endpoint_url,
             concurrency=options.transfer_concurrency,
         )
-        return Backend(services, journal)
+        return Connection(services, journal)
     local = local_package()
     service = local.start(state / "local", backend=options.local_backend.value)
     say(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
@@ -64,7 +64,7 @@ def open_backend(options: Options, state: Path, say: Callable[[str], None]) -> B
         concurrency=options.transfer_concurrency,
     )
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)
-    return Backend(services, journal, service)
+    return Connection(services, journal, service)
 
 
 def local_package() -> Any:

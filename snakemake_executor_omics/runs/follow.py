@@ -64,7 +64,7 @@ class Flight:
             self.definition.names,
             tasks,
             self.run.status,
-            forgiving={task.key for task in self.wave.tasks if task.forgiving},
+            may_fail={task.key for task in self.wave.tasks if task.may_fail},
         )
         if self.run.status.is_final:
             self._land(services, workdir, tasks, states, say, warn)
@@ -118,7 +118,7 @@ class Flight:
 
     def _leave_logs(self, services: Services, workdir: Path) -> None:
         """The log files of failed jobs, which only their task's output has."""
-        stored = self.wave.stored
+        stored = self.wave.s3_targets
         for failed in self.failures.values():
             for log, text in failed.logs.items():
                 if log in stored:

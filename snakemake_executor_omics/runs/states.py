@@ -41,12 +41,12 @@ def job_states(
     names: Mapping[str, JobKey],
     tasks: Mapping[str, RunTask],
     run: RunStatus,
-    forgiving: Collection[JobKey] = (),
+    may_fail: Collection[JobKey] = (),
 ) -> dict[JobKey, JobState]:
     """The state of every job of a run.
 
     A FAILED task is final only when the run is: the service may try it again until then. Nor is a
-    `forgiving` job that completed: whether it failed is told when the run has ended.
+    `may_fail` job that completed: whether it failed is told when the run has ended.
     """
     states = {}
     for name, key in names.items():
@@ -55,7 +55,7 @@ def job_states(
             states[key] = JobState.CANCELLED if run.is_final else JobState.WAITING
             continue
         state = _STATES[task.status]
-        if state is JobState.DONE and key in forgiving and not run.is_final:
+        if state is JobState.DONE and key in may_fail and not run.is_final:
             state = JobState.ENDED
         elif state is JobState.DONE and task.cache_hit:
             state = JobState.CACHED

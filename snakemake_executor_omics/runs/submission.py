@@ -25,7 +25,7 @@ from ..errors import NotFound
 from ..files.upload import send, stage
 from ..model import Definition, Wave
 from ..settings.options import Options
-from .connection import Backend
+from .connection import Connection
 from .journal import Entry
 
 _LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
@@ -33,7 +33,7 @@ _FOLDER_DIGITS = 16  # of the definition's SHA-256
 
 
 def submit(
-    backend: Backend,
+    backend: Connection,
     options: Options,
     wave: Wave,
     workdir: Path,
@@ -66,7 +66,7 @@ def submit(
     write_definition(definition, folder)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
     etags = {ref.uri: ref.etag for ref in objects.values()}
-    plan = plan_hash(definition, [parameters, etags, wave.stored], options)
+    plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
     services, entry = backend.services, backend.journal.open(plan, options.request_id)
     run = _in_flight(backend, entry, options)
     if run is not None and run.status not in _LOST:
@@ -138,7 +138,7 @@ def submit(
     return run, definition
 
 
-def _in_flight(backend: Backend, entry: Entry, options: Options) -> Run | None:
+def _in_flight(backend: Connection, entry: Entry, options: Options) -> Run | None:
     """The run of the same plan that an earlier invocation left behind, by journal, then by tag."""
     if entry.run_id is not None:
         try:

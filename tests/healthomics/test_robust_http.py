@@ -440,7 +440,7 @@ def test_an_error_of_ours_tells_no_insides(tmp_path: Path, capsys: Any) -> None:
         def account(self, authorization: str) -> str:
             raise RuntimeError(f"{tmp_path} is broken")
 
-    context: Any = SimpleNamespace(peers=Broken())
+    context: Any = SimpleNamespace(other_services=Broken())
     app = App(context, dict, tmp_path / "spool")
     answer = app.answer({"REQUEST_METHOD": "GET"}, "/run", "")
     assert answer.status == 500

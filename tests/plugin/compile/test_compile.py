@@ -73,17 +73,17 @@ def test_the_definition_is_the_reviewed_one(request: pytest.FixtureRequest) -> N
 
 
 def test_a_run_goes_on_beside_a_forgiving_task(request: pytest.FixtureRequest) -> None:
-    wave = Wave((dataclasses.replace(TRIM, forgiving=True), COUNT))
-    got, want = compile_wave(wave).files["main.wdl"], GOLDEN / "forgiving" / "main.wdl"
+    wave = Wave((dataclasses.replace(TRIM, may_fail=True), COUNT))
+    got, want = compile_wave(wave).files["main.wdl"], GOLDEN / "may_fail" / "main.wdl"
     if request.config.getoption("--update-golden"):
         want.write_text(got)
     assert got == want.read_text()
     assert render_task(COUNT) in got
 
 
-@pytest.mark.parametrize("forgiving", [False, True])
-def test_the_definition_passes_the_strict_check(tmp_path: Path, forgiving: bool) -> None:
-    wave = Wave(tuple(dataclasses.replace(task, forgiving=forgiving) for task in WAVE.tasks))
+@pytest.mark.parametrize("may_fail", [False, True])
+def test_the_definition_passes_the_strict_check(tmp_path: Path, may_fail: bool) -> None:
+    wave = Wave(tuple(dataclasses.replace(task, may_fail=may_fail) for task in WAVE.tasks))
     (tmp_path / "main.wdl").write_text(compile_wave(wave).files["main.wdl"])
     check = [sys.executable, "-m", "WDL", "check", "--strict", str(tmp_path / "main.wdl")]
     done = subprocess.run(check, capture_output=True, text=True, check=False)

@@ -30,7 +30,7 @@ _CHECKS: Mapping[str, Callable[[Path, str, str], Checked]] = {
 }
 
 
-class Builder:
+class DefinitionChecker:
     """The definitions of one state folder."""
 
     def __init__(self, store: Store, folder: Path) -> None:
