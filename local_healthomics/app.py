@@ -16,7 +16,6 @@ import shutil
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -97,7 +96,7 @@ class App:
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
             account = self._context.other_services.account(credential)
-            context = replace(self._context, account=account)
+            context = self._context.for_account(account)
             context.quotas.ask(account, operation.name)
             if operation.has_streaming_input:
                 spooled = self._spooled(environ)

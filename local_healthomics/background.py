@@ -2,7 +2,8 @@
 
 Each kind of document has one function that takes it from its first state to its last. The state is
 in the store, so what a killed server left undone is begun again by the next one: the functions
-must bear being run twice.
+must bear being run twice. What they work with is made for the account of each document, by whoever
+begins the work.
 """
 
 from __future__ import annotations
@@ -10,14 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 from .errors import Fault
 from .store.documents import Store
-
-if TYPE_CHECKING:
-    from .context import Context
 
 UNFINISHED = (
     "SUBMITTED",
@@ -38,16 +35,17 @@ _FAILED = {"readSet": "UPLOAD_FAILED"}  # what kinds of documents call it that d
 _WORKERS = 4
 _STATUS_MESSAGE = 1000
 
-Job = Callable[["Context", dict[str, Any]], None]
+Context = TypeVar("Context")
+Job = Callable[[Context, dict[str, Any]], None]
 
 
-class Background:
+class Background(Generic[Context]):
     """Runs the functions, a few at a time; `begin` says with which."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._work: Mapping[str, Job] = {}
-        self._context: Context | None = None
+        self._work: Mapping[str, Job[Context]] = {}
+        self._for_account: Callable[[str], Context] | None = None
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="jobs")
         self._closing = threading.Event()
         # One worker at a document: what is asked for meanwhile is done by the same, afterwards.
@@ -55,9 +53,11 @@ class Background:
         self._busy: set[tuple[str, str]] = set()
         self._again: set[tuple[str, str]] = set()
 
-    def begin(self, context: Context, work: Mapping[str, Job]) -> None:
+    def begin(
+        self, for_account: Callable[[str], Context], work: Mapping[str, Job[Context]]
+    ) -> None:
         """Take up the work, first of all what an earlier server left."""
-        self._context, self._work = context, work
+        self._for_account, self._work = for_account, work
         for kind in work:
             for key in self._store.keys(kind, UNFINISHED):
                 self.submit(kind, key)
@@ -90,18 +90,14 @@ class Background:
 
     def _do(self, kind: str, key: str) -> None:
         document = self._store.get(kind, key)
-        if document is None or self._closing.is_set() or self._context is None:
+        if document is None or self._closing.is_set() or self._for_account is None:
             return
         try:
-            self._work[kind](self._context_of(document), document)
+            self._work[kind](self._for_account(document["account"]), document)
         except Fault as fault:
             self._fail(kind, key, fault.message)
         except Exception as error:  # a worker has nobody above it to tell: the document says it
             self._fail(kind, key, f"internal error: {error!r}")
-
-    def _context_of(self, document: dict[str, Any]) -> Context:
-        assert self._context is not None
-        return replace(self._context, account=document["account"])
 
     def _fail(self, kind: str, key: str, message: str) -> None:
         with self._store.transaction():

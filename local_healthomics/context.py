@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from . import arn
+from .background import Background
+from .definitions import DefinitionChecker
+from .other_services.application import OtherServices
+from .quotas import Quotas
+from .runs.scheduler import Scheduler
 from .store.documents import FIRST_ID, Store
 from .store.paging import page
-
-if TYPE_CHECKING:
-    from .background import Background
-    from .definitions import DefinitionChecker
-    from .other_services.application import OtherServices
-    from .quotas import Quotas
-    from .runs.scheduler import Scheduler
 
 Params = Mapping[str, Any]
 # An answer may hold `follow_up`, pairs of kind and id: what to work on once it is committed.
@@ -32,13 +30,17 @@ class Context:
     other_services: OtherServices
     checker: DefinitionChecker
     scheduler: Scheduler
-    background: Background
+    background: Background[Context]
     quotas: Quotas
     analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
     endpoint_url: Callable[[], str]
     uploads: Path  # the parts of read sets that are on their way, in a folder per upload
     archive_after: timedelta  # a read set that nobody has read for so long is archived
     account: str = arn.ACCOUNT
+
+    def for_account(self, account: str) -> Self:
+        """The same parts, for another account."""
+        return replace(self, account=account)
 
     def arn(self, path: str) -> str:
         """The ARN of a resource of this account."""

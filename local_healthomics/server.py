@@ -69,7 +69,7 @@ class Server:
             engine=engine or default_command(),
             pool=Pool(),
         )
-        self._background = Background(self._store)
+        self._background: Background[Context] = Background(self._store)
         self._scheduler.on_end = self._run_ended
         self._context = Context(
             store=self._store,
@@ -107,7 +107,7 @@ class Server:
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._checker.resume()
         self._scheduler.start()
-        self._background.begin(self._context, JOBS)
+        self._background.begin(self._context.for_account, JOBS)
         target = self.state / "server.json"
         draft = target.with_suffix(".new")
         draft.write_text(json.dumps(self.identity()))

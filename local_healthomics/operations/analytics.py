@@ -162,7 +162,7 @@ def settler(
     kind: str,
     key: Callable[[dict[str, Any]], str],
     gone: Callable[[Context, dict[str, Any]], None],
-) -> Job:
+) -> Job[Context]:
     """The job that takes documents of a kind from CREATING to ACTIVE, or from DELETING away.
 
     `gone` takes with a deleted document what depends on it.

@@ -142,7 +142,7 @@ def _in_state(batch: dict[str, Any], allowed: tuple[str, ...]) -> None:
         )
 
 
-JOBS: dict[str, Job] = {"batch": batch_jobs.advance}
+JOBS: dict[str, Job[Context]] = {"batch": batch_jobs.advance}
 HANDLERS: dict[str, Handler] = {
     "StartRunBatch": start_run_batch,
     "GetBatch": get_batch,

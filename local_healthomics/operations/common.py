@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import arn
 from ..clock import written
 from ..context import Context, Params
 from ..errors import AccessDenied, NotFound, ValidationFault
-
-if TYPE_CHECKING:
-    pass
 
 _ARNS = ("arn", "storeArn", "versionArn")  # members that hold a document's own ARN
 _WORDS = {

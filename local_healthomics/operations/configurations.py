@@ -95,7 +95,7 @@ def settle_configuration(context: Context, document: dict[str, Any]) -> None:
             context.store.delete("configuration", key)
 
 
-JOBS: dict[str, Job] = {"configuration": settle_configuration}
+JOBS: dict[str, Job[Context]] = {"configuration": settle_configuration}
 HANDLERS: dict[str, Handler] = {
     "CreateConfiguration": create_configuration,
     "GetConfiguration": get_configuration,

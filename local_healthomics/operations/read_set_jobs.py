@@ -133,7 +133,7 @@ HANDLERS: dict[str, Handler] = {
     "GetReadSetActivationJob": getter("readSetActivationJob", _STORE),
     "ListReadSetActivationJobs": lister("readSetActivationJob", _STORE, "activationJobs"),
 }
-JOBS: dict[str, Job] = {
+JOBS: dict[str, Job[Context]] = {
     "readSetImportJob": job("readSetImportJob", "sources", _import),
     "readSetExportJob": job("readSetExportJob", "readSets", _export),
     "readSetActivationJob": job("readSetActivationJob", "sources", _activate),

@@ -265,4 +265,4 @@ HANDLERS: dict[str, Handler] = {
     "AbortMultipartReadSetUpload": abort_multipart_read_set_upload,
     "CompleteMultipartReadSetUpload": complete_multipart_read_set_upload,
 }
-JOBS: dict[str, Job] = {"readSet": finish_upload, "upload": forget_upload}
+JOBS: dict[str, Job[Context]] = {"readSet": finish_upload, "upload": forget_upload}

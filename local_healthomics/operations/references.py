@@ -131,7 +131,7 @@ HANDLERS: dict[str, Handler] = {
     "ListReferences": list_references,
     "DeleteReference": delete_reference,
 }
-JOBS: dict[str, Job] = {
+JOBS: dict[str, Job[Context]] = {
     "referenceImportJob": job("referenceImportJob", "sources", _import),
     "reference": remove,
 }

@@ -48,7 +48,7 @@ HANDLERS: dict[str, Handler] = {
     **variant_stores.HANDLERS,
     **workflows.HANDLERS,
 }
-JOBS: dict[str, Job] = {
+JOBS: dict[str, Job[Context]] = {
     **analytics_imports.JOBS,
     **annotation_stores.JOBS,
     **batches.JOBS,
@@ -60,5 +60,3 @@ JOBS: dict[str, Job] = {
     **shares.JOBS,
     **variant_stores.JOBS,
 }
-
-__all__ = ["HANDLERS", "JOBS", "Context", "Handler"]

@@ -108,4 +108,4 @@ HANDLERS: dict[str, Handler] = {
     "UpdateSequenceStore": update_sequence_store,
     "DeleteSequenceStore": delete_sequence_store,
 }
-JOBS: dict[str, Job] = {"sequenceStore": settle}
+JOBS: dict[str, Job[Context]] = {"sequenceStore": settle}

@@ -69,7 +69,7 @@ def lister(kind: str, store: str, key: str) -> Handler:
     return list_jobs
 
 
-def job(kind: str, member: str, work: Callable[[Context, Document, Document], str]) -> Job:
+def job(kind: str, member: str, work: Callable[[Context, Document, Document], str]) -> Job[Context]:
     """A job that does `work` on each source under `member`; `work` answers what to say of it."""
 
     def run(context: Context, job: Document) -> None:

@@ -12,14 +12,12 @@ import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..arn import ALIAS, REGION, object_of
+from ..context import Context
 from ..errors import NotFound, RangeNotSatisfiable
 from ..protocol.rest_json import Excerpt
-
-if TYPE_CHECKING:
-    from ..context import Context
 
 PART = 100 * 1024 * 1024  # what a part holds, unless the file would have too many of them
 _MOST_PARTS = 10_000

@@ -13,18 +13,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..arn import ALIAS
 from ..clock import now, written
+from ..context import Context
 from ..errors import Fault
 from ..formats import etag_algorithm, survey
 from ..formats.index import SUFFIXES, make_index
 from ..store.documents import Store
 from . import objects as store_objects
-
-if TYPE_CHECKING:
-    from ..context import Context
 
 Document = dict[str, Any]
 _ALIGNED = ("BAM", "CRAM")
