@@ -1,9 +1,80 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and its markers: what a test starts decides which it has."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+_TESTS = Path(__file__).parent
+_FOLDERS = {"account": "service", "clients": "service", "workflows": "workflow"}
+
+# Whoever asks for one of these has a local HealthOmics, or its engine, in a process of its own.
+_SERVICES = {"real", "fake", "starter", "fake_engine", "bench", "endpoint", "service", "shell"}
+
+# Programs and modules that only a test with the marker may start.
+_PROGRAMS = {
+    "local-healthomics": "service",
+    "local_healthomics": "service",
+    "local_healthomics.cli": "service",
+    "local_healthomics.engine": "service",
+    "snakemake-omics": "service",
+    "snakemake_executor_omics.cli": "service",
+    "snakemake": "workflow",
+}
+
+_running: pytest.Item | None = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden files anew, then review them"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what it puts into the background with SIGINT ignored, and so would be whatever
+    # the tests start: they would wait for ever for the end of a Snakemake that they interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.addaudithook(_guard)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in _markers(item):
+            item.add_marker(marker)
+        if not any(map(item.get_closest_marker, ("service", "workflow", "slow"))):
+            item.add_marker("pure")
+
+
+def _markers(item: pytest.Item) -> set[str]:
+    found = {_FOLDERS.get(item.path.relative_to(_TESTS).parts[0], "")} - {""}
+    return found | {"service"} if _SERVICES & set(getattr(item, "fixturenames", ())) else found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    global _running
+    _running = item
+    try:
+        return (yield)
+    finally:
+        _running = None
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """Fail a test that starts what its markers do not say: else nobody would mark it."""
+    if event != "subprocess.Popen" or _running is None:
+        return
+    words = [str(word) for word in arguments[1]] if isinstance(arguments[1], list | tuple) else []
+    modules = [word for option, word in pairwise(words) if option == "-m"]
+    for program in [Path(words[0]).name, *modules] if words else []:
+        marker = _PROGRAMS.get(program)
+        if marker and not _running.get_closest_marker(marker):
+            pytest.fail(f"this test starts {program}: mark it pytest.mark.{marker}")

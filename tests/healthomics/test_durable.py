@@ -134,6 +134,7 @@ def test_a_second_server_is_refused(starter: Callable[[], Clients]) -> None:
     assert "another local HealthOmics is running" in done.stderr
 
 
+@pytest.mark.service
 def test_a_kept_server_is_stopped_by_its_folder(tmp_path: Path) -> None:
     service = local.start(tmp_path, keep=True)
     assert local.status(tmp_path) == service
@@ -143,6 +144,7 @@ def test_a_kept_server_is_stopped_by_its_folder(tmp_path: Path) -> None:
     service.stop()  # reaps the process
 
 
+@pytest.mark.service
 def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; import local_healthomics as local\n"

@@ -10,6 +10,8 @@ import local_healthomics as local
 
 from .conftest import WDL, Clients, connect, zipped
 
+pytestmark = pytest.mark.service
+
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 

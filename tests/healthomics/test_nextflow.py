@@ -17,6 +17,8 @@ import local_healthomics as local
 
 from .conftest import Clients, connect
 
+pytestmark = pytest.mark.service
+
 # Options, trace file and exit status of `nextflow run`; the pipeline is the parameter `how`.
 FAKE = """#!/usr/bin/env python3
 import json, os, re, signal, sys, time

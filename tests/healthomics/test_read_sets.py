@@ -307,6 +307,7 @@ def test_reading_keeps_a_read_set_active(starter: Callable[[], Clients]) -> None
     assert store.metadata(not_at_all["id"])["status"] == "ARCHIVED"
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("days", ["-1", "never"])
 def test_archiving_after_no_number_of_days_is_refused(tmp_path: Path, days: str) -> None:
     command = [sys.executable, "-m", local.__name__, "--state", str(tmp_path)]

@@ -85,6 +85,7 @@ def test_a_store_is_made_found_listed_and_deleted(fake: Clients) -> None:
         fake.omics.get_reference_store(id=made["id"])
 
 
+@pytest.mark.service
 def test_a_strict_service_has_one_reference_store(tmp_path: Path) -> None:
     service = local.start(tmp_path, options=["--quota", "referenceStores=1"])
     omics = connect(service).omics

@@ -23,6 +23,8 @@ import local_healthomics as local
 
 from .conftest import TEMPLATE, Clients, connect, zipped
 
+pytestmark = pytest.mark.service
+
 SLEEPER = """version 1.0
 workflow w { call t }
 task t {

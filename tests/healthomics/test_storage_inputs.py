@@ -173,6 +173,7 @@ def archiving(tmp_path: Path) -> Iterator[Clients]:
     service.stop()
 
 
+@pytest.mark.service
 def test_an_archived_read_set_fails_the_run_by_either_uri(archiving: Clients) -> None:
     workflow = archiving.active_workflow(definitionZip=zipped(main=WDL))
     found = SequenceStore.new(archiving).uploaded(gzipped(fastq()))

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -77,16 +79,22 @@ def _omics(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _head(folder: Path) -> subprocess.Popen[str]:
-    """`_omics`, still going."""
+@contextmanager
+def _head(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """`_omics`, still going; it ends with the block."""
     command = [sys.executable, "-m", "snakemake", "--executor", "omics", "--jobs", "9"]
-    return subprocess.Popen(
+    head = subprocess.Popen(
         [*command, "--omics-endpoint", "local"],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
     )
+    try:
+        yield head
+    finally:
+        head.kill()
+        head.communicate()
 
 
 def test_a_workflow_is_one_run_with_the_files_of_the_local_executor(
