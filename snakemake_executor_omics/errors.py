@@ -14,7 +14,6 @@
     │   ├── NotFound               the named thing does not exist
     │   └── Conflict               the named thing exists or is in another state
     ├── WorkflowRejected           the service could not validate the definition
-    ├── RunFailed                  a run ended without success
     ├── JournalError               the record of runs on disk cannot be read or written
     └── LocalServiceError          the local endpoint cannot be started or has stopped
 
@@ -121,10 +120,6 @@ class WorkflowRejected(OmicsError):
     def __init__(self, service_message: str, *, hint: str | None = None) -> None:
         super().__init__(service_message, hint=hint)
         self.service_message = service_message
-
-
-class RunFailed(OmicsError):
-    """A run ended without success."""
 
 
 class JournalError(OmicsError):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import Conflict
+from ..limits import MAX_PAGE
 from ..settings.options import CacheBehavior, NamedOrId
+from .named import find_or_create
 from .records import OWNER_TAG
 from .session import Services
 from .translate import translated
@@ -34,35 +37,31 @@ def ensure_run_cache(
             )
         return str(found["id"])
     location = f"{output_uri.rstrip('/')}/cache"
-    existing = _named(services, str(cache.name), location)
-    if existing is not None:
-        return str(existing["id"])
-    with translated(f"create run cache {cache.name}"):
-        created = services.omics.create_run_cache(
-            name=cache.name,
+
+    def listed() -> Iterator[Mapping[str, Any]]:
+        # Unlike the other lists, this one cannot be asked for a name.
+        for page in services.omics.get_paginator("list_run_caches").paginate(
+            PaginationConfig={"PageSize": MAX_PAGE}
+        ):
+            yield from (item for item in page.get("items", ()) if item.get("status") == "ACTIVE")
+
+    item = find_or_create(
+        "run cache",
+        str(cache.name),
+        listed,
+        lambda: services.omics.create_run_cache(
+            name=str(cache.name),
             description="Results of tasks of Snakemake workflows.",
             cacheS3Location=location,
             cacheBehavior=behavior.value,
+            requestId=str(uuid.uuid4()),
             tags={**(tags or {}), OWNER_TAG: "run-cache"},
-        )
-    return str(created["id"])
+        ),
+        rank=lambda item: not _is_at(location, item),
+    )
+    return str(item["id"])
 
 
-def _named(services: Services, name: str, location: str) -> Mapping[str, Any] | None:
-    # Unlike the other lists, this one cannot be asked for a name.
-    with translated(f"look for run cache {name}"):
-        pages = services.omics.get_paginator("list_run_caches").paginate(
-            PaginationConfig={"PageSize": 100}
-        )
-        found = [
-            item
-            for page in pages
-            for item in page.get("items", ())
-            if item.get("name") == name and item.get("status") == "ACTIVE"
-        ]
-
-    def preference(item: Mapping[str, Any]) -> tuple[bool, int]:
-        elsewhere = not str(item.get("cacheS3Uri", "")).rstrip("/").startswith(location)
-        return elsewhere, int(item["id"])
-
-    return min(found, key=preference, default=None)
+def _is_at(location: str, cache: Mapping[str, Any]) -> bool:
+    """The service may add the cache's uuid to the location that it was given."""
+    return f"{cache.get('cacheS3Uri', '')}/".startswith(f"{location}/")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import Conflict
+from ..limits import MAX_PAGE
 from ..settings.options import GroupLimits, NamedOrId
+from .named import find_or_create
 from .records import OWNER_TAG
 from .session import Services
 from .translate import translated
@@ -22,21 +25,31 @@ def ensure_run_group(
     if group.id is not None:
         with translated(f"read run group {group.id}"):
             return str(services.omics.get_run_group(id=group.id)["id"])
-    wanted = _members(limits)
-    existing = _named(services, str(group.name))
-    if existing is None:
-        with translated(f"create run group {group.name}"):
-            created = services.omics.create_run_group(
-                name=group.name, tags={**(tags or {}), OWNER_TAG: "run-group"}, **wanted
-            )
-        return str(created["id"])
-    changed = {key: value for key, value in wanted.items() if existing.get(key) != value}
+    name, wanted = str(group.name), _members(limits)
+
+    def listed() -> Iterator[Mapping[str, Any]]:
+        for page in services.omics.get_paginator("list_run_groups").paginate(
+            name=name, PaginationConfig={"PageSize": MAX_PAGE}
+        ):
+            yield from page.get("items", ())
+
+    def create() -> Mapping[str, Any]:
+        made = services.omics.create_run_group(
+            name=name,
+            requestId=str(uuid.uuid4()),
+            tags={**(tags or {}), OWNER_TAG: "run-group"},
+            **wanted,
+        )
+        return {**made, **wanted}
+
+    item = find_or_create("run group", name, listed, create)
+    changed = {key: value for key, value in wanted.items() if item.get(key) != value}
     if changed:
-        _change(services, existing, changed)
-    return str(existing["id"])
+        _change(services, item, changed)
+    return str(item["id"])
 
 
-def _members(limits: GroupLimits) -> dict[str, int]:
+def _members(limits: GroupLimits) -> dict[str, Any]:
     members = {
         "maxCpus": limits.max_cpus,
         "maxRuns": limits.max_runs,
@@ -46,17 +59,7 @@ def _members(limits: GroupLimits) -> dict[str, int]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _named(services: Services, name: str) -> Mapping[str, Any] | None:
-    with translated(f"look for run group {name}"):
-        pages = services.omics.get_paginator("list_run_groups").paginate(
-            name=name, PaginationConfig={"PageSize": 100}
-        )
-        found = [item for page in pages for item in page.get("items", ()) if item["name"] == name]
-    # Names are not unique; the oldest is the same one for everybody.
-    return min(found, key=lambda item: int(item["id"]), default=None)
-
-
-def _change(services: Services, existing: Mapping[str, Any], changed: Mapping[str, int]) -> None:
+def _change(services: Services, existing: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
     group_id = existing["id"]
     with translated(f"read run group {group_id}"):
         tags = services.omics.get_run_group(id=group_id).get("tags") or {}

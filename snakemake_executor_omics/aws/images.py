@@ -1,7 +1,9 @@
 """Whether the service can pull an image.
 
 It takes images of ECR in its own region, and others where a container registry map leads there
-(user guide, "Container images for private workflows").
+(user guide, "Container images for private workflows"). Whether a repository prefix `bio` covers
+`biocontainers/samtools` is not written anywhere: here it covers whole parts of a name only, which
+holds under either reading.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def _is_mapped(image: str, registry_map: Mapping[str, Any]) -> bool:
     registry, name = _registry_and_name(image)
     return any(
         _same_registry(mapping["upstreamRegistryUrl"], registry)
-        and name.startswith(mapping.get("upstreamRepositoryPrefix", ""))
+        and _is_below(mapping.get("upstreamRepositoryPrefix"), name)
         for mapping in registry_map.get("registryMappings", ())
     )
 
@@ -58,6 +60,10 @@ def _registry_and_name(image: str) -> tuple[str, str]:
     if slash and ("." in first or ":" in first or first == "localhost"):
         return first, rest
     return "registry-1.docker.io", image if slash else f"library/{image}"
+
+
+def _is_below(prefix: str | None, name: str) -> bool:
+    return not prefix or name.startswith(f"{prefix}/")
 
 
 def _same_registry(url: str, registry: str) -> bool:

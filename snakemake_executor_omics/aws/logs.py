@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound
+from ..limits import MAX_LOG_EVENTS
 from .session import Services
 from .translate import translated
+
+if TYPE_CHECKING:
+    from types_boto3_logs.type_defs import GetLogEventsResponseTypeDef
 
 LOG_GROUP = "/aws/omics/WorkflowLog"
 _STREAM_ARN = re.compile(
     r"arn:[^:]+:logs:[^:]*:[^:]*:log-group:(?P<group>[^:]+):log-stream:(?P<stream>.+)"
 )
-# GetLogEvents gives at most this many at once.
-_MOST = 10_000
 
 
 def task_log(services: Services, log_stream_arn: str) -> list[str]:
@@ -22,7 +24,7 @@ def task_log(services: Services, log_stream_arn: str) -> list[str]:
     lines: list[str] = []
     token: str | None = None
     while True:
-        page = _page(services, log_stream_arn, token, from_head=True, limit=_MOST)
+        page = _page(services, log_stream_arn, token)
         if page is None:
             return []
         lines.extend(event["message"].rstrip("\n") for event in page["events"])
@@ -32,26 +34,7 @@ def task_log(services: Services, log_stream_arn: str) -> list[str]:
         token = page["nextForwardToken"]
 
 
-def tail(services: Services, log_stream_arn: str, lines: int = 50) -> list[str]:
-    """The last lines of a stream."""
-    last: list[str] = []
-    token: str | None = None
-    while len(last) < lines:
-        page = _page(
-            services, log_stream_arn, token, from_head=False, limit=min(lines - len(last), _MOST)
-        )
-        if page is None:
-            return []
-        last[:0] = [event["message"].rstrip("\n") for event in page["events"]]
-        if page["nextBackwardToken"] == token:
-            break
-        token = page["nextBackwardToken"]
-    return last[-lines:]
-
-
-def _page(
-    services: Services, arn: str, token: str | None, *, from_head: bool, limit: int
-) -> Any | None:
+def _page(services: Services, arn: str, token: str | None) -> GetLogEventsResponseTypeDef | None:
     match = _STREAM_ARN.fullmatch(arn)
     group, stream = (match["group"], match["stream"]) if match else (LOG_GROUP, arn)
     query: dict[str, Any] = {"nextToken": token} if token else {}
@@ -60,8 +43,8 @@ def _page(
             return services.logs.get_log_events(
                 logGroupName=group,
                 logStreamName=stream,
-                startFromHead=from_head,
-                limit=limit,
+                startFromHead=True,
+                limit=MAX_LOG_EVENTS,
                 **query,
             )
     except NotFound:

@@ -10,11 +10,11 @@ from email.utils import parsedate_to_datetime
 from s3transfer.manager import TransferConfig, TransferManager
 
 from ..errors import AccessDenied, NotFound
+from ..limits import MAX_COPY
 from .session import Services
 from .transfer import Listed, list_prefix, split_uri
 from .translate import translated
 
-COPY_LIMIT = 5 * 1024**3  # bytes, CopyObject's; larger objects are copied in parts
 _PART = 512 * 1024**2  # 10,000 parts are allowed, 5 TB per object
 
 
@@ -65,7 +65,7 @@ def copy_objects(
     services: Services,
     copies: Mapping[str, str],
     *,
-    limit: int = COPY_LIMIT,
+    limit: int = MAX_COPY,
     part: int = _PART,
 ) -> None:
     """Copy inside S3; `copies` has the source of each target, as URIs."""

@@ -74,8 +74,6 @@ class Workflow:
     id: str
     name: str | None
     status: WorkflowStatus
-    arn: str | None = None
-    status_message: str | None = None
     created: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,8 +83,6 @@ class Workflow:
             id=data["id"],
             name=data.get("name"),
             status=WorkflowStatus(data["status"]),
-            arn=data.get("arn"),
-            status_message=data.get("statusMessage"),
             created=data.get("creationTime"),
             tags=dict(data.get("tags") or {}),
         )
@@ -94,13 +90,11 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowVersion:
-    """A version, as `GetWorkflowVersion` reports it; `status_message` also carries lint."""
+    """A version, as `GetWorkflowVersion` reports it."""
 
     workflow_id: str
     name: str
     status: WorkflowStatus
-    arn: str | None = None
-    status_message: str | None = None
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
@@ -108,8 +102,6 @@ class WorkflowVersion:
             workflow_id=data["workflowId"],
             name=data["versionName"],
             status=WorkflowStatus(data["status"]),
-            arn=data.get("arn"),
-            status_message=data.get("statusMessage"),
         )
 
 
@@ -123,7 +115,6 @@ class Run:
 
     id: str
     status: RunStatus
-    arn: str | None = None
     uuid: str | None = None
     name: str | None = None
     output_uri: str | None = None
@@ -131,8 +122,6 @@ class Run:
     status_message: str | None = None
     workflow_id: str | None = None
     version_name: str | None = None
-    engine_log_stream: str | None = None
-    run_log_stream: str | None = None
     created: datetime | None = None
     started: datetime | None = None
     stopped: datetime | None = None
@@ -140,11 +129,9 @@ class Run:
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
-        logs = data.get("logLocation") or {}
         return cls(
             id=data["id"],
             status=RunStatus(data["status"]),
-            arn=data.get("arn"),
             uuid=data.get("uuid"),
             name=data.get("name"),
             output_uri=data.get("runOutputUri"),
@@ -152,8 +139,6 @@ class Run:
             status_message=data.get("statusMessage"),
             workflow_id=data.get("workflowId"),
             version_name=data.get("workflowVersionName"),
-            engine_log_stream=logs.get("engineLogStream"),
-            run_log_stream=logs.get("runLogStream"),
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),
@@ -168,15 +153,11 @@ class RunTask:
     id: str
     name: str
     status: TaskStatus
-    cpus: int | None = None
-    memory_gib: int | None = None
-    gpus: int | None = None
     created: datetime | None = None
     started: datetime | None = None
     stopped: datetime | None = None
     cache_hit: bool = False
     cache_s3_uri: str | None = None
-    instance_type: str | None = None
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
@@ -184,15 +165,11 @@ class RunTask:
             id=data["taskId"],
             name=data["name"],
             status=TaskStatus(data["status"]),
-            cpus=data.get("cpus"),
-            memory_gib=data.get("memory"),
-            gpus=data.get("gpus"),
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),
             cache_hit=bool(data.get("cacheHit", False)),
             cache_s3_uri=data.get("cacheS3Uri"),
-            instance_type=data.get("instanceType"),
         )
 
 
@@ -204,7 +181,6 @@ class TaskDetail:
     failure_reason: str | None = None
     status_message: str | None = None
     log_stream: str | None = None
-    image: str | None = None
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
@@ -213,5 +189,4 @@ class TaskDetail:
             failure_reason=data.get("failureReason"),
             status_message=data.get("statusMessage"),
             log_stream=data.get("logStream"),
-            image=(data.get("imageDetails") or {}).get("image"),
         )

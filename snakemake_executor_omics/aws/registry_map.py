@@ -29,9 +29,8 @@ def read_registry_map(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"{_FLAG}: {path} is not JSON: {error}", hint=_HINT) from error
     model = botocore.session.get_session().get_service_model("omics")
-    shape = model.operation_model("CreateWorkflowVersion").input_shape.members[
-        "containerRegistryMap"
-    ]
+    request: Any = model.operation_model("CreateWorkflowVersion").input_shape
+    shape = request.members["containerRegistryMap"]
     report = ParamValidator().validate(content, shape)
     if report.has_errors():
         raise SettingsError(f"{_FLAG}: {path}: {report.generate_report()}", hint=_HINT)

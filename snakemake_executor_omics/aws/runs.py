@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, LimitExceeded, NotFound
+from ..limits import MAX_PAGE, MAX_PARAMETER_BYTES
 from .records import OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
 from .session import Services
 from .translate import translated
 
-# "Run parameters" of the service's quota page: the smaller of the two figures in print.
-MAX_PARAMETER_BYTES = 50_000
-_PAGE = {"PageSize": 100}
+if TYPE_CHECKING:
+    from types_boto3_omics.type_defs import PaginatorConfigTypeDef
+
+_PAGE: PaginatorConfigTypeDef = {"PageSize": MAX_PAGE}
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _ACTIVE = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.STOPPING)
 
 
@@ -132,8 +136,7 @@ def find_runs(services: Services, plan: str, *, name: str | None = None) -> list
             continue  # deleted since it was listed
         if run.tags.get(OWNER_TAG) == plan and not run.status.is_final:
             found.append(run)
-    # Ids grow with time; creation times are there only on some answers.
-    return sorted(found, key=lambda run: int(run.id), reverse=True)
+    return sorted(found, key=lambda run: (run.created or _EARLIEST, run.id), reverse=True)
 
 
 def _active_runs(services: Services, name: str | None) -> Iterator[Run]:

@@ -6,7 +6,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -14,18 +14,22 @@ from botocore.config import Config
 
 from .translate import translated
 
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_omics import OmicsClient
+    from types_boto3_s3 import S3Client
+
 TRANSFER_CONCURRENCY = 16  # S3 requests at once
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Clients of one account and region. botocore has no types: the clients are Any."""
+    """Clients of one account and region."""
 
-    omics: Any
-    s3: Any
-    logs: Any
-    sts: Any
+    omics: OmicsClient
+    s3: S3Client
+    logs: CloudWatchLogsClient
     region: str
     concurrency: int = TRANSFER_CONCURRENCY
 
@@ -78,26 +82,16 @@ def connect(
         logs = session.client(
             "logs", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
         )
-        sts = session.client(
-            "sts", endpoint_url=endpoint_url, config=_config(endpoint_url, "standard")
-        )
     return Services(
         omics=omics,
         s3=s3,
         logs=logs,
-        sts=sts,
         region=str(omics.meta.region_name),
         concurrency=concurrency,
     )
 
 
-def account(services: Services) -> str:
-    """The account that the credentials belong to: the cheapest proof that they work."""
-    with translated("find out whose credentials these are"):
-        return str(services.sts.get_caller_identity()["Account"])
-
-
-def _config(endpoint_url: str | None, retry_mode: str) -> Config:
+def _config(endpoint_url: str | None, retry_mode: Literal["adaptive", "standard"]) -> Config:
     return Config(
         retries={"mode": retry_mode, "total_max_attempts": 8},
         connect_timeout=10,

@@ -170,11 +170,6 @@ def write_bytes(services: Services, uri: str, data: bytes) -> None:
         services.s3.put_object(Bucket=bucket, Key=key, Body=data, **_checksum(digest))
 
 
-def exists(services: Services, uri: str) -> bool:
-    """Whether the object is there."""
-    return _head(services, uri) is not None
-
-
 def list_prefix(services: Services, uri: str) -> list[Listed]:
     """All objects whose URI begins with `uri`, in the order of their keys."""
     bucket, prefix = split_uri(uri)
@@ -239,7 +234,7 @@ def _is_there(services: Services, uri: str, digest: Digest) -> bool:
     )
 
 
-def _checksum(digest: Digest) -> dict[str, str]:
+def _checksum(digest: Digest) -> dict[str, Any]:
     """What makes S3 compare, whatever the process's environment says about checksums."""
     if digest.size < _PART:
         return {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest.s3_sha256}
@@ -254,7 +249,7 @@ class _Progress(BaseSubscriber):  # type: ignore[misc, unused-ignore]  # s3trans
     def __init__(self, on_bytes: OnBytes | None) -> None:
         self._on_bytes = on_bytes
 
-    def on_progress(self, bytes_transferred: int, **_: Any) -> None:
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:
         if self._on_bytes is not None:
             self._on_bytes(bytes_transferred)
 

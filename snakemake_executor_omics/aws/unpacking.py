@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..errors import StagingError
-from .objects import COPY_LIMIT
+from ..limits import MAX_COPY, MIN_COPIED_RANGE
 from .session import Services
 from .transfer import list_prefix, split_uri
 from .translate import translated
 
-_FETCHED = 5 * 1024**2  # bytes of an archive that S3 copies no ranges of
 _WINDOW = 64 * 1024  # bytes of an archive that are read at once
 
 
@@ -76,17 +75,17 @@ def _put(
         body = content[member.offset_data : member.offset_data + member.size]
         s3.put_object(Bucket=bucket, Key=key, Body=body)
         return
-    upload = {"Bucket": bucket, "Key": key}
+    upload: dict[str, Any] = {"Bucket": bucket, "Key": key}
     upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
     try:
-        parts = []
+        parts: list[Any] = []
         end = member.offset_data + member.size
-        for number, start in enumerate(range(member.offset_data, end, COPY_LIMIT), 1):
+        for number, start in enumerate(range(member.offset_data, end, MAX_COPY), 1):
             copied = s3.upload_part_copy(
                 **upload,
                 PartNumber=number,
-                CopySource=source.place,
-                CopySourceRange=f"bytes={start}-{min(start + COPY_LIMIT, end) - 1}",
+                CopySource={"Bucket": source.place["Bucket"], "Key": source.place["Key"]},
+                CopySourceRange=f"bytes={start}-{min(start + MAX_COPY, end) - 1}",
             )
             parts.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
@@ -101,10 +100,10 @@ class _Object(io.RawIOBase):
     def __init__(self, services: Services, uri: str) -> None:
         self._s3 = services.s3
         bucket, key = split_uri(uri)
-        self.place = {"Bucket": bucket, "Key": key}
+        self.place: dict[str, Any] = {"Bucket": bucket, "Key": key}
         self._size: int = self._s3.head_object(**self.place)["ContentLength"]
         self._position = 0
-        self.content = self._read(0, self._size) if self._size <= _FETCHED else None
+        self.content = self._read(0, self._size) if self._size <= MIN_COPIED_RANGE else None
 
     def _read(self, start: int, end: int) -> bytes:
         answer = self._s3.get_object(**self.place, Range=f"bytes={start}-{end - 1}")

@@ -18,20 +18,21 @@ from typing import Any
 from botocore.exceptions import WaiterError
 
 from ..errors import Conflict, LimitExceeded, NotFound, ServiceError, WorkflowRejected
+from ..limits import (
+    MAX_DEFINITION_URI,
+    MAX_DESCRIPTION,
+    MAX_INLINE_ZIP,
+    MAX_PAGE,
+    MAX_README,
+    MAX_TEMPLATE_BYTES,
+    MAX_TEMPLATE_ENTRIES,
+    MAX_ZIP,
+)
+from .named import LATER
 from .records import OWNER_TAG, Workflow, WorkflowStatus, WorkflowVersion
 from .session import Services
 from .transfer import write_bytes
 from .translate import translated
-
-# Limits of the service's quota page.
-MAX_INLINE_ZIP = 4_400_000
-MAX_ZIP = 100_000_000
-MAX_README = 500 * 1024
-MAX_TEMPLATE_ENTRIES = 1_000
-MAX_TEMPLATE_BYTES = 400_000
-# Limits of the API.
-MAX_DESCRIPTION = 256
-MAX_DEFINITION_URI = 256
 
 _PATIENCE_SECONDS = 1800
 _USABLE = (WorkflowStatus.ACTIVE, WorkflowStatus.CREATING, WorkflowStatus.UPDATING)
@@ -114,12 +115,12 @@ def _check(spec: VersionSpec) -> None:
 def _find_workflow(services: Services, name: str) -> str | None:
     with translated(f"look for workflow {name}"):
         pages = services.omics.get_paginator("list_workflows").paginate(
-            type="PRIVATE", name=name, PaginationConfig={"PageSize": 100}
+            type="PRIVATE", name=name, PaginationConfig={"PageSize": MAX_PAGE}
         )
         listed = [Workflow.from_api(item) for page in pages for item in page.get("items", ())]
     candidates = [flow for flow in listed if flow.name == name and flow.status in _USABLE]
     # Names are not unique: the oldest of ours is the same one for everybody.
-    for candidate in sorted(candidates, key=lambda flow: int(flow.id)):
+    for candidate in sorted(candidates, key=lambda flow: (flow.created or LATER, flow.id)):
         try:
             with translated(f"read workflow {candidate.id}"):
                 flow = Workflow.from_api(services.omics.get_workflow(id=candidate.id))
@@ -235,8 +236,7 @@ def _token(*parts: str) -> str:
 
 def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float) -> None:
     _wait(
-        services,
-        "workflow_active",
+        services.omics.get_waiter("workflow_active"),
         f"wait for workflow {workflow_id}",
         poll_seconds,
         {"id": workflow_id},
@@ -250,8 +250,7 @@ def _wait_for_version(
 ) -> WorkflowVersion:
     query = {"workflowId": workflow_id, "versionName": name}
     _wait(
-        services,
-        "workflow_version_active",
+        services.omics.get_waiter("workflow_version_active"),
         f"wait for version {name} of workflow {workflow_id}",
         poll_seconds,
         query,
@@ -265,8 +264,7 @@ def _wait_for_version(
 
 
 def _wait(
-    services: Services,
-    waiter: str,
+    waiter: Any,
     action: str,
     poll_seconds: float,
     query: Mapping[str, str],
@@ -277,7 +275,7 @@ def _wait(
     config = {"Delay": poll_seconds, "MaxAttempts": attempts}
     with translated(action):
         try:
-            services.omics.get_waiter(waiter).wait(WaiterConfig=config, **query)
+            waiter.wait(WaiterConfig=config, **query)
         except WaiterError as error:
             if error.last_response.get("status") != WorkflowStatus.FAILED:
                 raise

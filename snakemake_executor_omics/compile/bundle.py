@@ -13,14 +13,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..errors import CompileError, LimitExceeded
+from ..limits import MAX_PARAMETER_BYTES, MAX_PARAMETER_DESCRIPTION, MAX_TEMPLATE_ENTRIES
 from ..model import Definition, Wave
 from .names import parameter_name, task_name
 from .render import render_readme, render_workflow
 
 WORKFLOW = "snakemake"
-MAX_TEMPLATE_ENTRIES = 1_000  # quotas page; the API's map allows 1,000 to 2,000
-MAX_PARAMETER_BYTES = 50_000  # quotas page, "run parameters"
-_DESCRIPTION = 256  # characters, WorkflowParameter.description
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 
@@ -64,7 +62,8 @@ def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({}))
 def describe(path: str) -> str:
     """The template's description of a raw input: printable, within the API's 256 characters."""
     printable = "".join(character if character.isprintable() else " " for character in path)
-    return printable if len(printable) <= _DESCRIPTION else "…" + printable[1 - _DESCRIPTION :]
+    longest = MAX_PARAMETER_DESCRIPTION
+    return printable if len(printable) <= longest else "…" + printable[1 - longest :]
 
 
 def pack(files: Mapping[str, str]) -> bytes:

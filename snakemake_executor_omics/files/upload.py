@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..aws.checksums import Digest, OnBytes
-from ..aws.objects import COPY_LIMIT, copy_objects
+from ..aws.objects import copy_objects
 from ..aws.session import Services
 from ..aws.transfer import Upload, delete, missing, upload_many
 from ..errors import AccessDenied, OmicsError, ServiceError, StagingError
+from ..limits import MAX_COPY
 from .archive import archive_directory, directory_state
 from .digests import Digests, FileState, digest_of, file_state
 from .progress import progress
@@ -114,7 +115,7 @@ def send(
     for item in absent:
         source = sources.setdefault(item.upload.digest, item.uri)
         # A copy in parts would lose the checksum of the whole, by which it is found again.
-        if source == item.uri or item.upload.digest.size > COPY_LIMIT:
+        if source == item.uri or item.upload.digest.size > MAX_COPY:
             fresh.append(item)
         else:
             copies[item.uri] = source

@@ -13,11 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import SettingsError
-from .options import (
-    LOCAL_BUCKET,
-    LOCAL_REGION,
-    LOCAL_ROLE_ARN,
-    MAX_CONCURRENCY,
+from ..limits import (
     MAX_NAME,
     MAX_NUMBER,
     MAX_OUTPUT_URI,
@@ -26,6 +22,11 @@ from .options import (
     MAX_TAG_KEY,
     MAX_TAG_VALUE,
     MAX_TAGS,
+)
+from .options import (
+    LOCAL_BUCKET,
+    LOCAL_REGION,
+    LOCAL_ROLE_ARN,
     Accelerators,
     CacheBehavior,
     GroupLimits,
@@ -37,6 +38,11 @@ from .options import (
     Retention,
     StorageType,
 )
+
+_OUTPUT_URI = MAX_OUTPUT_URI - 20  # room for the folders that are made below
+_REQUEST_ID = MAX_REQUEST_ID - 28  # room for the digest that tells waves apart
+_TAGS = MAX_TAGS - 5  # room for the plugin's own
+_CONCURRENCY = 256  # requests to S3 at once: a thread each
 
 _ID = re.compile(r"[0-9]{1,18}")
 _CONFIGURATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,127}")
@@ -84,13 +90,13 @@ def resolve(settings: Any, *, project: str) -> Options:
         networking_mode=networking,
         configuration=configuration,
         accelerators=_choice(settings, "accelerators", Accelerators),
-        request_id=_name(settings, "request_id", MAX_REQUEST_ID),
+        request_id=_name(settings, "request_id", _REQUEST_ID),
         container_registry_map=None if registry_map is None else Path(registry_map),
         max_tasks_per_run=_whole(settings, "max_tasks_per_run", 1, MAX_NUMBER) or 1000,
         parallel_runs=_whole(settings, "parallel_runs", 1, 1000) or 1,
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
-        transfer_concurrency=_whole(settings, "transfer_concurrency", 1, MAX_CONCURRENCY) or 16,
+        transfer_concurrency=_whole(settings, "transfer_concurrency", 1, _CONCURRENCY) or 16,
         poll_seconds=_poll_seconds(settings, local),
     )
 
@@ -215,8 +221,8 @@ def _output_uri(settings: Any, local: bool, workflow: str) -> str:
         raise _wrong(
             "output_uri", f"{uri!r} is not an S3 folder", "write it as s3://my-bucket/my-project"
         )
-    if len(uri) > MAX_OUTPUT_URI:
-        raise _wrong("output_uri", f"has {len(uri)} characters", f"use at most {MAX_OUTPUT_URI}")
+    if len(uri) > _OUTPUT_URI:
+        raise _wrong("output_uri", f"has {len(uri)} characters", f"use at most {_OUTPUT_URI}")
     return uri
 
 
@@ -295,8 +301,8 @@ def _tags(settings: Any) -> tuple[tuple[str, str], ...]:
         if key.lower().startswith("aws:"):
             raise _wrong("tags", f"{key!r} begins with aws:", "AWS keeps that prefix to itself")
         tags[key] = value
-    if len(tags) > MAX_TAGS:
-        raise _wrong("tags", f"{len(tags)} are given", f"give at most {MAX_TAGS}")
+    if len(tags) > _TAGS:
+        raise _wrong("tags", f"{len(tags)} are given", f"give at most {_TAGS}")
     return tuple(sorted(tags.items()))
 
 

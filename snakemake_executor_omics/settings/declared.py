@@ -10,7 +10,7 @@ from typing import Any, List, Optional
 
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
-from . import checking, options
+from . import options
 
 
 def _option(help: str, *, env_var: bool = False, **metadata: Any) -> Any:
@@ -200,8 +200,3 @@ class ExecutorSettings(ExecutorSettingsBase):
         "Seconds between two looks at a run, 0.1 to 3,600. Default: 10, with endpoint 'local' 1.",
         metavar="SECONDS",
     )
-
-
-def resolve(settings: ExecutorSettings, *, project: str) -> options.Options:
-    """Check the settings; the rules are in `checking`, which needs no Snakemake."""
-    return checking.resolve(settings, project=project)

@@ -1,8 +1,4 @@
-"""What a user may ask for, as one frozen value, and the limits of its parts.
-
-`checking.resolve` makes it of the settings. The numbers are those of botocore's model of the
-service; a test compares them.
-"""
+"""What a user may ask for, as one frozen value; `checking.resolve` makes it of the settings."""
 
 from __future__ import annotations
 
@@ -14,19 +10,6 @@ from pathlib import Path
 LOCAL_ROLE_ARN = "arn:aws:iam::123456789012:role/snakemake-omics-local"
 LOCAL_BUCKET = "snakemake-omics-local"
 LOCAL_REGION = "us-east-1"
-
-MAX_NAME = 128
-MAX_NUMBER = 100_000
-MAX_ROLE_ARN = 128
-# StartRun takes 750 characters; 20 are left for the folders that are made below.
-MAX_OUTPUT_URI = 730
-MAX_TAG_KEY = 128
-MAX_TAG_VALUE = 256
-# The service takes 50 tags; five are left for the plugin's own.
-MAX_TAGS = 45
-# StartRun takes 128 characters; 28 are left for the digest that tells waves apart.
-MAX_REQUEST_ID = 100
-MAX_CONCURRENCY = 256
 
 
 class StorageType(StrEnum):

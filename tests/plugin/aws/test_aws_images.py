@@ -58,3 +58,15 @@ def test_another_image_is_refused_by_its_rule(
 ) -> None:
     with pytest.raises(UnsupportedRule, match=f"rule align: .*{sentence}"):
         check_images({image: "align"}, "us-east-1", registry_map)
+
+
+@pytest.mark.parametrize("prefix", ["bio", "biocontainers"])
+def test_a_prefix_covers_whole_parts_of_a_name_only(prefix: str) -> None:
+    """Whether the service takes `bio` for `biocontainers/…` too is not documented."""
+    mapping = {**QUAY["registryMappings"][0], "upstreamRepositoryPrefix": prefix}
+    image, registry_map = "quay.io/biocontainers/bwa:0.7.18", {"registryMappings": [mapping]}
+    if prefix == "bio":
+        with pytest.raises(UnsupportedRule, match="pulls images from ECR only"):
+            check_images({image: "align"}, "us-east-1", registry_map)
+    else:
+        check_images({image: "align"}, "us-east-1", registry_map)

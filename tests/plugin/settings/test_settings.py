@@ -7,7 +7,8 @@ import configargparse  # type: ignore[import-untyped]
 import pytest
 from snakemake_interface_executor_plugins.registry.plugin import Plugin
 
-from snakemake_executor_omics.settings.declared import ExecutorSettings, resolve
+from snakemake_executor_omics.settings.checking import resolve
+from snakemake_executor_omics.settings.declared import ExecutorSettings
 from snakemake_executor_omics.settings.options import Options
 
 MINIMAL = [
@@ -74,6 +75,6 @@ def test_every_option_is_resolved() -> None:
             seen.add(name)
             return "local" if name == "endpoint" else None
 
-    assert isinstance(resolve(Recorder(), project="p"), Options)  # type: ignore[arg-type]
+    assert isinstance(resolve(Recorder(), project="p"), Options)
     # A profile says nothing about the local service, which is given its own credentials.
     assert {field.name for field in fields(ExecutorSettings)} - seen == {"aws_profile"}

@@ -1,0 +1,38 @@
+"""Every number of the services that the plugin goes by, once, each with where it is written.
+
+Where two documents differ the smaller number stands here, which both allow. "Quotas" is the user
+guide's page of that name; a test compares what botocore's model knows.
+"""
+
+from __future__ import annotations
+
+# --- workflows and versions --------------------------------------------------------------------
+# "Packaging" says 4.4 MB, another page of the guide 4 MiB; a larger zip goes by way of S3.
+MAX_INLINE_ZIP = 4 * 1024**2
+MAX_ZIP = 100_000_000  # quotas, definition zip
+MAX_README = 500 * 1024  # quotas, README
+MAX_TEMPLATE_ENTRIES = 1_000  # quotas, parameter template; the API's map allows 1,000 to 2,000
+MAX_TEMPLATE_BYTES = 400_000  # quotas, parameter template, "400 KB"
+MAX_PARAMETER_DESCRIPTION = 256  # characters, API, WorkflowParameter.description
+MAX_DESCRIPTION = 256  # characters, API, CreateWorkflow.description
+MAX_DEFINITION_URI = 256  # characters, API, CreateWorkflow.definitionUri
+MAX_VERSIONS = 1_000  # of a workflow; quotas, fixed
+
+# --- runs --------------------------------------------------------------------------------------
+MAX_PARAMETER_BYTES = 50_000  # quotas, run parameters; the troubleshooting page says 256 KB
+MAX_ROLE_ARN = 128  # characters, API, StartRun.roleArn
+MAX_OUTPUT_URI = 750  # characters, API, StartRun.outputUri
+MAX_REQUEST_ID = 128  # characters, API, StartRun.requestId
+MAX_NAME = 128  # characters, API: names of workflows, runs, groups, caches, configurations
+MAX_NUMBER = 100_000  # API: priority, storage capacity, a run group's limits
+MAX_TAGS = 50  # API, TagMap, "Tagging resources"
+MAX_TAG_KEY = 128  # characters, API, TagMap
+MAX_TAG_VALUE = 256  # characters, API, TagMap
+
+# --- lists -------------------------------------------------------------------------------------
+MAX_PAGE = 100  # items, API, maxResults of each list
+MAX_LOG_EVENTS = 10_000  # events, CloudWatch Logs API, GetLogEvents limit
+
+# --- S3 ----------------------------------------------------------------------------------------
+MAX_COPY = 5 * 1024**3  # bytes, CopyObject; larger objects are copied in parts
+MIN_COPIED_RANGE = 5 * 1024**2  # bytes, UploadPartCopy: a source must be larger for a range of it
