@@ -6,33 +6,22 @@ The message is the text of `miniwdl check`: an outline with what the linter foun
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import sys
 from pathlib import Path
 from typing import Any
 
 import WDL
-from WDL import CLI, Lint
 
 from ..engine import loading
+from ..engine import miniwdl_internals as internals
 from ..engine.errors import DefinitionError
 from .checked import answer, tidy_description
-
-_SUPPRESSED = {"CommandShellCheck"}  # needs a program that may not be there
 
 
 def check(main: str, *, lenient: bool) -> dict[str, Any]:
     document = loading.load(Path.cwd(), main, lenient=lenient)
-    Lint._shellcheck_available = False
-    Lint.lint(document)
-    text = io.StringIO()
-    print(Path(main).name, file=text)
-    CLI.outline(  # type: ignore[no-untyped-call]
-        document, 0, file=text, suppress=_SUPPRESSED, show_called=document.workflow is not None
-    )
-    target = loading.target(document, main)
-    return {"message": text.getvalue().strip(), "template": template(target)}
+    message = f"{Path(main).name}\n{internals.outline(document)}".strip()
+    return {"message": message, "template": template(loading.target(document, main))}
 
 
 def template(target: WDL.Tree.Workflow | WDL.Tree.Task) -> dict[str, dict[str, Any]]:
@@ -64,9 +53,7 @@ def main() -> int:
 
 
 def _words(error: Exception) -> str:
-    with contextlib.redirect_stderr(io.StringIO()) as said:
-        CLI.print_error(error)
-    return said.getvalue().replace(f"{Path.cwd()}/", "")
+    return internals.error_text(error).replace(f"{Path.cwd()}/", "")
 
 
 if __name__ == "__main__":

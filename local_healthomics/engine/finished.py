@@ -13,7 +13,8 @@ from pathlib import Path
 import WDL
 from WDL import Env, Tree, Value
 from WDL.runtime.cache import CallCache
-from WDL.runtime.task import link_outputs  # type: ignore[attr-defined]
+
+from .miniwdl_internals import linked
 
 _TOP = 2  # ids on the stack of a call of the workflow itself: the run's, the call's
 
@@ -48,5 +49,4 @@ class FinishedCalls:
                 # It needs what was never made, or a file's content, which nobody asks for now.
                 continue
             found = found.bind(output.name, value)
-        linked: Env.Bindings[Value.Base] = link_outputs(cache, found, str(wdl_dir))
-        return linked
+        return linked(cache, found, str(wdl_dir))

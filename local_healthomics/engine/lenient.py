@@ -13,30 +13,20 @@ from typing import Any
 
 from WDL import Error, Type, Value
 
+from .miniwdl_internals import accept, convert, read_json
+
 
 @cache
 def relax() -> None:
     """Make this process's miniwdl convert so; it cannot be undone."""
-    _accept(Type.Float, lambda given, wanted, quant: isinstance(wanted, Type.Int))
-    _accept(Type.Map, _map_to_pairs)
-    _accept(Type.Array, _pairs_to_map)
-    _convert(Value.Float, _float_value)
-    _convert(Value.String, _string_value)
-    _convert(Value.Map, _map_value)
-    _convert(Value.Array, _array_value)
-    _read_json()
-
-
-def _accept(kind: Any, fits: Callable[[Any, Any, bool], bool]) -> None:
-    strict = kind.check
-
-    def check(self: Any, rhs: Any, check_quant: bool = True) -> None:
-        if fits(self, rhs, check_quant):
-            self._check_optional(rhs, check_quant)
-        else:
-            strict(self, rhs, check_quant)
-
-    kind.check = check
+    accept(Type.Float, lambda given, wanted, quant: isinstance(wanted, Type.Int))
+    accept(Type.Map, _map_to_pairs)
+    accept(Type.Array, _pairs_to_map)
+    convert(Value.Float, _float_value)
+    convert(Value.String, _string_value)
+    convert(Value.Map, _map_value)
+    convert(Value.Array, _array_value)
+    read_json(_from_json)
 
 
 def _map_to_pairs(given: Any, wanted: Any, quant: bool) -> bool:
@@ -51,16 +41,6 @@ def _pairs_to_map(given: Any, wanted: Any, quant: bool) -> bool:
         return False
     pair, (key, value) = given.item_type, wanted.item_type
     return bool(pair.left_type.coerces(key, quant) and pair.right_type.coerces(value, quant))
-
-
-def _convert(kind: Any, convert: Callable[[Any, Any], Any]) -> None:
-    strict = kind.coerce
-
-    def coerce(self: Any, desired_type: Any = None) -> Any:
-        converted = convert(self, desired_type)
-        return strict(self, desired_type) if converted is None else converted
-
-    kind.coerce = coerce
 
 
 def _float_value(given: Any, wanted: Any) -> Any:
@@ -109,24 +89,19 @@ def _array_value(given: Any, wanted: Any) -> Any:
     return Value.Map(wanted.item_type, entries, given.expr)
 
 
-def _read_json() -> None:
+def _from_json(strict: Callable[..., Any], type: Any, value: Any) -> Any:
     """Parameters come as JSON, which knows neither pairs nor whole floats."""
-    strict = Value.from_json
-
-    def from_json(type: Any, value: Any) -> Any:
-        if isinstance(type, Type.Int) and isinstance(value, float):
-            return Value.Float(value).coerce(type)
-        if isinstance(type, Type.Int | Type.Float) and isinstance(value, str):
-            return Value.String(value).coerce(type)
-        if (
-            isinstance(type, Type.Array)
-            and isinstance(type.item_type, Type.Pair)
-            and isinstance(value, dict)
-        ):
-            pair = type.item_type
-            return strict(Type.Map((pair.left_type, pair.right_type)), value).coerce(type)
-        if isinstance(type, Type.Map) and isinstance(value, list):
-            return strict(Type.Array(Type.Pair(*type.item_type)), value).coerce(type)
-        return strict(type, value)
-
-    Value.from_json = from_json
+    if isinstance(type, Type.Int) and isinstance(value, float):
+        return Value.Float(value).coerce(type)
+    if isinstance(type, Type.Int | Type.Float) and isinstance(value, str):
+        return Value.String(value).coerce(type)
+    if (
+        isinstance(type, Type.Array)
+        and isinstance(type.item_type, Type.Pair)
+        and isinstance(value, dict)
+    ):
+        pair = type.item_type
+        return strict(Type.Map((pair.left_type, pair.right_type)), value).coerce(type)
+    if isinstance(type, Type.Map) and isinstance(value, list):
+        return strict(Type.Array(Type.Pair(*type.item_type)), value).coerce(type)
+    return strict(type, value)

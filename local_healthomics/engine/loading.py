@@ -10,7 +10,7 @@ import WDL
 from WDL import Tree
 
 from . import lenient as conversions
-from . import patches
+from . import miniwdl_internals as internals
 from .errors import DefinitionError
 
 FAULTS = (
@@ -28,7 +28,7 @@ def load(root: Path, main: str, *, lenient: bool = False) -> Tree.Document:
 
     `lenient` is for the whole process: the engine WDL_LENIENT converts more types than WDL.
     """
-    patches.index_environments()
+    internals.index_environments()
     if lenient:
         conversions.relax()
     root = root.resolve()

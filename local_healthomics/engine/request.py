@@ -1,16 +1,16 @@
-"""What the server asks for: RUN_DIR/request.json as frozen dataclasses."""
+"""What the server asks for: RUN_DIR/request.json, written by the one, read by the other."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from .images import RegistryMap
 
-ContainerBackend = Literal["process", "docker", "podman", "apptainer"]
+_FILE = "request.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class RunRequest:
     output_uri: str
     engine: Literal["WDL", "WDL_LENIENT", "CWL", "NEXTFLOW"] = "WDL"
     cache: CacheRequest | None = None
-    container_backend: ContainerBackend = "process"
+    container_backend: str = "process"  # or docker, podman, apptainer
     image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
     ecr_only: bool = False  # refuse the images that the service would not take
     scratch_local: bool = False  # each task has a disk of its own at /tmp
@@ -53,10 +53,15 @@ class RunRequest:
     def registries(self) -> RegistryMap:
         return RegistryMap.of(self.image_map, self.account, self.region, ecr_only=self.ecr_only)
 
+    def save(self) -> None:
+        """Write it where `load` reads it."""
+        data = asdict(self)
+        del data["run_dir"]
+        (self.run_dir / _FILE).write_text(json.dumps(data, default=str))
+
     @classmethod
     def load(cls, run_dir: Path) -> Self:
-        data = json.loads((run_dir / "request.json").read_text())
-        cache = data.pop("cache", None)
+        data = json.loads((run_dir / _FILE).read_text())
+        cache = data.pop("cache")
         data["definition_dir"] = Path(data["definition_dir"])
-        data["output_uri"] = data["output_uri"].rstrip("/")
         return cls(run_dir=run_dir, cache=CacheRequest(**cache) if cache else None, **data)

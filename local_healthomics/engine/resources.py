@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from WDL import Error, Type, Value
-from WDL._util import parse_byte_size
 
 from ..instances import ACCELERATORS, instance_type
 from .images import Image, RegistryMap
+from .miniwdl_internals import byte_size
 
 GIB = 1024**3
 _SCRATCH_STEP, _SCRATCH_MOST = 16, 3072  # GiB
@@ -64,7 +64,7 @@ def parse_timeout(value: int | str) -> int:
 def parse_memory(text: str) -> int:
     """Whole GiB, rounded up, at least 1."""
     try:
-        size = parse_byte_size(text)
+        size = byte_size(text)
     except ValueError as error:
         raise InvalidResource(f"invalid setting of runtime.memory, {text}") from error
     return max(1, math.ceil(size / GIB))
@@ -92,7 +92,7 @@ def parse_disks(value: Value.Base | None) -> int:
         size = re.search(r"(?<![\w/.-])(\d+)\s*([KMGT]i?B?)?(?![\w/])", entry)
         if size is None:
             raise InvalidResource(f"invalid setting of runtime.disks, {entry.strip()}")
-        total += math.ceil(parse_byte_size(f"{size[1]} {size[2] or 'GiB'}") / GIB)
+        total += math.ceil(byte_size(f"{size[1]} {size[2] or 'GiB'}") / GIB)
     return total
 
 

@@ -16,12 +16,12 @@ from typing import Any, TextIO
 
 import WDL
 from WDL import Env, Tree, Value
-from WDL._util import TerminationSignalFlag
 from WDL.runtime import config
 from WDL.runtime.cache import CallCache
 from WDL.runtime.error import RunFailed, Terminated
 
-from . import loading, patches
+from . import loading
+from . import miniwdl_internals as internals
 from .backend import TaskTimedOut
 from .cache import RunCache
 from .containers import BACKENDS, options
@@ -116,7 +116,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
     events.on_lost = control.lost
     log_file = request.run_dir / "engine.log"
     logger = attach(events, log_file)
-    with TerminationSignalFlag(logger) as flag:
+    with internals.termination_flag(logger) as flag:
 
         def stopping() -> bool:
             return flag() or control.cancelled.is_set()
@@ -227,7 +227,7 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     backend = ProcessTask if request.container_backend == "process" else None
     backend_class: type[Any] = backend or BACKENDS[request.container_backend]
     bound = type(backend_class.__name__, (backend_class,), {"session": session})
-    patches.register_plugins(
+    internals.register_plugins(
         {
             "task": [("omics", task_hook(session))],
             "container_backend": [("omics", bound)],
@@ -337,9 +337,10 @@ def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
 
         return fetch
 
-    # miniwdl keeps its downloaders here, by scheme; nothing else may be read, as in the service
-    files = {"s3": fetcher(False), "omics": fetcher(False)}
-    cfg._downloaders = (files, {"s3": fetcher(True)})  # type: ignore[attr-defined]
+    # nothing else may be read, as in the service
+    internals.use_downloaders(
+        cfg, {"s3": fetcher(False), "omics": fetcher(False)}, {"s3": fetcher(True)}
+    )
     return cfg
 
 

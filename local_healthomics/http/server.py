@@ -71,7 +71,6 @@ class _Body(io.RawIOBase):
         try:
             block = self._read(len(buffer))
         except TimeoutError as error:
-            self._timed_out = True
             raise RequestTimeout("the body of the request did not arrive in time") from error
         buffer[: len(block)] = block
         return len(block)

@@ -18,7 +18,7 @@ from ..errors import Conflict, Fault, NotFound, Throttled, ValidationFault
 from ..states import FINAL, LIVE
 from ..store.documents import Row
 from .batch_settings import merged, read_entries, settings_object
-from .runs import delete, start_run
+from .runs import begin_run, delete
 
 _CHUNK = 200  # entries in one transaction, or read at once
 _REASON = 64  # characters
@@ -139,7 +139,7 @@ def _submit_one(context: Context, batch: dict[str, Any], entry: dict[str, Any]) 
 def _started(context: Context, batch: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     if not request.get("outputUri"):
         raise ValidationFault("neither the run setting nor its default has an outputUri")
-    return start_run(context, request, batchId=batch["id"])
+    return begin_run(context, request, batch["id"])
 
 
 def _success(status: str) -> dict[str, Any]:

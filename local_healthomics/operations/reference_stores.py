@@ -4,39 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict
 from ..store.documents import FIRST_LONG_ID
 from ..stores import objects as store_objects
 from . import source_jobs
-from .common import existing, given, times
+from .common import times
+from .resources import Resource
+
+_STORES = Resource(
+    kind="referenceStore",
+    path="referenceStore",
+    quota="referenceStores",
+    members=("name", "description", "sseConfig"),
+    first_id=FIRST_LONG_ID,
+)
 
 
 def create_reference_store(context: Context, params: Params) -> dict[str, Any]:
-    context.quotas.room("referenceStores", lambda: context.count("referenceStore"))
-    document = context.add(
-        "referenceStore",
-        {
-            **given(params, "name", "description", "sseConfig"),
-            "creationTime": now(),
-            "tags": dict(params.get("tags") or {}),
-        },
-        first_id=FIRST_LONG_ID,
-    )
-    id = document["id"]
-    return context.store.update(
-        "referenceStore",
-        id,
-        {
-            "arn": context.arn(f"referenceStore/{id}"),
-            "bucket": store_objects.new_bucket(context.account, id),
-        },
-    )
-
-
-def get_reference_store(context: Context, params: Params) -> dict[str, Any]:
-    return existing(context, "referenceStore", params["id"])
+    id = _STORES.create(context, params)["id"]
+    bucket = store_objects.new_bucket(context.account, id)
+    return context.store.update("referenceStore", id, {"bucket": bucket})
 
 
 def list_reference_stores(context: Context, params: Params) -> dict[str, Any]:
@@ -48,18 +36,17 @@ def list_reference_stores(context: Context, params: Params) -> dict[str, Any]:
 
 def delete_reference_store(context: Context, params: Params) -> dict[str, Any]:
     id = params["id"]
-    document = existing(context, "referenceStore", id)
+    document = _STORES.get(context, params)
     if context.store.rows("reference", parent=id, statuses=["ACTIVE"], limit=1):
         raise Conflict(f"reference store {id} holds references; delete them first")
     source_jobs.forget(context, ["referenceImportJob"], id)
-    context.store.delete("referenceStore", id)
     context.other_services.remove_bucket(document["bucket"])
-    return {}
+    return _STORES.delete(context, params)
 
 
 HANDLERS: dict[str, Handler] = {
     "CreateReferenceStore": create_reference_store,
-    "GetReferenceStore": get_reference_store,
+    "GetReferenceStore": _STORES.get,
     "ListReferenceStores": list_reference_stores,
     "DeleteReferenceStore": delete_reference_store,
 }

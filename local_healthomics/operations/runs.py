@@ -45,8 +45,12 @@ _OWN = ("roleArn", "outputUri")
 _LAST = 100_001  # the rank of a run without a priority, or with 0: after every other
 
 
-def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
-    """StartRun; `batch` are members of ours that say which batch a run belongs to."""
+def start_run(context: Context, params: Params) -> dict[str, Any]:
+    return begin_run(context, params)
+
+
+def begin_run(context: Context, params: Params, batch_id: str | None = None) -> dict[str, Any]:
+    """A new run, of its own or of a batch."""
     wanted = _wanted(context, params)
     settings = settle(context, wanted)
     parameters = _parameters(wanted, settings["parameterTemplate"])
@@ -73,7 +77,7 @@ def start_run(context: Context, params: Params, **batch: str) -> dict[str, Any]:
             ),
             **settings,
             **parameters,
-            **batch,
+            **({"batchId": batch_id} if batch_id else {}),
             "uuid": str(uuid.uuid4()),
             "status": "PENDING",
             "logLevel": wanted.get("logLevel") or "ALL",

@@ -6,7 +6,6 @@ threads and the ones here.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shutil
@@ -19,6 +18,7 @@ from typing import Any
 from ..arn import REGION, object_of
 from ..clock import epoch_ms, now
 from ..definitions import DefinitionChecker
+from ..engine.request import CacheRequest, RunRequest
 from ..errors import ValidationFault
 from ..options import ServerOptions
 from ..other_services.application import OtherServices
@@ -208,32 +208,32 @@ class Scheduler:
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)
         cache = self._store.get("cache", run["cacheId"]) if run.get("cacheId") else None
-        request = {
-            "run_id": run["id"],
-            "run_uuid": run["uuid"],
-            "run_arn": run["arn"],
-            "account": run["account"],
-            "region": REGION,
-            "endpoint_url": self._endpoint,
-            "definition_dir": str(self._checker.unpacked(run["definitionUuid"])),
-            "main": run["main"],
-            "engine": run["engine"],
-            "parameters": self._parameters(run),
-            "output_uri": run["runOutputUri"],
-            "cache": None
+        RunRequest(
+            run_dir=run_dir,
+            run_id=run["id"],
+            run_uuid=run["uuid"],
+            run_arn=run["arn"],
+            account=run["account"],
+            region=REGION,
+            endpoint_url=self._endpoint,
+            definition_dir=self._checker.unpacked(run["definitionUuid"]),
+            main=run["main"],
+            engine=run["engine"],
+            parameters=self._parameters(run),
+            output_uri=run["runOutputUri"].rstrip("/"),
+            cache=None
             if cache is None
-            else {
-                "id": cache["id"],
-                "uuid": cache["uuid"],
-                "s3_uri": cache["cacheS3Uri"],
-                "behavior": run["cacheBehavior"],
-            },
-            "container_backend": self._options.backend,
-            "image_map": run.get("imageMap") or {},
-            "ecr_only": self._options.ecr_only,
-            "scratch_local": run.get("scratchStorageMode") == "LOCAL",
-        }
-        (run_dir / "request.json").write_text(json.dumps(request))
+            else CacheRequest(
+                id=cache["id"],
+                uuid=cache["uuid"],
+                s3_uri=cache["cacheS3Uri"],
+                behavior=run["cacheBehavior"],
+            ),
+            container_backend=self._options.backend,
+            image_map=run.get("imageMap") or {},
+            ecr_only=self._options.ecr_only,
+            scratch_local=run.get("scratchStorageMode") == "LOCAL",
+        ).save()
         engine = EngineProcess(self._engine, run_dir, CREDENTIALS)
         self._store.update(
             "run", run["id"], {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}

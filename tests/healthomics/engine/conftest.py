@@ -19,6 +19,8 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from local_healthomics.engine.request import CacheRequest, RunRequest
+
 TIMEOUT = 40  # seconds; a bound for a hung engine, nothing is measured against it
 ROOT = Path(__file__).resolve().parents[3]
 Event = dict[str, Any]
@@ -115,7 +117,7 @@ class Bench:
         wdl: str,
         parameters: dict[str, Any] | None = None,
         *,
-        cache: dict[str, str] | None = None,
+        cache: CacheRequest | None = None,
         grants: bool = True,
     ) -> Engine:
         number = 1000 + len(self.engines)
@@ -123,22 +125,20 @@ class Bench:
         definition = run_dir / "definition"
         definition.mkdir(parents=True)
         (definition / "main.wdl").write_text(wdl)
-        request = {
-            "run_id": str(number),
-            "run_uuid": str(uuid.uuid4()),
-            "run_arn": f"arn:aws:omics:us-east-1:123456789012:run/{number}",
-            "account": "123456789012",
-            "region": "us-east-1",
-            "endpoint_url": self.endpoint,
-            "definition_dir": str(definition),
-            "main": "main.wdl",
-            "parameters": parameters or {},
-            "output_uri": f"s3://data/results/{number}",
-            "cache": cache,
-            "container_backend": "process",
-            "image_map": {},
-        }
-        (run_dir / "request.json").write_text(json.dumps(request))
+        RunRequest(
+            run_dir=run_dir,
+            run_id=str(number),
+            run_uuid=str(uuid.uuid4()),
+            run_arn=f"arn:aws:omics:us-east-1:123456789012:run/{number}",
+            account="123456789012",
+            region="us-east-1",
+            endpoint_url=self.endpoint,
+            definition_dir=definition,
+            main="main.wdl",
+            parameters=parameters or {},
+            output_uri=f"s3://data/results/{number}",
+            cache=cache,
+        ).save()
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+
+from local_healthomics.engine.request import CacheRequest
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -40,8 +42,10 @@ def wdl(cpus: int = 1) -> str:
     return CHAIN.replace("CPUS", str(cpus))
 
 
-def cache(behavior: str = "CACHE_ALWAYS") -> dict[str, str]:
-    return {"id": "77", "uuid": "abc", "s3_uri": "s3://data/cache", "behavior": behavior}
+def cache(
+    behavior: Literal["CACHE_ALWAYS", "CACHE_ON_FAILURE"] = "CACHE_ALWAYS",
+) -> CacheRequest:
+    return CacheRequest(id="77", uuid="abc", s3_uri="s3://data/cache", behavior=behavior)
 
 
 def test_a_second_run_is_served_from_the_cache(bench: Bench) -> None:

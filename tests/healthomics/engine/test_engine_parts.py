@@ -6,19 +6,16 @@ import inspect
 import io
 import json
 import logging
-import random
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import docker
 import pytest
-from WDL import Env, Type, Value
+from WDL import Type, Value
 from WDL.runtime import config
 from WDL.runtime.task_container import TaskContainer
 
-from local_healthomics.engine import patches
 from local_healthomics.engine.backend import TaskTimedOut
 from local_healthomics.engine.containers import BACKENDS
 from local_healthomics.engine.errors import CannotStartContainer
@@ -35,48 +32,6 @@ from local_healthomics.engine.resources import (
     parse_timeout,
 )
 from local_healthomics.engine.tasks import TaskBoard
-
-
-@pytest.fixture
-def indexed() -> Iterator[None]:
-    patches.index_environments()
-    yield
-    patches.undo()
-
-
-def observe(env: Any, names: list[str]) -> list[Any]:
-    return [(env.get(name), name in env, env.has_namespace(name), env.namespaces) for name in names]
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_indexed_environments_answer_as_stock_ones(seed: int, indexed: None) -> None:
-    names = ["a", "b", "a.x", "a.y", "a.b.z", "b.x", "c", "d.e"]
-
-    def build() -> list[Any]:
-        rng = random.Random(seed)
-        environments: list[Any] = [Env.Bindings()]
-        for step in range(300):
-            parent = environments[-1] if rng.random() < 0.8 else rng.choice(environments)
-            environments.append(parent.bind(rng.choice(names), step))
-            if rng.random() < 0.5:  # indexes are made when somebody looks
-                observe(rng.choice(environments), names)
-        return [observe(env, names) for env in environments]
-
-    fast = build()
-    patches.undo()
-    assert fast == build()
-
-
-def test_a_deep_comb_of_forks_is_still_right(indexed: None) -> None:
-    env: Any = Env.Bindings()
-    for i in range(200):
-        side = env.bind(f"side{i}", i)
-        assert side[f"side{i}"] == i
-        env = env.bind(f"n{i}.x", i)
-        assert env[f"n{i // 2}.x"] == i // 2
-        assert env.has_namespace("n0")
-        assert f"side{i}" not in env
-    assert len(env.namespaces) == 200
 
 
 @pytest.mark.parametrize(

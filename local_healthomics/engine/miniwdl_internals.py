@@ -1,0 +1,297 @@
+"""Every private or undocumented member of miniwdl that the local HealthOmics uses, and why.
+
+Nothing else of this package touches one. All of them are as they are here in miniwdl 1.16; MEMBERS
+says since which version each stands, and a test names the one that another miniwdl lacks.
+
+Two are replaced because stock miniwdl is slow or reaches too far. `Env.Bindings` is a linked list
+whose lookups walk it with a fresh set of seen names, and whose `namespaces` copies a set per node:
+loading a workflow of N calls costs N squared (8 s at 1,000 calls, minutes at 5,000). The chain
+keeps its shape here; it gains an index shared along it. `config.load_plugins` scans the entry
+points of every installed distribution for every task (a third of a trivial task's time) and would
+load whatever miniwdl plugins the machine happens to have. The engine registers its own, only those.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, redirect_stderr
+from dataclasses import dataclass
+from typing import Any
+
+from WDL import CLI, Env, Lint, Tree, Value
+from WDL._util import TerminationSignalFlag, parse_byte_size
+from WDL.runtime import config
+from WDL.runtime.cache import CallCache
+from WDL.runtime.task import link_outputs  # type: ignore[attr-defined]
+
+_LEVELS = 32  # forks to look through before a branch gets a whole index of its own
+_SUPPRESSED = {"CommandShellCheck"}  # needs a program that may not be there
+_lock = threading.RLock()
+
+Plugins = Mapping[str, Iterable[tuple[str, Callable[..., Any]]]]
+Downloader = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member that is no part of miniwdl's API, and the parameters that we count on."""
+
+    module: str
+    name: str
+    since: str  # the oldest version seen to have it so; 1.12 is the oldest that was looked at
+    why: str
+    parameters: tuple[str, ...] = ()
+
+
+MEMBERS = (
+    Member("WDL.Env", "Bindings.resolve_binding", "1.12", "replaced: slow", ("self", "name")),
+    Member("WDL.Env", "Bindings.has_binding", "1.12", "replaced: slow", ("self", "name")),
+    Member("WDL.Env", "Bindings.has_namespace", "1.12", "replaced: slow", ("self", "namespace")),
+    Member("WDL.Env", "Bindings.namespaces", "1.12", "replaced: slow"),
+    Member("WDL.runtime.config", "load_plugins", "1.12", "replaced: only ours", ("cfg", "group")),
+    Member(
+        "WDL._util", "TerminationSignalFlag", "1.12", "says that the run is to end", ("logger",)
+    ),
+    Member("WDL._util", "parse_byte_size", "1.12", "reads runtime.memory as it does", ("s",)),
+    Member(
+        "WDL.runtime.task",
+        "link_outputs",
+        "1.12",
+        "lays out the outputs of a run that ends early",
+        ("cache", "outputs", "run_dir"),
+    ),
+    Member("WDL.Lint", "_shellcheck_available", "1.12", "no program of this machine in a check"),
+    Member(
+        "WDL.CLI",
+        "outline",
+        "1.12",
+        "the text that the service answers",
+        ("obj", "level", "file", "show_called", "suppress"),
+    ),
+    Member("WDL.CLI", "print_error", "1.12", "the same, of what is wrong", ("exn",)),
+    Member(
+        "WDL.Type", "Base._check_optional", "1.12", "WDL_LENIENT", ("self", "rhs", "check_quant")
+    ),
+    Member("WDL.Type", "Float.check", "1.12", "WDL_LENIENT", ("self", "rhs", "check_quant")),
+    Member("WDL.Type", "Map.check", "1.12", "WDL_LENIENT", ("self", "rhs", "check_quant")),
+    Member("WDL.Type", "Array.check", "1.12", "WDL_LENIENT", ("self", "rhs", "check_quant")),
+    Member("WDL.Value", "from_json", "1.12", "WDL_LENIENT", ("type", "value")),
+    Member(
+        "WDL.runtime.backend.podman",
+        "PodmanContainer._run_invocation",
+        "1.12",
+        "adds --cidfile, by which a container is ended",
+        ("self", "logger", "cleanup", "image"),
+    ),
+    Member(
+        "WDL.runtime.task_container",
+        "TaskContainer._run",
+        "1.12",
+        "what a back end is asked to do",
+        ("self", "logger", "terminating", "command"),
+    ),
+)
+# Set on a configuration (1.12): the downloaders by scheme, of files and of directories.
+_DOWNLOADERS = "_downloaders"
+
+
+def termination_flag(logger: logging.Logger) -> AbstractContextManager[Callable[[], bool]]:
+    """Whether a signal asked this process to end; miniwdl looks at the same flag."""
+    return TerminationSignalFlag(logger)
+
+
+def byte_size(text: str) -> int:
+    """What runtime.memory says, in bytes; ValueError if it says nothing."""
+    return int(parse_byte_size(text))
+
+
+def use_downloaders(
+    cfg: config.Loader, files: Mapping[str, Downloader], directories: Mapping[str, Downloader]
+) -> None:
+    """Read only what has one of these schemes; as plugins they would be added to miniwdl's own."""
+    setattr(cfg, _DOWNLOADERS, (files, directories))
+
+
+def linked(
+    cache: CallCache, outputs: Env.Bindings[Value.Base], run_dir: str
+) -> Env.Bindings[Value.Base]:
+    """The outputs, with links to their files under `run_dir`/out."""
+    found: Env.Bindings[Value.Base] = link_outputs(cache, outputs, run_dir)
+    return found
+
+
+def outline(document: Tree.Document) -> str:
+    """What `miniwdl check` prints of a document that loads: its parts, and what lint found."""
+    Lint._shellcheck_available = False
+    Lint.lint(document)
+    text = io.StringIO()
+    CLI.outline(  # type: ignore[no-untyped-call]
+        document, 0, file=text, suppress=_SUPPRESSED, show_called=document.workflow is not None
+    )
+    return text.getvalue()
+
+
+def error_text(error: Exception) -> str:
+    """What `miniwdl check` prints of a document that does not load."""
+    with redirect_stderr(io.StringIO()) as said:
+        CLI.print_error(error)
+    return said.getvalue()
+
+
+def accept(kind: Any, fits: Callable[[Any, Any, bool], bool]) -> None:
+    """Let a type stand where another is wanted, if `fits` says so."""
+    strict = kind.check
+
+    def check(self: Any, rhs: Any, check_quant: bool = True) -> None:
+        if fits(self, rhs, check_quant):
+            self._check_optional(rhs, check_quant)
+        else:
+            strict(self, rhs, check_quant)
+
+    kind.check = check
+
+
+def convert(kind: Any, converted: Callable[[Any, Any], Any]) -> None:
+    """Let values of a kind become what `converted` makes of them, unless that is None."""
+    strict = kind.coerce
+
+    def coerce(self: Any, desired_type: Any = None) -> Any:
+        other = converted(self, desired_type)
+        return strict(self, desired_type) if other is None else other
+
+    kind.coerce = coerce
+
+
+def read_json(read: Callable[[Callable[..., Any], Any, Any], Any]) -> None:
+    """Let `read` (given miniwdl's own, a type and a value) read values in JSON."""
+    strict = Value.from_json
+    Value.from_json = lambda type, value: read(strict, type, value)
+
+
+class _Index:
+    """Names of a chain of nodes. Later nodes shadow earlier ones, so positions are kept.
+
+    A node sees the entries up to its own position; `base` is the node this branch forks from.
+    """
+
+    __slots__ = ("base", "entries", "level", "namespaces", "tip")
+
+    def __init__(self, base: Any, level: int) -> None:
+        self.base = base
+        self.level = level
+        self.entries: dict[str, list[tuple[int, Any]]] = {}
+        self.namespaces: dict[str, int] = {}
+        self.tip = 0
+
+    def append(self, node: Any) -> None:
+        self.tip += 1
+        binding = node._binding
+        if binding is not None:
+            self.entries.setdefault(binding.name, []).append((self.tip, binding))
+            end = binding.name.find(".")
+            while end >= 0:
+                self.namespaces.setdefault(binding.name[: end + 1], self.tip)
+                end = binding.name.find(".", end + 1)
+        node._position = (self, self.tip)
+
+
+def _locate(node: Any) -> tuple[_Index, int]:
+    found: tuple[_Index, int] | None = node.__dict__.get("_position")
+    if found is not None:
+        return found
+    with _lock:
+        fresh = []
+        at = node
+        while at is not None and "_position" not in at.__dict__:
+            fresh.append(at)
+            at = at._next
+        if at is None:
+            index = _Index(None, 0)
+        else:
+            index, position = at._position
+            if position != index.tip:  # somebody else has already grown the chain from here
+                index = _flat_copy(at) if index.level >= _LEVELS else _Index(at, index.level + 1)
+        for one in reversed(fresh):
+            index.append(one)
+        located: tuple[_Index, int] = node._position
+        return located
+
+
+def _flat_copy(node: Any) -> _Index:
+    """An index of everything `node` sees; the nodes themselves keep their old places."""
+    index = _Index(None, 0)
+    index.tip = 1
+    index.entries = {binding.name: [(1, binding)] for binding in node}
+    for name in index.entries:
+        end = name.find(".")
+        while end >= 0:
+            index.namespaces[name[: end + 1]] = 1
+            end = name.find(".", end + 1)
+    # `namespaces` of stock miniwdl knows shadowed names too, but a shadowing name is the same name
+    return index
+
+
+def _resolve_binding(self: Any, name: str) -> Any:
+    node = self
+    while node is not None:
+        index, position = _locate(node)
+        found = index.entries.get(name)
+        if found is not None:
+            for i in range(len(found) - 1, -1, -1):
+                at, binding = found[i]
+                if at <= position:
+                    return binding
+        node = index.base
+    raise KeyError
+
+
+def _has_binding(self: Any, name: str) -> bool:
+    try:
+        _resolve_binding(self, name)
+    except KeyError:
+        return False
+    return True
+
+
+def _has_namespace(self: Any, namespace: str) -> bool:
+    assert namespace
+    if not namespace.endswith("."):
+        namespace += "."
+    node = self
+    while node is not None:
+        index, position = _locate(node)
+        if index.namespaces.get(namespace, position + 1) <= position:
+            return True
+        node = index.base
+    return False
+
+
+def _namespaces(self: Any) -> set[str]:
+    found: set[str] = set()
+    node = self
+    while node is not None:
+        index, position = _locate(node)
+        found.update(name for name, at in list(index.namespaces.items()) if at <= position)
+        node = index.base
+    return found
+
+
+def index_environments() -> None:
+    """Give `Env.Bindings` constant-time lookups."""
+    cls: Any = Env.Bindings
+    cls.resolve_binding = _resolve_binding
+    cls.has_binding = _has_binding
+    cls.has_namespace = _has_namespace
+    cls.namespaces = property(_namespaces)
+
+
+def register_plugins(plugins: Plugins) -> None:
+    """Make miniwdl use exactly these plugins, by group."""
+
+    def load_plugins(cfg: config.Loader, group: str) -> Any:
+        return list(plugins.get(group, ()))
+
+    config.load_plugins = load_plugins

@@ -1,0 +1,152 @@
+"""What miniwdl promises nobody: each member is there, and does what it is used for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import logging
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import WDL
+from WDL import Env, Type, Value
+from WDL.runtime import config, download
+from WDL.runtime.cache import CallCache
+
+from local_healthomics.engine import miniwdl_internals as internals
+from local_healthomics.engine.miniwdl_internals import MEMBERS, Member
+
+LOGGER = logging.getLogger("test-miniwdl")
+
+
+def _complaint(member: Member, problem: str) -> str:
+    return (
+        f"{member.module}.{member.name} of miniwdl {importlib.metadata.version('miniwdl')}"
+        f" {problem}; it is used because: {member.why}. See engine/miniwdl_internals.py"
+    )
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda m: f"{m.module}.{m.name}")
+def test_miniwdl_still_has_the_private_member(member: Member) -> None:
+    found: Any = importlib.import_module(member.module)
+    for name in member.name.split("."):
+        assert hasattr(found, name), _complaint(member, "is gone")
+        found = inspect.getattr_static(found, name)
+    if member.parameters:
+        has = tuple(inspect.signature(getattr(found, "__wrapped__", found)).parameters)
+        missing = [name for name in member.parameters if name not in has]
+        assert not missing, _complaint(member, f"has no {', '.join(missing)} among {has}")
+
+
+def _configuration() -> config.Loader:
+    return config.Loader(LOGGER, filenames=[], overrides={})
+
+
+def test_only_the_given_downloaders_are_used() -> None:
+    cfg = _configuration()
+    internals.use_downloaders(cfg, {"s3": lambda: None}, {})
+    assert download.able(cfg, "s3://b/k")
+    assert not download.able(cfg, "s3://b/k/", directory=True)
+    assert not download.able(cfg, "https://example.org/file")
+
+
+def test_sigterm_sets_the_termination_flag() -> None:
+    with internals.termination_flag(LOGGER) as flag:
+        assert not flag()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert flag()
+
+
+def test_outputs_are_linked_below_out(tmp_path: Path) -> None:
+    (tmp_path / "made").write_text("x")
+    outputs: Any = Env.Bindings().bind("o", Value.File(str(tmp_path / "made")))
+    found = internals.linked(CallCache(_configuration(), LOGGER), outputs, str(tmp_path))
+    assert found["o"].value == str(tmp_path / "out" / "o" / "made")
+    assert Path(found["o"].value).read_text() == "x"
+
+
+@pytest.mark.parametrize(("text", "size"), [("1 GiB", 2**30), ("2 GB", 2 * 10**9), ("7", 7)])
+def test_sizes_are_read_as_miniwdl_reads_them(text: str, size: int) -> None:
+    assert internals.byte_size(text) == size
+
+
+def test_the_outline_names_the_parts_and_what_lint_found() -> None:
+    text = "version 1.0\ntask t { input { Int unused } command {} runtime { container: 'x' } }"
+    document = WDL.parse_document(text)
+    document.typecheck()
+    assert "task t" in internals.outline(document)
+    assert "UnusedDeclaration" in internals.outline(document)
+
+
+def test_an_error_is_told_as_miniwdl_check_tells_it() -> None:
+    with pytest.raises(WDL.Error.SyntaxError) as raised:
+        WDL.parse_document("version 1.0\nworkflow {")
+    assert "Ln 2 Col 10" in internals.error_text(raised.value)
+
+
+def test_a_type_may_be_accepted_and_a_value_converted() -> None:
+    class Number(Type.Float):
+        pass
+
+    class Figure(Value.Float):
+        pass
+
+    internals.accept(Number, lambda given, wanted, quant: isinstance(wanted, Type.Int))
+    internals.convert(Figure, lambda given, wanted: wanted and Value.Int(int(given.value)))
+    Number().check(Type.Int())
+    assert Figure(2.0).coerce(Type.Int()).value == 2
+    with pytest.raises(TypeError):
+        Number().check(Type.Directory())
+
+
+@pytest.fixture
+def stock() -> Any:
+    """`Env.Bindings` as miniwdl has it, whoever has replaced its members in this process."""
+    assert Env.__spec__ is not None
+    spec = importlib.util.spec_from_file_location("WDL.Env", Env.__spec__.origin)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Bindings
+
+
+def observe(env: Any, names: list[str]) -> list[Any]:
+    return [(env.get(name), name in env, env.has_namespace(name), env.namespaces) for name in names]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_indexed_environments_answer_as_stock_ones(seed: int, stock: Any) -> None:
+    names = ["a", "b", "a.x", "a.y", "a.b.z", "b.x", "c", "d.e"]
+
+    def build(kind: Any) -> list[Any]:
+        rng = random.Random(seed)
+        environments = [kind()]
+        for step in range(300):
+            parent = environments[-1] if rng.random() < 0.8 else rng.choice(environments)
+            environments.append(parent.bind(rng.choice(names), step))
+            if rng.random() < 0.5:  # indexes are made when somebody looks
+                observe(rng.choice(environments), names)
+        return [observe(env, names) for env in environments]
+
+    internals.index_environments()
+    assert build(Env.Bindings) == build(stock)
+
+
+def test_a_deep_comb_of_forks_is_still_right() -> None:
+    internals.index_environments()
+    env: Any = Env.Bindings()
+    for i in range(200):
+        side = env.bind(f"side{i}", i)
+        assert side[f"side{i}"] == i
+        env = env.bind(f"n{i}.x", i)
+        assert env[f"n{i // 2}.x"] == i // 2
+        assert env.has_namespace("n0")
+        assert f"side{i}" not in env
+    assert len(env.namespaces) == 200
