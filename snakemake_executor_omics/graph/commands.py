@@ -28,6 +28,7 @@ from ..compile import script_source
 from ..compile.sandbox import seen_by_job
 from ..errors import UnsupportedRule
 from .imports import imported, run_by
+from .internals import plain, positions_of_names, script_file, script_with_values, strict_mode
 from .paths import named_files, project_path
 from .sources import SOURCES, snakefile
 from .storage import is_stored
@@ -74,7 +75,8 @@ def _shell(job: Job, workdir: Path) -> Command:
         raise Unknown
     executable = job.resources.get("shell_exec") or shell.get_executable() or "bash"
     # As `snakemake.shell.shell.__new__` puts it together.
-    text = " ".join((shell._get_process_prefix(executable), command, shell._process_suffix)).strip()
+    before, after = strict_mode(executable)
+    text = " ".join((before, command, after)).strip()
     # By name: the container has its shells at places of its own.
     interpreter = shlex.quote(os.path.basename(executable))
     named = named_files(command, workdir)
@@ -105,13 +107,13 @@ def _formatted(job: Job) -> str:
         function.__closure__,
     )
     known = {
-        "input": job.input._plainstrings(),
-        "output": job.output._plainstrings(),
+        "input": plain(job.input),
+        "output": plain(job.output),
         "params": job.params,
         "wildcards": job.wildcards,
         "threads": job.threads,
         "resources": job.resources,
-        "log": job.log._plainstrings(),
+        "log": plain(job.log),
         "rule": job.rule.name,
         "benchmark": job.benchmark,
     }
@@ -144,7 +146,7 @@ def _script(job: Job, workdir: Path) -> Command | None:
                 job.rule.name, f"has a wrapper that is no script: {job.rule.wrapper}"
             )
     else:
-        path = job._path_to_source_file(job.rule.script)
+        path = script_file(job, job.rule.script)
     origin, source, language, is_local, cached = snakemake_script.get_source(
         path, workflow.sourcecache, job.rule.basedir, job.wildcards, job.params
     )
@@ -217,22 +219,7 @@ def _with_preamble(
     job: Job, workdir: Path, location: str, source: str, language: str
 ) -> Command | None:
     """The script after the values that Snakemake writes for its language, itself a whole."""
-    script = snakemake_script.RScript if language == "r" else snakemake_script.BashScript
-    about = dict.fromkeys(
-        (
-            "basedir",
-            "conda_env",
-            "container_img",
-            "singularity_args",
-            "env_modules",
-            "bench_record",
-            "jobid",
-            "bench_iteration",
-            "cleanup_scripts",
-            "shadow_dir",
-        )
-    )
-    about |= {
+    about = {
         "path": infer_source_file(str(workdir / location)),
         "source": source,
         "input_": job.input,
@@ -245,10 +232,8 @@ def _with_preamble(
         "config": _config(job),
         "rulename": job.rule.name,
     }
-    if language == "bash":
-        about["is_local"] = True
     try:
-        preamble = script.generate_preamble(**about)
+        preamble = script_with_values(language, about)
     except ValueError:  # a value that the language has no form for
         return None
     return Command(
@@ -260,7 +245,7 @@ def _with_preamble(
 
 def _named(values: Any) -> tuple[list[Any], dict[str, tuple[int, int | None]]]:
     """A Namedlist as its items and the positions of its names."""
-    return list(values), dict(values._get_names())
+    return list(values), positions_of_names(values)
 
 
 # --- Snakemake in the container --------------------------------------------------------------

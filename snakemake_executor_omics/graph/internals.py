@@ -1,18 +1,128 @@
-"""Give jobs back to Snakemake's scheduler, all at once: the one place that uses its private parts.
+"""Everything of Snakemake that the plugin uses although no interface promises it.
 
-Its interface takes one failed job after another, and acts on the first before it hears of the
-second: a run for each retry would come of that. And it has no call for a job that did not fail but
-was stopped.
+Each use is a function of its own that says what it is for and since which version its members
+stand as they are used here; `tests/plugin/graph/test_internals.py` fails with the member's name
+when Snakemake changes one. The `Protocol`s list what is relied upon of Snakemake's objects, which
+carry no types of their own; members with an underscore are used in this file alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from snakemake import script as snakemake_script
+from snakemake.shell import shell
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.real import RealExecutor
+
+
+class File(Protocol):
+    """A path of a job: a string with flags (`snakemake.io.AnnotatedString`, `_IOFile`)."""
+
+    flags: Mapping[str, Any]
+    is_storage: bool
+    storage_object: Any
+
+
+class Unit(Protocol):
+    """What a job and a group have in common (`snakemake.jobs.AbstractJob`)."""
+
+    input: Iterable[File]
+    output: Iterable[File]
+    resources: Mapping[str, Any]
+    threads: int
+    attempt: int
+    restart_times: int
+    is_local: bool
+    is_checkpoint: bool
+
+    def is_group(self) -> bool: ...
+    def reset_params_and_resources(self) -> None: ...
+
+
+class Job(Unit, Protocol):
+    """One job (`snakemake.jobs.Job`)."""
+
+    rule: Any
+    wildcards: Any
+    wildcards_dict: Mapping[str, str]
+    params: Any
+    log: Any
+    benchmark: Any
+    protected_output: Collection[File]
+    is_shell: bool
+    is_script: bool
+    is_wrapper: bool
+    is_cwl: bool
+    container_img_url: str | None
+    conda_env_spec: Any
+    pipe_group: Any
+    dag: Any
+
+
+class Group(Unit, Protocol):
+    """Jobs that run together (`snakemake.jobs.GroupJob`)."""
+
+    jobs: Collection[Job]
+    toposorted: Sequence[Iterable[Job]]
+
+
+class Dag(Protocol):
+    """The graph of jobs (`snakemake.dag.DAG`)."""
+
+    jobs: Iterable[Job]
+    dependencies: Mapping[Job, Mapping[Job, Collection[File]]]
+    depending: Mapping[Job, Mapping[Job, Collection[File]]]
+    targetfiles: Collection[File]
+
+    def needrun_jobs(self) -> Iterable[Job]: ...
+    def needrun(self, job: Job) -> bool: ...
+    def finished(self, job: Job) -> bool: ...
+    def get_job_group(self, job: Job) -> Group | None: ...
+    def toposorted(self, jobs: Collection[Job]) -> Iterator[Iterable[Job]]: ...
+    def handle_protected(self, job: Job) -> None: ...
+
+
+class Scheduler(Protocol):
+    """Which jobs run (`snakemake.scheduling.job_scheduler.JobScheduler`)."""
+
+    running: MutableSet[Unit]
+    failed: Collection[Unit]
+
+
+class Workflow(Protocol):
+    """The workflow and its settings (`snakemake.workflow.Workflow`)."""
+
+    dag: Dag
+    scheduler: Scheduler
+    persistence: Any
+    rules: Iterable[Any]
+    main_snakefile: str
+    workdir_init: str
+    envvars: Collection[str]
+    execution_settings: Any
+    remote_execution_settings: Any
+    deployment_settings: Any
+    workflow_settings: Any
+    storage_settings: Any
+    resource_settings: Any
+    config_settings: Any
+
+
+# --- the scheduler ---------------------------------------------------------------------------
 
 
 def give_back(workflow: Any, failed: Iterable[Any], stopped: Iterable[Any]) -> None:
-    """Let Snakemake retry or give up the jobs that failed; what was stopped is ready again."""
+    """Let Snakemake retry or give up the jobs that failed; what was stopped is ready again.
+
+    Its interface takes one failed job after another, and acts on the first before it hears of the
+    second: a run for each retry would come of that. And it has no call for a job that did not fail
+    but was stopped. Since 8.0: `scheduler._lock`, `_toerror`, `_free_resources`, `_open_jobs`,
+    `running`, `dag._ready_jobs`.
+    """
     scheduler = workflow.scheduler
     with scheduler._lock:
         scheduler._toerror.extend(failed)
@@ -21,3 +131,196 @@ def give_back(workflow: Any, failed: Iterable[Any], stopped: Iterable[Any]) -> N
             scheduler._free_resources(job)
             workflow.dag._ready_jobs.add(job)
     scheduler._open_jobs.release()
+
+
+def given_up(workflow: Any) -> list[Any]:
+    """The jobs and groups that failed and that Snakemake will not try again.
+
+    Since 8.0: `scheduler.failed`, which the interface does not have.
+    """
+    return list(workflow.scheduler.failed)
+
+
+def running(workflow: Any) -> list[Any]:
+    """The jobs and groups that Snakemake waits for, those of the local executor among them.
+
+    Since 8.0: `scheduler.running`, which the interface does not have.
+    """
+    return list(workflow.scheduler.running)
+
+
+def report_submission_without_polling(executor: RealExecutor, info: SubmittedJobInfo) -> None:
+    """Tell Snakemake that a job whose end is known already has begun.
+
+    `RemoteExecutor`'s own way would put it among the jobs that are asked about at the next poll.
+    Since interface 8.0: `RealExecutor.report_job_submission` registers a job and nothing else.
+    """
+    RealExecutor.report_job_submission(executor, info)
+
+
+# --- a job's outputs -------------------------------------------------------------------------
+
+
+def back_up(workflow: Any, path: Path) -> None:
+    """Keep a copy of what a job changes in place (`update()`), in case it fails.
+
+    Snakemake does so where the job runs, which a task cannot. Since 9.13:
+    `persistence.backup_output`.
+    """
+    workflow.persistence.backup_output(path)
+
+
+def restore(workflow: Any, path: Path) -> bool:
+    """Put that copy back; False where there is none. Since 9.13: `persistence.restore_output`."""
+    restored: bool = workflow.persistence.restore_output(path)
+    return restored
+
+
+def forget_backup(workflow: Any, path: Path) -> None:
+    """Remove that copy. Since 9.13: `persistence.cleanup_backup`."""
+    workflow.persistence.cleanup_backup(path)
+
+
+def write_protect(dag: Any, job: Any) -> None:
+    """Take the right to write from outputs that are marked with `protected()`.
+
+    Snakemake does so where the job runs. Since 8.0: `dag.handle_protected`.
+    """
+    dag.handle_protected(job)
+
+
+def look_again(file: Any) -> None:
+    """Have the S3 storage plugin ask anew whether `file` is a directory; it keeps its first answer.
+
+    Since snakemake-storage-plugin-s3 0.3: `_is_dir` of its objects, None for "not asked yet".
+    """
+    file.storage_object._is_dir = None
+
+
+# --- a job's values --------------------------------------------------------------------------
+
+
+def evaluate_again(jobs: Iterable[Any]) -> None:
+    """Let Snakemake evaluate params and resources anew.
+
+    It allows that once, when a job or its group becomes ready; for the later jobs of a group that
+    is no single task that is too early. Since 8.0: `job._params_and_resources_resetted`.
+    """
+    for job in jobs:
+        job._params_and_resources_resetted = False
+        job.reset_params_and_resources()
+
+
+def positions_of_names(values: Any) -> dict[str, tuple[int, int | None]]:
+    """The names of a job's files or params, with the (start, end) of each; end None for one item.
+
+    `items()` has no positions, and one file may have a name and none. Since 8.0:
+    `Namedlist._get_names`.
+    """
+    return dict(values._get_names())
+
+
+def plain(values: Any) -> Any:
+    """A job's files as commands see them: strings, with their names. Since 8.0: `_plainstrings`."""
+    return values._plainstrings()
+
+
+def environment_hash(workflow: Any, specification: Any) -> str:
+    """The name that `snakemake --containerize` gives to a conda environment in its image.
+
+    It counts the platform in, for which Snakemake would ask a conda of this machine, which may
+    have none; tasks are linux-64. Since 8.0: `Env._conda`, read as `Env.conda`.
+    """
+    environment = specification.get_conda_env(workflow)
+    environment._conda = SimpleNamespace(platform="linux-64")
+    digits: str = environment.content_hash
+    return digits
+
+
+def script_file(job: Any, script: Any) -> Any:
+    """Where a rule's script is, its wildcards and params filled in.
+
+    Since 8.27: `job._path_to_source_file`.
+    """
+    return job._path_to_source_file(script)
+
+
+def strict_mode(executable: str) -> tuple[str, str]:
+    """What Snakemake puts before and after a shell command, such as `set -euo pipefail; `.
+
+    `shell.prefix()` only sets it. Since 8.18: `shell._get_process_prefix`, `shell._process_suffix`.
+    """
+    return shell._get_process_prefix(executable), shell._process_suffix
+
+
+# What `generate_preamble` takes; that of Bash also wants `is_local`.
+SCRIPT_VALUES = frozenset(
+    {
+        *("path", "source", "basedir", "rulename", "config", "jobid", "shadow_dir"),
+        *("input_", "output", "params", "wildcards", "threads", "resources", "log"),
+        *("conda_env", "container_img", "singularity_args", "env_modules"),
+        *("bench_record", "bench_iteration", "cleanup_scripts"),
+    }
+)
+
+
+def script_with_values(language: str, values: Mapping[str, Any]) -> str:
+    """What Snakemake writes before an R or Bash script: the job's `values` in that language.
+
+    A value that is not given is None. Raises ValueError for one that the language has no form for.
+    Since 9.0: `RScript.generate_preamble`, `BashScript.generate_preamble` and what they take.
+    """
+    script = snakemake_script.RScript if language == "r" else snakemake_script.BashScript
+    given = {**dict.fromkeys(SCRIPT_VALUES), **values}
+    preamble: str = script.generate_preamble(
+        **given, **({"is_local": True} if language == "bash" else {})
+    )
+    return preamble
+
+
+# --- resources -------------------------------------------------------------------------------
+
+
+def evaluator_of(value: Any) -> Any | None:
+    """The function inside a rule's resource, None for what is no resource or holds a plain value.
+
+    Since 9.16.3: `snakemake.resources.Resource._evaluator`.
+    """
+    evaluator = getattr(value, "_evaluator", None)
+    return evaluator if callable(evaluator) else None
+
+
+def with_evaluator(resource: Any, evaluator: Any) -> None:
+    """Put another function into a copy of a rule's resource. Since 9.16.3, as `evaluator_of`."""
+    resource._evaluator = evaluator
+
+
+def cli_evaluator_of(value: Any) -> Any | None:
+    """What evaluates `--default-resources` and `--set-resources`, None if `value` is no Resource.
+
+    Since 9.16.3: `Resource.from_cli_expression` closes over its class, and uses `cli_evaluator`
+    of it alone.
+    """
+    return getattr(value, "cli_evaluator", None) if isinstance(value, type) else None
+
+
+# --- Snakemake's cache between workflows -----------------------------------------------------
+
+
+async def fetch_from_cache(job: Any) -> bool:
+    """Put a job's results of an earlier workflow in their place (`cache:`); False if there is none.
+
+    Since 8.0: `rule.cache.exists`, `rule.cache.fetch`, `job.remove_existing_output`.
+    """
+    if not await job.rule.cache.exists(job):
+        return False
+    await job.remove_existing_output()
+    for path in job.output:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    await job.rule.cache.fetch(job)
+    return True
+
+
+async def store_in_cache(job: Any) -> None:
+    """Keep a job's results for later workflows (`cache:`). Since 8.0: `rule.cache.store`."""
+    await job.rule.cache.store(job)

@@ -5,10 +5,10 @@ Snakemake looks there where a job runs; a task cannot, so it is done here, befor
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..model import JobKey
+from .internals import fetch_from_cache, store_in_cache
 from .tasks import job_key
 
 
@@ -34,18 +34,14 @@ class OutputCache:
                 if not self._is_cached(job) or (key := job_key(job)) in self._looked_for:
                     continue
                 self._looked_for.add(key)
-                if await job.rule.cache.exists(job):
-                    await job.remove_existing_output()
-                    for path in job.output:
-                        Path(path).parent.mkdir(parents=True, exist_ok=True)
-                    await job.rule.cache.fetch(job)
+                if await fetch_from_cache(job):
                     self._fetched.add(key)
         return len(self._fetched) - before
 
     async def store(self, job: Any) -> None:
         """Put a job's new results there."""
         if self._is_cached(job) and not self.has(job_key(job)):
-            await job.rule.cache.store(job)
+            await store_in_cache(job)
 
     def _is_cached(self, job: Any) -> bool:
         return self._workflow.workflow_settings.cache is not None and bool(

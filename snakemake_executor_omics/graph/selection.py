@@ -15,12 +15,12 @@ from snakemake.exceptions import InputFunctionException
 from ..errors import UnsupportedRule
 from ..model import FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
+from .internals import evaluate_again
 from .tasks import (
     Job,
     TaskSettings,
     Unit,
     container_of,
-    evaluate_again,
     job_key,
     members,
     task_of,

@@ -18,6 +18,7 @@ from ..aws.transfer import check_bucket, split_uri
 from ..errors import AccessDenied, StagingError, UnsupportedRule
 from ..files.archive import TIMESTAMP
 from ..model import FileRef, Wave
+from .internals import look_again
 
 File = Any  # Snakemake's files carry no types
 Job = Any
@@ -143,7 +144,7 @@ def forget_absent(dag: Any, job: Job) -> None:
     made = {file for file in job.output if uri_of(file) is not None and file.is_directory}
     readers = (file for other in dag.depending[job] for file in other.input if file in made)
     for file in (*made, *readers):
-        file.storage_object._is_dir = None
+        look_again(file)
 
 
 def check_buckets(services: Services, wave: Wave) -> None:

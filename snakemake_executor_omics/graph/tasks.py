@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from snakemake.common.tbdstring import TBDString
@@ -18,6 +17,7 @@ from snakemake.settings.types import DeploymentMethod
 from ..errors import UnsupportedRule
 from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .commands import Command, Unknown, command_of
+from .internals import environment_hash
 from .paths import Rewriting, project_path
 from .resources import job_resources
 from .storage import Storage
@@ -59,17 +59,6 @@ def job_key(unit: Unit) -> JobKey:
         wildcards=tuple(sorted((str(k), str(v)) for k, v in unit.wildcards_dict.items())),
         outputs=tuple(str(path) for path in unit.output),
     )
-
-
-def evaluate_again(jobs: Iterable[Job]) -> None:
-    """Let Snakemake evaluate params and resources anew.
-
-    It allows that once, when a job or its group becomes ready; for the later jobs of a group that
-    is no single task that is too early.
-    """
-    for job in jobs:
-        job._params_and_resources_resetted = False
-        job.reset_params_and_resources()
 
 
 def container_of(job: Job, settings: TaskSettings) -> str:
@@ -316,10 +305,7 @@ def _conda(job: Job, command: Command) -> str | None:
                 "has a conda environment, and runs Snakemake inside its container",
                 hint="use `shell:` or a script in Python, R or Bash",
             )
-        environment = specification.get_conda_env(job.rule.workflow)
-        # The platform of tasks; Snakemake would ask a conda of this machine, which may have none.
-        environment._conda = SimpleNamespace(platform="linux-64")
-        return f"{CONDA_ENV_PATH}/{environment.content_hash}"
+        return f"{CONDA_ENV_PATH}/{environment_hash(job.rule.workflow, specification)}"
     methods = job.rule.workflow.deployment_settings.deployment_method
     if DeploymentMethod.CONDA in methods:
         raise UnsupportedRule(

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
+from ..internals import cli_evaluator_of, evaluator_of, with_evaluator
+
 
 def rebound(value: Any, names: Mapping[str, object]) -> Any:
     """`value` (a function, or an object that holds one) with `names` laid over its globals."""
@@ -40,12 +42,11 @@ class _Rebinder:
             return MethodType(self.rebind(value.__func__), self.rebind(value.__self__))
         if isinstance(value, functools.partial):
             return functools.partial(self.rebind(value.func), *value.args, **value.keywords)
-        if isinstance(value, type) and hasattr(value, "cli_evaluator"):
-            # What Resource.from_cli_expression closes over, and all it uses of its class.
-            return SimpleNamespace(cli_evaluator=self._cli_evaluator(value.cli_evaluator))
-        if callable(getattr(value, "_evaluator", None)):
+        if (evaluator := cli_evaluator_of(value)) is not None:
+            return SimpleNamespace(cli_evaluator=self._cli_evaluator(evaluator))
+        if (evaluator := evaluator_of(value)) is not None:
             holder = self._done[id(value)] = copy.copy(value)
-            holder._evaluator = self.rebind(value._evaluator)
+            with_evaluator(holder, self.rebind(evaluator))
             return holder
         return value
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
 
+from ..internals import positions_of_names
 from .expression import Expr, InputSize, choose
 from .rebinding import rebound
 from .symbols import FLOAT, INT, NotTraceable, Symbol, Tape, expression_of
@@ -56,7 +57,7 @@ class Inputs:
         """From a job's `input`, Snakemake's Namedlist of files."""
         flags = (getattr(file, "flags", {}) for file in namedlist)
         temp = frozenset(index for index, flagged in enumerate(flags) if flagged.get("temp"))
-        return cls(tuple(map(str, namedlist)), dict(namedlist._get_names()), temp)
+        return cls(tuple(map(str, namedlist)), positions_of_names(namedlist), temp)
 
 
 def trace(function: Callable[..., object], inputs: Inputs, **aux: object) -> Expr:

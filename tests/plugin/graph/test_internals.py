@@ -1,0 +1,322 @@
+"""What the plugin relies upon in Snakemake, tried on its real objects.
+
+A failure here names the member that a new version of Snakemake has changed, and who needs it.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from snakemake import script as snakemake_script
+from snakemake.api import SnakemakeApi
+from snakemake.resources import Resource
+from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+from snakemake_executor_omics.graph import internals
+
+ROOT = Path(__file__).parents[3]
+SNAKEFILE = """
+rule all:
+    input: "b.txt"
+rule make:
+    output: first="a.txt"
+    params: word="hi"
+    log: "a.log"
+    resources: mem_mb=lambda wildcards, input, attempt: 100 * attempt
+    conda: "environment.yaml"
+    script: "scripts/make.sh"
+rule join:
+    input: "a.txt"
+    output: protected("b.txt")
+    shell: "cat {input} > {output}"
+"""
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real workflow with its graph and its scheduler, after a dry run."""
+    folder = tmp_path_factory.mktemp("workflow")
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    (folder / "environment.yaml").write_text("dependencies: [zlib]\n")
+    (folder / "scripts").mkdir()
+    (folder / "scripts/make.sh").write_text("echo\n")
+    with pytest.MonkeyPatch.context() as patch, SnakemakeApi(OutputSettings(dryrun=True)) as api:
+        patch.chdir(folder)
+        workflow_api = api.workflow(
+            resource_settings=ResourceSettings(cores=1), snakefile=folder / "Snakefile"
+        )
+        workflow_api.dag(DAGSettings()).execute_workflow(executor="dryrun")
+        yield workflow_api._workflow
+
+
+@pytest.fixture
+def jobs(workflow: Any) -> dict[str, Any]:
+    return {job.rule.name: job for job in workflow.dag.jobs}
+
+
+def told(owner: object, member: str, user: str) -> None:
+    """Fail with a sentence unless `owner` has `member`."""
+    assert hasattr(owner, member), (
+        f"this version of Snakemake has no {type(owner).__name__}.{member} any more, which "
+        f"graph/internals.py needs for {user}(): find what took its place there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("member", "user"),
+    [
+        ("_lock", "give_back"),
+        ("_toerror", "give_back"),
+        ("_free_resources", "give_back"),
+        ("_open_jobs", "give_back"),
+        ("running", "running"),
+        ("failed", "given_up"),
+    ],
+)
+def test_the_scheduler_has(member: str, user: str, workflow: Any) -> None:
+    told(workflow.scheduler, member, user)
+
+
+@pytest.mark.parametrize(
+    ("member", "user"),
+    [
+        ("backup_output", "back_up"),
+        ("restore_output", "restore"),
+        ("cleanup_backup", "forget_backup"),
+    ],
+)
+def test_the_persistence_has(member: str, user: str, workflow: Any) -> None:
+    told(workflow.persistence, member, user)
+
+
+@pytest.mark.parametrize(
+    ("member", "user"), [("_ready_jobs", "give_back"), ("handle_protected", "write_protect")]
+)
+def test_the_graph_has(member: str, user: str, workflow: Any) -> None:
+    told(workflow.dag, member, user)
+
+
+@pytest.mark.parametrize(
+    ("member", "user"),
+    [
+        ("_params_and_resources_resetted", "evaluate_again"),
+        ("_path_to_source_file", "script_file"),
+        ("remove_existing_output", "fetch_from_cache"),
+    ],
+)
+def test_a_job_has(member: str, user: str, jobs: dict[str, Any]) -> None:
+    told(jobs["make"], member, user)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "real"),
+    [
+        (internals.Job, "job"),
+        (internals.Dag, "dag"),
+        (internals.Scheduler, "scheduler"),
+        (internals.Workflow, "workflow"),
+    ],
+)
+def test_what_the_protocols_name_is_there(
+    protocol: type, real: str, workflow: Any, jobs: dict[str, Any]
+) -> None:
+    owner = {
+        "job": jobs["make"],
+        "dag": workflow.dag,
+        "scheduler": workflow.scheduler,
+        "workflow": workflow,
+    }[real]
+    names = {
+        name
+        for base in protocol.__mro__
+        if getattr(base, "_is_protocol", False)
+        for name in (*inspect.get_annotations(base), *vars(base))
+        if not name.startswith("_")
+    }
+    assert names
+    # Settings of an execution are set by the execution alone, so the class is asked as well.
+    missing = {name for name in names if not hasattr(owner, name) and name not in dir(type(owner))}
+    assert not missing, f"Snakemake's {real} has no {', '.join(sorted(missing))} any more"
+
+
+def test_failed_jobs_and_stopped_ones_are_given_back_at_once(
+    workflow: Any, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler, make, join = workflow.scheduler, jobs["make"], jobs["join"]
+    monkeypatch.setattr(scheduler, "_toerror", [])
+    monkeypatch.setattr(scheduler, "running", {make, join})
+    monkeypatch.setattr(workflow.dag, "_ready_jobs", set())
+    while scheduler._open_jobs.acquire(blocking=False):
+        pass
+    assert set(internals.running(workflow)) == {make, join}
+    internals.give_back(workflow, [make], [join])
+    assert scheduler._toerror == [make]
+    assert internals.running(workflow) == [make]
+    assert workflow.dag._ready_jobs == {join}
+    assert scheduler._open_jobs.acquire(blocking=False), "the scheduler would sleep on"
+    assert internals.given_up(workflow) == []
+
+
+def test_a_submission_is_reported_without_being_polled(jobs: dict[str, Any]) -> None:
+    told_to: list[object] = []
+
+    class Executor(RemoteExecutor):
+        def __init__(self) -> None:
+            self.active_jobs: list[object] = []
+            self.workflow = type(
+                "W", (), {"scheduler": type("S", (), {"submit_callback": told_to.append})}
+            )
+
+        run_job = cancel_jobs = check_active_jobs = lambda self, *_: None
+
+    executor = Executor()
+    info = SubmittedJobInfo(job=type("J", (), {"register": lambda self, **_: None})())
+    internals.report_submission_without_polling(executor, info)
+    assert told_to == [info.job]
+    assert executor.active_jobs == []
+
+
+def test_what_is_changed_in_place_can_be_put_back(workflow: Any) -> None:
+    path = Path("changed.txt")
+    path.write_text("before")
+    internals.back_up(workflow, path)
+    path.write_text("after")
+    assert internals.restore(workflow, path)
+    assert path.read_text() == "before"
+    internals.back_up(workflow, path)
+    internals.forget_backup(workflow, path)
+    assert not internals.restore(workflow, path)
+
+
+def test_a_protected_output_cannot_be_written_to(workflow: Any, jobs: dict[str, Any]) -> None:
+    Path("b.txt").write_text("")
+    internals.write_protect(workflow.dag, jobs["join"])
+    assert not Path("b.txt").stat().st_mode & 0o222
+
+
+def test_a_job_is_evaluated_again_as_often_as_asked(jobs: dict[str, Any]) -> None:
+    make = jobs["make"]
+    for _ in range(2):
+        before = make.resources
+        internals.evaluate_again([make])
+        assert make.resources is not before, "Snakemake keeps a job's first resources"
+    before = make.resources
+    make.reset_params_and_resources()
+    assert make.resources is before, "Snakemake resets more than once now: evaluate_again can go"
+
+
+def test_names_have_positions_and_files_are_plain(jobs: dict[str, Any]) -> None:
+    output = jobs["make"].output
+    assert internals.positions_of_names(output) == {"first": (0, None)}
+    plain = internals.plain(output)
+    assert type(plain[0]) is str
+    assert plain.first == "a.txt"
+
+
+def test_an_environment_has_its_name_without_a_conda(
+    workflow: Any, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    digits = internals.environment_hash(workflow, jobs["make"].conda_env_spec)
+    assert len(digits) == 32
+    assert set(digits) <= set("0123456789abcdef")
+
+
+def test_a_script_is_found_and_gets_its_values(jobs: dict[str, Any]) -> None:
+    make = jobs["make"]
+    file = internals.script_file(make, make.rule.script)
+    assert Path(file.get_path_or_uri(secret_free=True)).name == "make.sh"
+    for language in ("r", "bash"):
+        kind = snakemake_script.RScript if language == "r" else snakemake_script.BashScript
+        taken = inspect.signature(kind.generate_preamble).parameters
+        wanted = {name for name, value in taken.items() if value.default is value.empty}
+        given = internals.SCRIPT_VALUES | ({"is_local"} if language == "bash" else set())
+        assert given == wanted, f"Snakemake's {language} preamble takes {sorted(wanted ^ given)}"
+
+
+def test_strict_mode_is_snakemakes_own() -> None:
+    assert internals.strict_mode("bash") == ("set -euo pipefail; ", "")
+    assert internals.strict_mode("zsh") == ("", "")
+
+
+def test_a_resource_holds_its_function(jobs: dict[str, Any]) -> None:
+    resource = jobs["make"].rule.resources["mem_mb"]
+    assert internals.evaluator_of(resource) is not None
+    assert internals.evaluator_of(3) is None
+    internals.with_evaluator(resource, resource._evaluator)
+    assert internals.cli_evaluator_of(Resource) is not None
+    assert internals.cli_evaluator_of(resource) is None
+
+
+class _Cache:
+    """Snakemake's cache of outputs, with one entry."""
+
+    def __init__(self, known: bool) -> None:
+        self.known, self.stored, self.fetched = known, False, False
+
+    async def exists(self, job: Any) -> bool:
+        return self.known
+
+    async def fetch(self, job: Any) -> None:
+        self.fetched = True
+
+    async def store(self, job: Any) -> None:
+        self.stored = True
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_results_come_from_snakemakes_cache_and_go_there(
+    known: bool, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, cache = jobs["make"], _Cache(known)
+    monkeypatch.setattr(make.rule, "cache", cache)
+    assert asyncio.run(internals.fetch_from_cache(make)) is known
+    assert cache.fetched is known
+    asyncio.run(internals.store_in_cache(make))
+    assert cache.stored
+
+
+def test_the_caches_of_snakemake_have_these_members() -> None:
+    from snakemake.caching import AbstractOutputFileCache
+
+    for member in ("exists", "fetch", "store"):
+        told(AbstractOutputFileCache, member, "fetch_from_cache")
+
+
+def test_private_members_of_snakemake_are_used_in_one_file() -> None:
+    """An underscored attribute of something that is not our own, outside graph/internals.py."""
+    found = []
+    package = ROOT / "snakemake_executor_omics"
+    for path in (package / "executor.py", *package.glob("graph/**/*.py")):
+        tree = ast.parse(path.read_text())
+        own = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in ("self", "cls")
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                own.add(node.name)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                own.add(node.target.id)
+        if path.name != "internals.py":
+            found += [
+                f"{path.relative_to(ROOT)}:{node.lineno} .{node.attr}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Attribute)
+                and node.attr.startswith("_")
+                and not node.attr.startswith("__")
+                and node.attr not in own
+            ]
+    assert not found
