@@ -9,7 +9,7 @@ from .checked import BadDefinition, Checked, check_by
 
 _MISSING = (
     "CWL needs cwltool, which is not installed beside the local HealthOmics:"
-    " pip install 'snakemake-executor-plugin-omics[cwl]'"
+    " pip install '.[cwl]' in a clone of the repository"
 )
 
 

@@ -78,6 +78,6 @@ def local_package() -> Any:
     except ImportError as error:
         raise LocalServiceError(
             f"the local HealthOmics needs the extra `local` ({error.name} is not installed)",
-            hint="pip install 'snakemake-executor-plugin-omics[local]'",
+            hint="in a clone of the plugin's repository: pip install '.[local]'",
         ) from error
     return local_healthomics

@@ -307,4 +307,4 @@ def test_without_cwltool_a_workflow_fails_and_says_what_to_install(
     )
     read = omics.get_workflow(id=id)
     assert read["status"] == "FAILED"
-    assert "snakemake-executor-plugin-omics[cwl]" in read["statusMessage"]
+    assert "pip install '.[cwl]'" in read["statusMessage"]
