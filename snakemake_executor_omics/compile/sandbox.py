@@ -40,5 +40,5 @@ def left_by_task(output: OutputFile, folder: str) -> str:
 
 def archive(output: OutputFile) -> str:
     """Where the archive of a directory lies, seen from the project's folder."""
-    inside = [part for part in output.path.split("/") if part not in ("", "..")]
-    return posixpath.join(_ARCHIVES, *inside) + ".tar"
+    place = seen_by_job(output.path).replace("../", ".up/")
+    return posixpath.join(_ARCHIVES, place) + ".tar"

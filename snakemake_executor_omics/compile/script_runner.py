@@ -50,7 +50,7 @@ def log_fmt_shell(log):
     def redirect(stdout=True, stderr=True, append=False):
         if not log or not (stdout or stderr):
             return ""
-        arrow = ">>" if append or (stdout and stderr) else ">"
+        arrow = ">>" if append else ">"
         suffix = " 2>&1" if stdout and stderr else ""
         return f" {'' if stdout else '2'}{arrow} {log[0]}{suffix}"
 

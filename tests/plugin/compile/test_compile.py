@@ -204,7 +204,7 @@ def test_a_script_sees_the_documented_snakemake_object(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "x.bam x.bam y.txt z.txt 31 A 2 1 show  >> l.log 2>&1\n"
+    assert done.stdout == "x.bam x.bam y.txt z.txt 31 A 2 1 show  > l.log 2>&1\n"
 
 
 def test_python_tasks_are_run_by_python() -> None:

@@ -1,0 +1,53 @@
+"""A name depends on its job or path alone, is legal, and leads back to one job or file."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snakemake_executor_omics.compile.names import parameter_name, task_name
+from snakemake_executor_omics.model import JobKey
+
+_LEGAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_KEYS = st.builds(
+    JobKey,
+    st.text(min_size=1),
+    st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
+    st.lists(st.text(), max_size=2).map(tuple),
+)
+
+
+def test_names_stay_what_they_were() -> None:
+    """Run caches and workflow versions stand on them: a change makes everything run anew."""
+    key = JobKey("align", (("sample", "A"),), ("results/A.bam",))
+    assert task_name(key) == "align_0b118de960"
+    assert parameter_name("data/reads/A.fq.gz") == "reads_A_fq_gz_97763d32"
+
+
+@given(_KEYS, _KEYS)
+def test_two_jobs_have_two_names(one: JobKey, other: JobKey) -> None:
+    assert (task_name(one) == task_name(other)) is (one == other)
+
+
+@given(st.text(), st.text())
+def test_two_paths_have_two_names(one: str, other: str) -> None:
+    assert (parameter_name(one) == parameter_name(other)) is (one == other)
+
+
+@given(st.text())
+def test_any_path_gives_a_legal_name(path: str) -> None:
+    name = parameter_name(path)
+    assert _LEGAL.fullmatch(name)
+    assert len(name) <= 49
+
+
+def test_a_name_that_begins_with_no_letter_gets_one() -> None:
+    assert parameter_name("2024").startswith("x_2024_")
+    assert parameter_name("ü").startswith("x_")
+
+
+def test_a_long_name_is_cut_before_its_hash() -> None:
+    name = task_name(JobKey("r" * 200, (), ()))
+    assert re.fullmatch(r"r{40}_[0-9a-f]{10}", name)

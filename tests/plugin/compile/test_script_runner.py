@@ -1,0 +1,77 @@
+"""The `snakemake` object that a script gets in a container without Snakemake."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from snakemake.script import Snakemake
+
+from snakemake_executor_omics.compile.script_runner import NamedList, log_fmt_shell, run
+
+_JOB: dict[str, Any] = {
+    "input": [["a", "b", "c"], {"first": [0, None], "rest": [1, 3]}],
+    "output": [["out"], {}],
+    "params": [[1], {"k": [0, None]}],
+    "wildcards": [["A"], {"sample": [0, None]}],
+    "log": [[], {}],
+    "resources": [[], {}],
+    "threads": 3,
+    "config": {"word": "hi"},
+    "rule": "show",
+}
+
+
+def test_a_named_list_is_a_list_with_names() -> None:
+    found = NamedList(*_JOB["input"])
+    assert found == ["a", "b", "c"]
+    assert found.first == found["first"] == found.get("first") == "a"
+    assert found.rest == ["b", "c"]
+    assert found.get("none", 7) == 7
+    assert list(found.keys()) == ["first", "rest"]
+    assert next(iter(found.items())) == ("first", "a")
+    assert str(found) == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("log", "options", "want"),
+    [
+        ([], {}, ""),
+        (["l"], {}, " > l 2>&1"),
+        (["l"], {"append": True}, " >> l 2>&1"),
+        (["l"], {"stdout": False}, " 2> l"),
+        (["l"], {"stderr": False}, " > l"),
+        (["l"], {"stderr": False, "append": True}, " >> l"),
+        (["l"], {"stdout": False, "stderr": False}, ""),
+    ],
+)
+def test_a_log_becomes_a_redirection(log: list[str], options: dict[str, bool], want: str) -> None:
+    assert log_fmt_shell(log)(**options) == want
+
+
+def test_a_redirection_is_snakemakes_own() -> None:
+    theirs = object.__new__(Snakemake)
+    theirs.log = "l"
+    for stdout in (True, False):
+        for stderr in (True, False):
+            for append in (True, False):
+                ours = log_fmt_shell(["l"])(stdout, stderr, append)
+                assert ours.split() == theirs.log_fmt_shell(stdout, stderr, append).split()
+
+
+def test_a_script_runs_as_the_main_program_beside_its_modules(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside.py").write_text("word = 'beside'\n")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import beside\n"
+        "if __name__ == '__main__':\n"
+        "    print(beside.word, snakemake.wildcards.sample, snakemake.threads,\n"
+        "          snakemake.bench_iteration, snakemake.scriptdir, __real_file__)\n"
+    )
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.setenv("OMICS_REPEAT", "2")
+    run(_JOB, str(script))
+    assert capsys.readouterr().out == f"beside A 3 2 {tmp_path} {script}\n"
