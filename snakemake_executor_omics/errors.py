@@ -12,7 +12,8 @@
     │   ├── QuotaExceeded          an account quota is used up
     │   ├── Throttled              too many requests, also after retries
     │   ├── NotFound               the named thing does not exist
-    │   └── Conflict               the named thing exists or is in another state
+    │   ├── Conflict               the named thing exists or is in another state
+    │   └── UnexpectedAnswer       the answer is none that the service's documents know
     ├── WorkflowRejected           the service could not validate the definition
     ├── JournalError               the record of runs on disk cannot be read or written
     └── LocalServiceError          the local endpoint cannot be started or has stopped
@@ -112,6 +113,17 @@ class NotFound(ServiceError):
 
 class Conflict(ServiceError):
     """The named thing exists already or is in another state."""
+
+
+class UnexpectedAnswer(ServiceError):
+    """The answer is none that the service's documents know: cut, of another service, or newer.
+
+    Asking again may help, so it is `transient`: what is in the way of one answer is seldom in the
+    way of the next, and a run that is in flight goes on whatever is said of it.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, code="UnexpectedAnswer", transient=True)
 
 
 class WorkflowRejected(OmicsError):

@@ -9,10 +9,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+from ..errors import UnexpectedAnswer
 
 # The tag that marks what this plugin made; on a run its value is the digest of the plan.
 OWNER_TAG = "snakemake-executor-omics"
+
+
+_Status = TypeVar("_Status", bound=StrEnum)
+
+
+def _member(data: Mapping[str, Any], name: str, what: str) -> str:
+    """What a row or an answer must have to be of use."""
+    if not isinstance(data.get(name), str):
+        raise UnexpectedAnswer(
+            f"the service told of a {what} without its {name}",
+            hint="what answers there is no HealthOmics, or a newer one than this version knows",
+        )
+    return str(data[name])
+
+
+def _status(kind: type[_Status], data: Mapping[str, Any], what: str) -> _Status:
+    text = _member(data, "status", what)
+    try:
+        return kind(text)
+    except ValueError:
+        raise UnexpectedAnswer(
+            f"the service told of a {what} that is {text!r}, a status that this version does not "
+            "know",
+            hint="a newer version of the plugin may know it",
+        ) from None
 
 
 class WorkflowStatus(StrEnum):
@@ -80,9 +107,9 @@ class Workflow:
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
         return cls(
-            id=data["id"],
+            id=_member(data, "id", "workflow"),
             name=data.get("name"),
-            status=WorkflowStatus(data["status"]),
+            status=_status(WorkflowStatus, data, "workflow"),
             created=data.get("creationTime"),
             tags=dict(data.get("tags") or {}),
         )
@@ -99,9 +126,9 @@ class WorkflowVersion:
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
         return cls(
-            workflow_id=data["workflowId"],
-            name=data["versionName"],
-            status=WorkflowStatus(data["status"]),
+            workflow_id=_member(data, "workflowId", "workflow version"),
+            name=_member(data, "versionName", "workflow version"),
+            status=_status(WorkflowStatus, data, "workflow version"),
         )
 
 
@@ -130,8 +157,8 @@ class Run:
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
         return cls(
-            id=data["id"],
-            status=RunStatus(data["status"]),
+            id=_member(data, "id", "run"),
+            status=_status(RunStatus, data, "run"),
             uuid=data.get("uuid"),
             name=data.get("name"),
             output_uri=data.get("runOutputUri"),
@@ -162,9 +189,9 @@ class RunTask:
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
         return cls(
-            id=data["taskId"],
-            name=data["name"],
-            status=TaskStatus(data["status"]),
+            id=_member(data, "taskId", "task"),
+            name=_member(data, "name", "task"),
+            status=_status(TaskStatus, data, "task"),
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),

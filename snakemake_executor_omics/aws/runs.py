@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Conflict, LimitExceeded, NotFound
+from ..errors import Conflict, LimitExceeded, NotFound, QuotaExceeded
 from ..limits import MAX_PAGE, MAX_PARAMETER_BYTES
 from .records import OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
 from .session import Services
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from types_boto3_omics.type_defs import PaginatorConfigTypeDef
 
 _PAGE: PaginatorConfigTypeDef = {"PageSize": MAX_PAGE}
+_QUOTA = (
+    "wait for other runs to end, or ask AWS for more in the Service Quotas console; if it is the "
+    "number of stored runs that is reached, delete old ones, or let the service forget the oldest "
+    "with --omics-retention REMOVE"
+)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _ACTIVE = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.STOPPING)
 
@@ -88,7 +93,7 @@ def start_run(services: Services, request: RunRequest) -> Run:
             hint="spread the jobs over more runs: --omics-parallel-runs or a smaller "
             "--omics-max-tasks-per-run",
         )
-    with translated("start the run"):
+    with translated("start the run", hints={QuotaExceeded: _QUOTA}):
         return Run.from_api(services.omics.start_run(**members))
 
 

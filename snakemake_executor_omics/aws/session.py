@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
 
+from ..errors import SettingsError, UnexpectedAnswer
 from .translate import translated
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_omics import OmicsClient
     from types_boto3_s3 import S3Client
 
 TRANSFER_CONCURRENCY = 16  # S3 requests at once
+_PROFILES = "aws configure list-profiles shows what there is"
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
@@ -46,16 +53,8 @@ def connect(
     `environment` holds credentials as `AWS_…` variables, for a service with credentials of its
     own: the local one must never be sent those of a real account. `concurrency` is that of files.
     """
-    credentials = environment or {}
     with translated("read the AWS configuration"):
-        session = boto3.Session(
-            profile_name=profile,
-            # boto3 itself looks at AWS_DEFAULT_REGION only, unlike AWS's other SDKs.
-            region_name=region or os.environ.get("AWS_REGION") or None,
-            aws_access_key_id=credentials.get("AWS_ACCESS_KEY_ID"),
-            aws_secret_access_key=credentials.get("AWS_SECRET_ACCESS_KEY"),
-            aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
-        )
+        session = _session(region, profile, environment)
         omics = session.client(
             "omics", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
         )
@@ -82,6 +81,9 @@ def connect(
         logs = session.client(
             "logs", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
         )
+    for client in (omics, logs):
+        check = partial(_check_answer, endpoint_url=client.meta.endpoint_url)
+        client.meta.events.register("before-parse", check)
     return Services(
         omics=omics,
         s3=s3,
@@ -89,6 +91,66 @@ def connect(
         region=str(omics.meta.region_name),
         concurrency=concurrency,
     )
+
+
+def _session(
+    region: str | None, profile: str | None, environment: Mapping[str, str] | None
+) -> boto3.Session:
+    # boto3 itself looks at AWS_DEFAULT_REGION only, unlike AWS's other SDKs.
+    region = region or os.environ.get("AWS_REGION") or None
+    if environment is not None:
+        # Nothing of ~/.aws may matter then, nor AWS_PROFILE, which may name what is not there.
+        alone = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        return boto3.Session(
+            botocore_session=alone,
+            region_name=region,
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        )
+    try:
+        return boto3.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound as error:
+        if profile is not None:
+            raise SettingsError(f"--omics-aws-profile: {error}", hint=_PROFILES) from error
+        raise SettingsError(
+            f"AWS_PROFILE: {error}", hint=f"unset the variable or correct it; {_PROFILES}"
+        ) from error
+
+
+def _check_answer(
+    operation_model: OperationModel,
+    response_dict: Mapping[str, Any],
+    *,
+    endpoint_url: str,
+    **_: Any,
+) -> None:
+    """Refuse what is no JSON: botocore takes it for an answer that says nothing.
+
+    A list would come out empty then, and what is not in it be made a second time.
+    """
+    output = operation_model.output_shape
+    if response_dict["status_code"] >= 300 or output is None or not output.members:
+        return
+    body = response_dict["body"]
+    try:
+        is_answer = isinstance(json.loads(body), dict)
+    except ValueError:
+        is_answer = False
+    if not is_answer:
+        kind = response_dict["headers"].get("content-type") or "no content type"
+        begin = body[:60].decode(errors="replace").strip()
+        raise UnexpectedAnswer(
+            f"{operation_model.name}: {endpoint_url} answered with something that is not the "
+            f"service's JSON ({kind}, {len(body)} bytes): {begin!r}",
+            hint="look whether this is the right address, and what is on the way there",
+        )
 
 
 def _config(endpoint_url: str | None, retry_mode: Literal["adaptive", "standard"]) -> Config:

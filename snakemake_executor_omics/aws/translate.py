@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from boto3.exceptions import Boto3Error
@@ -21,12 +22,12 @@ from botocore.exceptions import (
     NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
-    ProfileNotFound,
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
     WaiterError,
 )
+from botocore.parsers import ResponseParserError
 
 from ..errors import (
     AccessDenied,
@@ -36,6 +37,7 @@ from ..errors import (
     ServiceError,
     SettingsError,
     Throttled,
+    UnexpectedAnswer,
 )
 
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
@@ -82,12 +84,19 @@ _SIGN_IN = (
 
 
 @contextmanager
-def translated(action: str) -> Iterator[None]:
-    """Raise our errors for botocore's; `action` completes "cannot …"."""
+def translated(
+    action: str, hints: Mapping[type[ServiceError], str] = MappingProxyType({})
+) -> Iterator[None]:
+    """Raise our errors for botocore's; `action` completes "cannot …".
+
+    `hints` say for a kind of error what to do about it here, where that is not the same everywhere.
+    """
     try:
         yield
     except ClientError as error:
-        raise from_response(action, error.response) from error
+        found = from_response(action, error.response)
+        found.hint = hints.get(type(found), found.hint)
+        raise found from error
     except WaiterError as error:
         raise _from_waiter(action, error) from error
     except _SIGN_IN as error:
@@ -101,20 +110,21 @@ def translated(action: str) -> Iterator[None]:
             "--omics-region: is needed, as neither AWS_REGION nor the AWS profile names one",
             hint="write it as --omics-region us-east-1",
         ) from error
-    except ProfileNotFound as error:
-        raise SettingsError(
-            f"--omics-aws-profile: {error}", hint="aws configure list-profiles shows what there is"
-        ) from error
     except ParamValidationError as error:
         raise ServiceError(f"cannot {action}: {error}", code="ParamValidation") from error
     except (ConnectionError, HTTPClientError) as error:
         raise ServiceError(
             f"cannot {action}: {error}",
-            hint="check the network, --omics-region and --omics-endpoint",
+            hint="check the network, and that this is the right address",
             transient=True,
         ) from error
     except (BotoCoreError, Boto3Error) as error:
         raise ServiceError(f"cannot {action}: {error}") from error
+    except (ResponseParserError, ValueError, TypeError, KeyError, AttributeError) as error:
+        # botocore's parsers check nothing: a foreign body comes out of them as any of these.
+        raise UnexpectedAnswer(
+            f"cannot {action}: the answer makes no sense ({type(error).__name__}: {error})"
+        ) from error
 
 
 def from_response(action: str, response: Mapping[str, Any]) -> ServiceError:
