@@ -144,7 +144,8 @@ class Task:
     path that Snakemake wants in S3 instead of the project's folder.
     Where a `may_fail` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `cache_buster` sets a task apart from
-    one of the same text whose failure the run cache would serve.
+    one of the same text whose failure the run cache would serve. A `volatile` task is never in the
+    run cache.
     """
 
     key: JobKey
@@ -154,6 +155,7 @@ class Task:
     copies: bool = False
     may_fail: bool = False
     cache_buster: str | None = None
+    volatile: bool = False
     s3_targets: Mapping[str, str] = field(default_factory=dict)
     container: str
     resources: Resources = field(default_factory=Resources)

@@ -107,6 +107,7 @@ def render_task(task: Task) -> str:
         files=[left_by_task(output, folder) for output in task.files],
         logs=[left_by_task(OutputFile(log), folder) for log in task.logs],
         may_fail=task.may_fail,
+        volatile=task.volatile,
         code_file=_CODE_FILE,
         container=task.container,
         resources=task.resources,

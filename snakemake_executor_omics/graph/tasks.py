@@ -133,6 +133,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         ),
         may_fail=settings.keep_going or unit.restart_times >= unit.attempt,
         cache_buster=settings.cache_busters.get(job_key(unit)),
+        volatile=any(job.resources.get("omics_cache") == 0 for job in jobs),
         s3_targets={
             path(file, job): uri
             for job in jobs

@@ -79,7 +79,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         run_group_limits=limits,
         run_cache=_run_cache(settings, workflow),
         cache_behavior=_choice(settings, "cache_behavior", CacheBehavior)
-        or CacheBehavior.CACHE_ALWAYS,
+        or CacheBehavior.CACHE_ON_FAILURE,
         priority=_whole(settings, "priority", 0, MAX_NUMBER),
         storage_type=storage_type,
         storage_capacity=_storage_capacity(settings, storage_type),

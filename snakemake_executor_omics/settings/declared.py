@@ -104,8 +104,10 @@ class ExecutorSettings(ExecutorSettingsBase):
         metavar="ID|NAME|none",
     )
     cache_behavior: Optional[str] = _option(
-        "CACHE_ALWAYS keeps the results of every run's tasks, CACHE_ON_FAILURE those of failed "
-        "runs only, which takes less S3 storage. Default: CACHE_ALWAYS.",
+        "CACHE_ON_FAILURE keeps the results of the tasks of failed runs, which is what a mended "
+        "workflow goes on from; CACHE_ALWAYS keeps those of every run, a second copy of each "
+        "result in S3, from which lost results come back. A rule with `resources: omics_cache=0` "
+        "is kept by neither. Default: CACHE_ON_FAILURE.",
         choices=_values(options.CacheBehavior),
     )
     priority: Optional[int] = _option(

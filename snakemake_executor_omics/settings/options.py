@@ -20,7 +20,11 @@ class StorageType(StrEnum):
 
 
 class CacheBehavior(StrEnum):
-    """Which runs leave their tasks' results in the run cache."""
+    """Which runs leave their tasks' results in the run cache.
+
+    Snakemake knows what is done: CACHE_ALWAYS stores every output twice for the little that
+    Snakemake cannot know, and AWS advises against it outside development.
+    """
 
     CACHE_ALWAYS = "CACHE_ALWAYS"
     CACHE_ON_FAILURE = "CACHE_ON_FAILURE"
@@ -104,7 +108,7 @@ class Options:
     run_group: NamedOrId | None = None
     run_group_limits: GroupLimits = field(default_factory=GroupLimits)
     run_cache: NamedOrId | None = None
-    cache_behavior: CacheBehavior = CacheBehavior.CACHE_ALWAYS
+    cache_behavior: CacheBehavior = CacheBehavior.CACHE_ON_FAILURE
     priority: int | None = None
     storage_type: StorageType = StorageType.DYNAMIC
     storage_capacity: int | None = None

@@ -63,6 +63,15 @@ COUNT = Task(
 WAVE = Wave((TRIM, COUNT))
 
 
+def test_a_volatile_task_says_so_to_the_service_and_no_other_does() -> None:
+    for volatile in (True, False):
+        text = render_task(dataclasses.replace(TRIM, volatile=volatile))
+        (task,) = WDL.parse_document(f"version 1.1\n\n{text}").tasks
+        assert {name: str(value) for name, value in task.meta.items()} == (
+            {"volatile": "true"} if volatile else {}
+        )
+
+
 def test_the_definition_is_the_reviewed_one(request: pytest.FixtureRequest) -> None:
     got, want = compile_wave(WAVE).files["main.wdl"], GOLDEN / "two_rules" / "main.wdl"
     if request.config.getoption("--update-golden"):
