@@ -70,10 +70,11 @@ def directory_state(directory: Path) -> FileState:
 def _content(directory: Path) -> list[str]:
     found = []
     for folder, folders, files in os.walk(directory, followlinks=True):
-        if len(Path(folder).parts) > len(directory.parts) + 200:
-            raise StagingError(f"the directory {directory} links back into itself")
         found += [os.path.join(folder, name) for name in folders]
         kept = [name for name in folders if not _stays_within(Path(folder, name), directory)]
+        for path in (Path(folder, name) for name in kept):
+            if path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve()):
+                raise StagingError(f"the directory {directory} links back into itself at {path}")
         folders[:] = sorted(kept)
         found += [os.path.join(folder, name) for name in files if name != TIMESTAMP]
     return sorted(os.path.relpath(path, directory) for path in found)

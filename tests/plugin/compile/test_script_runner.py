@@ -53,11 +53,10 @@ def test_a_log_becomes_a_redirection(log: list[str], options: dict[str, bool], w
 def test_a_redirection_is_snakemakes_own() -> None:
     theirs = object.__new__(Snakemake)
     theirs.log = "l"
-    for stdout in (True, False):
-        for stderr in (True, False):
-            for append in (True, False):
-                ours = log_fmt_shell(["l"])(stdout, stderr, append)
-                assert ours.split() == theirs.log_fmt_shell(stdout, stderr, append).split()
+    for stdout, stderr in ((True, True), (True, False), (False, True)):
+        for append in (True, False):
+            ours = log_fmt_shell(["l"])(stdout, stderr, append)
+            assert ours == theirs.log_fmt_shell(stdout, stderr, append)
 
 
 def test_a_script_runs_as_the_main_program_beside_its_modules(
