@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import botocore.loaders
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -11,9 +12,13 @@ from snakemake_executor_omics.aws.session import Services, connect
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
+_LOADER = botocore.loaders.create_loader()  # reads each model once for all sessions
+
+
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr("botocore.session.create_loader", lambda *_: _LOADER)
     with mock_aws():
         yield connect("us-east-1", environment=CREDENTIALS)
 
