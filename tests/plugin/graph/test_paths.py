@@ -1,0 +1,114 @@
+"""Paths become the project's own, and a job's text names no folder of this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snakemake_executor_omics.errors import SelectionError
+from snakemake_executor_omics.graph.paths import Rewriting, named_files, project_path
+from snakemake_executor_omics.model import PROJECT
+
+_WORK = Path("/home/me/project")
+
+
+@pytest.mark.parametrize(
+    ("path", "want"),
+    [
+        ("a/b.txt", "a/b.txt"),
+        ("./a//b/../c", "a/c"),
+        ("../beside/x", "../beside/x"),
+        ("/home/me/project/a", "a"),
+        ("/home/me/project", "."),
+        ("/home/me/projects/a", "/home/me/projects/a"),
+        ("/home/me/a", "/home/me/a"),
+        ("/data//x/", "/data/x"),
+        ("..data/x", "..data/x"),
+        ("/home/me/project/..data", "..data"),
+    ],
+)
+def test_a_path_is_the_projects_own(path: str, want: str) -> None:
+    assert project_path(path, _WORK, "r") == want
+    assert project_path(Path(path), _WORK, "r") == want
+
+
+@given(st.lists(st.sampled_from(["a", "b", "..", "."]), min_size=1, max_size=6))
+def test_a_path_leads_where_it_led(parts: list[str]) -> None:
+    path = "/".join(parts)
+    for given_path in (path, f"{_WORK}/{path}"):
+        found = project_path(given_path, _WORK, "r")
+        assert os.path.normpath(_WORK / found) == os.path.normpath(_WORK / path)
+
+
+def test_a_line_break_is_refused_by_its_rule() -> None:
+    with pytest.raises(SelectionError, match="rule r: the path 'a\\\\nb' holds a line break"):
+        project_path("a\nb", _WORK, "r")
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("cat /home/me/project/a > b", f"cat {PROJECT}/a > b"),
+        ("cd '/home/me/project'", f"cd '{PROJECT}'"),
+        ("ls /home/me/project-old /home/me/projects", None),
+        ("x/home/me/project/a", None),
+        ("cat /data/ref/genome.fa.fai", f"cat {PROJECT}/.omics/root/data/ref/genome.fa.fai"),
+        ("cat /tmp/in.txt /tmp/other", f"cat {PROJECT}/.omics/root/tmp/in.txt /tmp/other"),
+        ("/usr/bin/env python", None),
+        (
+            "a=/data/ref,b=/data/ref/x",
+            f"a={PROJECT}/.omics/root/data/ref,b={PROJECT}/.omics/root/data/ref/x",
+        ),
+    ],
+)
+def test_absolute_paths_of_a_text_are_replaced_where_they_are_the_jobs(
+    text: str, want: str | None
+) -> None:
+    rewritten = Rewriting(_WORK, ["/data/ref/genome.fa", "/tmp/in.txt", "relative"])
+    assert rewritten(text) == (text if want is None else want)
+
+
+def test_the_longest_place_is_replaced() -> None:
+    rewritten = Rewriting(_WORK, ["/data/x", "/data/deep/y"])
+    assert rewritten("/data/deep/y") == f"{PROJECT}/.omics/root/data/deep/y"
+
+
+def test_both_names_of_a_linked_project_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    rewritten = Rewriting(tmp_path / "link", [])
+    assert rewritten(f"{tmp_path}/link/a {tmp_path}/real/b") == f"{PROJECT}/a {PROJECT}/b"
+
+
+def test_a_text_that_holds_the_word_itself_is_refused() -> None:
+    with pytest.raises(SelectionError, match=PROJECT):
+        Rewriting(_WORK, [])(f"echo {PROJECT}")
+
+
+@pytest.mark.parametrize(
+    ("command", "want"),
+    [
+        ("python scripts/plot.py a", ["scripts/plot.py"]),
+        ("bash 'run.sh' | tee run.sh", ["run.sh"]),
+        ("x=$(./run.sh)", ["run.sh"]),
+        ("python --script=scripts/plot.py;cat <run.sh", ["scripts/plot.py", "run.sh"]),
+        ("cat scripts none.py *.sh ~/run.sh ../run.sh -run.sh", []),
+        ("cat " + "x" * 5000, []),
+    ],
+)
+def test_files_that_a_command_names_are_found(
+    tmp_path: Path, command: str, want: list[str]
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    for name in ("scripts/plot.py", "run.sh"):
+        (tmp_path / name).touch()
+    assert named_files(command, tmp_path) == want
+
+
+def test_a_file_named_by_its_absolute_path_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.py").touch()
+    assert named_files(f"python {tmp_path}/a.py", tmp_path) == ["a.py"]
