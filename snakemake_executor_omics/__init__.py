@@ -4,8 +4,15 @@ Nothing in here is an interface for other programs but the version; Snakemake co
 `snakemake_executor_plugin_omics`, people through `snakemake-omics`.
 """
 
-from importlib.metadata import version
-
-__version__ = version("snakemake-executor-plugin-omics")
-
 __all__ = ["__version__"]
+
+__version__: str
+
+
+def __getattr__(name: str) -> str:
+    # Every `snakemake` command imports this package: the installed metadata is read when asked for.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("snakemake-executor-plugin-omics")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,6 @@ from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
-from snakemake_interface_executor_plugins.settings import CommonSettings
 
 from .compile import task_name
 from .errors import OmicsError, ServiceError
@@ -36,17 +35,6 @@ from .runs.placement import Seat
 from .runs.states import summary
 from .runs.submission import submit
 from .settings.checking import resolve
-
-common_settings = CommonSettings(
-    non_local_exec=True,
-    implies_no_shared_fs=True,
-    job_deploy_sources=False,
-    pass_default_storage_provider_args=False,
-    pass_envvar_declarations_to_cmd=False,
-    auto_deploy_default_storage_provider=False,
-    init_seconds_before_status_checks=0,
-    can_transfer_local_files=True,
-)
 
 
 @contextmanager

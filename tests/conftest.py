@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 _TESTS = Path(__file__).parent
@@ -27,10 +26,6 @@ _PROGRAMS = {
     "snakemake_executor_omics.cli": "service",
     "snakemake": "workflow",
 }
-
-# Examples take what the machine lets them take: no deadline.
-hypothesis.settings.register_profile("suite", deadline=None, max_examples=60)
-hypothesis.settings.load_profile("suite")
 
 _running: pytest.Item | None = None
 

@@ -1,5 +1,6 @@
 """Every `--omics-…` option: its type, help and environment variable.
 
+Imported by every `snakemake` command, so it imports next to nothing.
 Only declared here; `checking.resolve` checks the values. Snakemake builds its command line from
 the fields at run time, which is why this module has real types: no postponed annotations, and
 `Optional[…]`, the only union that Snakemake's plugin interface reads.
@@ -8,9 +9,21 @@ the fields at run time, which is why this module has real types: no postponed an
 from dataclasses import dataclass, field
 from typing import Any, List, Optional
 
-from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
+from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
 
 from . import options
+
+# What the executor is to Snakemake.
+common_settings = CommonSettings(
+    non_local_exec=True,
+    implies_no_shared_fs=True,
+    job_deploy_sources=False,
+    pass_default_storage_provider_args=False,
+    pass_envvar_declarations_to_cmd=False,
+    auto_deploy_default_storage_provider=False,
+    init_seconds_before_status_checks=0,
+    can_transfer_local_files=True,
+)
 
 
 def _option(help: str, *, env_var: bool = False, **metadata: Any) -> Any:

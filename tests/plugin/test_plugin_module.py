@@ -1,0 +1,61 @@
+"""What every `snakemake` command imports, whichever executor and version of Snakemake it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import snakemake
+from snakemake_interface_common.exceptions import ApiError
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+import snakemake_executor_plugin_omics as plugin
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+# Each takes a tenth of a second or more to import.
+HEAVY = ("boto3", "botocore", "jinja2", "rich", "snakemake_executor_omics.executor")
+
+
+def test_commands_that_do_not_use_it_do_not_import_boto3() -> None:
+    code = (
+        "import sys, snakemake_executor_plugin_omics as plugin; plugin.Executor; "
+        f"print(*(name for name in {HEAVY} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_snakemake_takes_it_for_a_plugin() -> None:
+    found = ExecutorPluginRegistry().get_plugin("omics")
+    assert found.settings_cls is plugin.ExecutorSettings
+    assert found.common_settings is plugin.common_settings
+
+
+@pytest.mark.parametrize("version", ["9.0.0", "9.18.0", "10.0.0", "10", "11.2", "unknown"])
+def test_another_snakemake_is_told_in_one_line(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snakemake, "__version__", version)
+    with pytest.raises(ApiError) as refusal:
+        plugin.Executor(None, None)
+    told = str(refusal.value)
+    assert version in told
+    assert "install 'snakemake>=9.18.1,<10'" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("version", ["9.18.1", "9.20.0+3.g0abc", "9.27.1", "9.100"])
+def test_versions_within_the_bounds_are_taken(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snakemake, "__version__", version)
+    plugin.refuse_other_snakemakes()
+
+
+def test_the_bounds_are_those_of_the_package() -> None:
+    wanted = tomllib.loads(PYPROJECT.read_text())["project"]["dependencies"]
+    first, end = plugin.SUPPORTED
+    assert f"snakemake>={first},<{end}" in wanted
