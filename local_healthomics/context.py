@@ -14,7 +14,7 @@ from .definitions import DefinitionChecker
 from .other_services.application import OtherServices
 from .quotas import Quotas
 from .runs.scheduler import Scheduler
-from .store.documents import FIRST_ID, Store
+from .store.documents import ID_DIGITS, Store
 from .store.paging import page
 
 Params = Mapping[str, Any]
@@ -48,12 +48,10 @@ class Context:
 
     def add(
         self, kind: str, body: Mapping[str, Any], *, id: str | None = None, parent: str = "",
-        first_id: int = FIRST_ID,
+        digits: int = ID_DIGITS,
     ) -> dict[str, Any]:  # fmt: skip
         """Keep a new document of this account."""
-        return self.store.add(
-            kind, body, id=id, parent=parent, account=self.account, first_id=first_id
-        )
+        return self.store.add(kind, body, id=id, parent=parent, account=self.account, digits=digits)
 
     def page(self, kind: str, params: Params, **options: Any) -> dict[str, Any]:
         """One page of this account's documents (see `paging.page`)."""

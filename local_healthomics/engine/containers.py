@@ -70,8 +70,7 @@ class ContainerTask(OmicsTask):
             )
         except Terminated as error:
             if late() and not terminating():
-                message = f"task ran longer than its limit of {timeout} s"
-                raise TaskTimedOut(message) from error
+                raise TaskTimedOut(f"timed out after {timeout} seconds") from error
             raise
         finally:
             done.set()

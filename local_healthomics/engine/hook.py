@@ -19,6 +19,7 @@ from .errors import EngineError, OutOfSpace
 from .resources import InvalidResource
 from .session import Session
 
+_CALL = "call-"  # how miniwdl's ids of calls begin
 Coroutine = Generator[dict[str, Any], dict[str, Any], None]
 
 
@@ -46,6 +47,14 @@ def explain(error: BaseException) -> tuple[str, str]:
     return "RUN_TASK_FAILED", str(error) or type(error).__name__
 
 
+def call_name(run_id_stack: list[str], task: Tree.Task) -> str:
+    """The service names a task after its call: its alias, and in a scatter its place there.
+
+    A task that is run for itself has no call, and its own name.
+    """
+    return run_id_stack[-1].removeprefix(_CALL) if len(run_id_stack) > 1 else task.name
+
+
 def task_hook(session: Session) -> Callable[..., Coroutine]:
     """The plugin for one run."""
     board = session.board
@@ -58,7 +67,7 @@ def task_hook(session: Session) -> Callable[..., Coroutine]:
         task: Tree.Task,
         **received: Any,
     ) -> Coroutine:
-        attempt = board.new(task.name)
+        attempt = board.new(call_name(run_id_stack, task))
         container: OmicsTask | None = None
         try:
             received = yield received

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Cancelled, EngineError, ExportFailed
-from .events import timestamp
 from .groups import Group
 from .logs import TaskLog
 from .resources import GIB, Resources
@@ -37,15 +36,13 @@ _TAIL = 2000  # characters of what nextflow said, for the run's message
 
 def execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     """Run the pipeline; the service writes no summary of a Nextflow run's outputs either."""
-    events, request = session.events, session.request
+    request = session.request
     published, trace = request.run_dir / "pubdir", Trace(session)
     with session.gate.hold(
         _HEAD, cpus=1, memory_gib=_HEAD_GIB, gpus=0, stopping=session.stopping
     ) as grant:
         if grant is None:
             raise Cancelled("the run was cancelled")
-        events.emit("run", status="RUNNING", at=timestamp())
-        events.say("run", "run RUNNING")
         said = request.run_dir / "nextflow.out"
         code = _followed(session, _command(session, published, trace.path), said, trace)
     text = said.read_text(errors="replace").strip()

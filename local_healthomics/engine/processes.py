@@ -101,7 +101,7 @@ class ProcessTask(OmicsTask):
                         raise Terminated(quiet=True)
                     if deadline is not None and time.monotonic() > deadline:
                         group.end()
-                        raise TaskTimedOut(f"task ran longer than its limit of {timeout} s")
+                        raise TaskTimedOut(f"timed out after {timeout} seconds")
                 exit_code = group.reap()
             finally:
                 group.reap()  # of one that was ended as well: its use is known then

@@ -18,13 +18,12 @@ class CacheRequest:
     """The run cache of this run."""
 
     id: str
-    uuid: str
-    s3_uri: str
+    s3_uri: str  # ends with the cache's uuid
     behavior: Literal["CACHE_ON_FAILURE", "CACHE_ALWAYS"]
 
     @property
     def root(self) -> str:
-        return f"{self.s3_uri.rstrip('/')}/{self.uuid}"
+        return self.s3_uri.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

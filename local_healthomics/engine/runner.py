@@ -104,6 +104,7 @@ class Result:
     status: str
     failure_reason: str | None = None
     status_message: str | None = None
+    failed_task: int | None = None  # the key of the one that failed the run
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -135,6 +136,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
                 OmicsUris(request.endpoint_url, request.region, request.account).locate,
                 request.run_dir / "inputs",
                 stopping,
+                told=lambda uri, done: events.emit("import", uri=uri, done=done),
             ),
             s3=s3,
             cache=None
@@ -145,19 +147,19 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             stopping=stopping,
             groups=groups,
         )
+        events.emit("run", status="RUNNING", at=timestamp())
         result = _outcome(session, logger, control)
         if control.orphaned.is_set():
             return False
         if not control.timed_out:
             _write_cache(session, result)
-        failed = result.status == "FAILED"
-        events.say("run", f"run {result.status}", "FATAL" if failed else "")
         result = _export_log(session, logger, log_file, result)
         if not control.finish():
             return False
         final = {
             "failure_reason": result.failure_reason,
             "status_message": result.status_message,
+            "failed_task": result.failed_task,
         }
         events.emit(
             "end",
@@ -178,9 +180,9 @@ def _outcome(session: Session, logger: logging.Logger, control: Control) -> Resu
         stopped = isinstance(causes(error)[-1], Cancelled | Terminated)
         if control.cancelled.is_set() or (stopped and session.board.first_failure is None):
             return Result("CANCELLED", status_message="the run was cancelled")
-        reason, message = _failure(session, error)
-        logger.critical("run failed: %s: %s", reason, message)
-        return Result("FAILED", reason, message)
+        result = _failure(session, error)
+        logger.critical("run failed: %s: %s", result.failure_reason, result.status_message)
+        return result
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             logger.critical("run failed: %s", error)
@@ -191,18 +193,17 @@ def _outcome(session: Session, logger: logging.Logger, control: Control) -> Resu
     return Result("COMPLETED", outputs=outputs)
 
 
-def _failure(session: Session, error: BaseException) -> tuple[str, str]:
-    """The run's failure reason and message: the first failed task's, or the engine's own."""
+def _failure(session: Session, error: BaseException) -> Result:
+    """How the run failed: as its first failed task did, or by what the engine met."""
     task = session.board.first_failure
     if task is not None:
-        reason = task.failure_reason or "RUN_TASK_FAILED"
         message = f"task {task.name} failed: {task.status_message}"
-        return ("WORKFLOW_RUN_FAILED" if reason == "RUN_TASK_FAILED" else reason), message
+        return Result("FAILED", task.failure_reason or "RUN_TASK_FAILED", message, task.key)
     chain = causes(error)
     for cause in chain:
         if isinstance(cause, EngineError):
-            return cause.reason, str(cause)
-    return "WORKFLOW_RUN_FAILED", str(chain[-1]) or type(chain[-1]).__name__
+            return Result("FAILED", cause.reason, str(cause))
+    return Result("FAILED", "WORKFLOW_RUN_FAILED", str(chain[-1]) or type(chain[-1]).__name__)
 
 
 def _engine(name: str) -> Callable[[Session, logging.Logger], dict[str, Any]]:
@@ -221,8 +222,6 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     _check_stop(session)
     session.inputs.fetch_all(_uris(workflow, inputs))
     _check_stop(session)
-    session.events.emit("run", status="RUNNING", at=timestamp())
-    session.events.say("run", "run RUNNING")
 
     backend = ProcessTask if request.container_backend == "process" else None
     backend_class: type[Any] = backend or BACKENDS[request.container_backend]
@@ -272,7 +271,7 @@ def bind_inputs(workflow: Tree.Workflow | Tree.Task, parameters: Any) -> Env.Bin
             dict(parameters), workflow.available_inputs, workflow.required_inputs, workflow.name
         )
     except WDL.Error.InputError as error:
-        raise ParameterError(str(error)) from error
+        raise ParameterError(f"check JSON input; {error}") from error
     for uri, directory in _paths(values):
         if not _is_input(uri, directory):
             raise InvalidUri(f"not an S3 URI: {uri}")

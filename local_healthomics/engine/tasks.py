@@ -60,10 +60,6 @@ class TaskBoard:
         self._emit(attempt, more)
         if status == "COMPLETED":
             self._completed[attempt.key] = attempt
-        if status in FINAL:
-            tail = f": {attempt.failure_reason}" if attempt.failure_reason else ""
-            level = "ERROR" if status == "FAILED" else ""
-            self._events.say("run", f"task {attempt.name} {status}{tail}", level)
 
     def fail(self, attempt: Attempt, reason: str, message: str) -> None:
         attempt.failure_reason, attempt.status_message = reason, message

@@ -114,12 +114,18 @@ class Inputs:
     """The run's input objects on this machine."""
 
     def __init__(
-        self, s3: Any, locate: Callable[[str], str], folder: Path, stopping: Callable[[], bool]
+        self,
+        s3: Any,
+        locate: Callable[[str], str],
+        folder: Path,
+        stopping: Callable[[], bool],
+        told: Callable[[str, bool], None] = lambda uri, done: None,
     ) -> None:
         self._s3 = s3
         self._locate = locate  # the S3 URI behind one of HealthOmics
         self._folder = folder
         self._stopping = stopping
+        self._told = told  # of every input: that its import begins, that it is done
         self._lock = threading.Lock()
         self._known: dict[str, Future[_Local]] = {}
         self._identity: dict[str, str] = {}
@@ -148,7 +154,9 @@ class Inputs:
                 future = self._known[uri] = Future()
         if mine:
             try:
+                self._told(uri, False)
                 future.set_result(self._prefix(uri) if directory else self._object(uri))
+                self._told(uri, True)
             except BaseException as error:
                 future.set_exception(error)
                 raise

@@ -19,7 +19,7 @@ from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Fault, ValidationFault
 from ..formats.streams import is_gzip
-from ..store.documents import FIRST_LONG_ID
+from ..store.documents import LONG_ID_DIGITS
 from ..stores.read_sets import ingest
 from .common import existing, given, in_store, not_found, times
 
@@ -61,7 +61,7 @@ def create_multipart_read_set_upload(context: Context, params: Params) -> dict[s
             "creationTime": now(),
         },
         parent=params["sequenceStoreId"],
-        first_id=FIRST_LONG_ID,
+        digits=LONG_ID_DIGITS,
     )
     id = upload["id"]
     return _NO_REFERENCE | context.store.update("upload", id, {"uploadId": id})
@@ -159,7 +159,7 @@ def complete_multipart_read_set_upload(context: Context, params: Params) -> dict
             "tags": upload.get("tags", {}),
         },
         parent=upload["sequenceStoreId"],
-        first_id=FIRST_LONG_ID,
+        digits=LONG_ID_DIGITS,
     )
     id = read_set["id"]
     arn = context.arn(f"sequenceStore/{upload['sequenceStoreId']}/readSet/{id}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..context import Context, Handler, Params
 from ..errors import Conflict
-from ..store.documents import FIRST_LONG_ID
+from ..store.documents import LONG_ID_DIGITS
 from ..stores import objects as store_objects
 from . import source_jobs
 from .common import times
@@ -17,7 +17,7 @@ _STORES = Resource(
     path="referenceStore",
     quota="referenceStores",
     members=("name", "description", "sseConfig"),
-    first_id=FIRST_LONG_ID,
+    digits=LONG_ID_DIGITS,
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..clock import now
 from ..context import Context, Params
-from ..store.documents import FIRST_ID
+from ..store.documents import ID_DIGITS
 from .common import existing, given
 
 
@@ -22,7 +22,7 @@ class Resource:
     path: str  # before the id, in its ARN
     quota: str
     members: tuple[str, ...]  # of a request, kept as they are
-    first_id: int = FIRST_ID
+    digits: int = ID_DIGITS
 
     def create(self, context: Context, params: Params, **own: Any) -> dict[str, Any]:
         """A new document, with `own` members beside those of the request."""
@@ -35,7 +35,7 @@ class Resource:
                 "creationTime": now(),
                 "tags": dict(params.get("tags") or {}),
             },
-            first_id=self.first_id,
+            digits=self.digits,
         )
         id = document["id"]
         return context.store.update(self.kind, id, {"arn": context.arn(f"{self.path}/{id}")})

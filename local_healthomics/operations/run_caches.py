@@ -25,13 +25,14 @@ def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
     owner = params.get("cacheBucketOwnerId") or context.account
     if owner not in (context.account, ACCOUNT):  # all accounts share one S3, which is ACCOUNT's
         raise ValidationFault(f"the bucket of cacheS3Location {location} is not of {owner}")
+    id = str(uuid.uuid4())
     return _CACHES.create(
         context,
         params,
         cacheBucketOwnerId=owner,
         cacheBehavior=params.get("cacheBehavior") or "CACHE_ON_FAILURE",
-        cacheS3Uri=location,
-        uuid=str(uuid.uuid4()),
+        cacheS3Uri=f"{location}/{id}/",  # as published answers of GetRunCache have it
+        uuid=id,
         status="ACTIVE",
     )
 

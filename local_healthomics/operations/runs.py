@@ -11,6 +11,7 @@ from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
 from ..runs import parameters as run_parameters
+from ..runs import run_log
 from ..states import FINAL
 from .common import asked_states, existing, given
 from .sharing import accessible, check_export, check_run
@@ -102,7 +103,9 @@ def begin_run(context: Context, params: Params, batch_id: str | None = None) -> 
             "engineLogStream": log_stream_arn(f"run/{id}/engine", context.account),
             "runLogStream": log_stream_arn(f"run/{id}", context.account),
         }
-    return {**context.store.update("run", id, changes), "follow_up": [("run", id)]}
+    document = context.store.update("run", id, changes)
+    run_log.tell(context.other_services, document, "CREATING_RUN")
+    return {**document, "follow_up": [("run", id)]}
 
 
 def _wanted(context: Context, params: Params) -> dict[str, Any]:
@@ -264,7 +267,14 @@ def get_run(context: Context, params: Params) -> dict[str, Any]:
 def list_runs(context: Context, params: Params) -> dict[str, Any]:
     where = given(params, "runGroupId", "batchId")
     statuses = asked_states(params)
-    return context.page("run", params, name=params.get("name"), statuses=statuses, where=where)
+    found = context.page("run", params, name=params.get("name"), statuses=statuses, where=where)
+    return {**found, "items": [_row(run) for run in found["items"]]}
+
+
+def _row(run: dict[str, Any]) -> dict[str, Any]:
+    """A row of ListRuns; published ones of runs in STARTING lack what these are given there."""
+    unsaid = ("priority", "storageCapacity") if run["status"] in ("PENDING", "STARTING") else ()
+    return {name: value for name, value in run.items() if name not in unsaid}
 
 
 def cancel_run(context: Context, params: Params) -> dict[str, Any]:

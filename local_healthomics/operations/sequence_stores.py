@@ -8,7 +8,7 @@ from ..background import Job
 from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict
-from ..store.documents import FIRST_LONG_ID
+from ..store.documents import LONG_ID_DIGITS
 from ..stores import objects as store_objects
 from ..stores.read_sets import retag
 from . import source_jobs
@@ -29,7 +29,7 @@ def create_sequence_store(context: Context, params: Params) -> dict[str, Any]:
             "creationTime": now(),
             "tags": dict(params.get("tags") or {}),
         },
-        first_id=FIRST_LONG_ID,
+        digits=LONG_ID_DIGITS,
     )
     id = document["id"]
     document |= {

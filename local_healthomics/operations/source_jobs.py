@@ -13,7 +13,7 @@ from ..background import UNFINISHED, Job
 from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict, Fault
-from ..store.documents import FIRST_LONG_ID
+from ..store.documents import LONG_ID_DIGITS
 from .common import asked_states, existing, given, in_store, times
 
 QUEUED = {"status": "NOT_STARTED", "statusMessage": "The source is queued for the job."}
@@ -34,7 +34,7 @@ def start(context: Context, kind: str, store: str, params: Params, **members: An
             **members,
         },
         parent=parent,
-        first_id=FIRST_LONG_ID,
+        digits=LONG_ID_DIGITS,
     )
     return {**job, "follow_up": [(kind, job["id"])]}
 
@@ -42,7 +42,7 @@ def start(context: Context, kind: str, store: str, params: Params, **members: An
 def allotted(context: Context, sources: Sequence[Params]) -> list[Document]:
     """The sources of an import, each with an id for what it becomes: files go where ids say."""
     return [
-        {**source, **QUEUED, "allotted": context.store.new_id(FIRST_LONG_ID)} for source in sources
+        {**source, **QUEUED, "allotted": context.store.new_id(LONG_ID_DIGITS)} for source in sources
     ]
 
 

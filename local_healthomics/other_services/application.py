@@ -61,6 +61,10 @@ class OtherServices:
         """Append events to a stream of the account's log group of this service."""
         self.logs.write(account, LOG_GROUP, stream, events)
 
+    def forget_log(self, stream: str, account: str = ACCOUNT) -> None:
+        """Remove a stream of that group, if there is one."""
+        self.logs.remove(account, LOG_GROUP, stream)
+
     def account(self, authorization: str) -> str:
         """The account of a request: a key of twelve digits is one, others are moto's to know."""
         if (named := _ACCOUNT_KEY.search(authorization)) is not None:

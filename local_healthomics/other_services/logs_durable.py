@@ -63,6 +63,13 @@ class LogBook:
                 stream, [{"timestamp": at, "message": text} for at, text in events]
             )
 
+    def remove(self, account: str, group: str, stream: str) -> None:
+        """Forget a stream, if there is one."""
+        backend = models.logs_backends[account][self._region]
+        with self._lock:
+            if group in backend.groups and stream in backend.groups[group].streams:
+                backend.delete_log_stream(group, stream)
+
     def _ensured(self, account: str, group: str, stream: str) -> Any:
         backend = models.logs_backends[account][self._region]
         if group not in backend.groups:

@@ -14,11 +14,10 @@ from ..instances import instance_type
 from ..other_services.application import OtherServices
 from ..states import FINAL
 from ..store.documents import Store
+from . import failures, run_log
 from .engine_process import EngineProcess, birth
 from .pool import Ask, Limits, Pool
 
-# A run's logLevel lets through what is at least as bad; a line without a level is of the least.
-_LEVELS = {"ALL": 0, "ERROR": 1, "FATAL": 2, "OFF": 3}
 _KEPT_LINES = 1000  # of a task, for the case that it fails, at logLevel ERROR
 
 
@@ -35,12 +34,10 @@ class Active:
     engine: EngineProcess
     tasks: dict[int, str] = field(default_factory=dict)
     kept: dict[int, deque[tuple[int, str]]] = field(default_factory=dict)
-    timed_out: str = ""  # which limit the run exceeded
+    minutes: float = 0.0  # that it may take
+    timed_out: bool = False
     timer: threading.Timer | None = None
     thread: threading.Thread | None = None
-
-    def lets_through(self, level: str) -> bool:
-        return _LEVELS[self.log_level] <= _LEVELS[level]
 
 
 class EngineEvents:
@@ -63,6 +60,9 @@ class EngineEvents:
                 self._run(active, event)
             case "task":
                 self._task(active, event)
+            case "import":
+                name = "IMPORT_COMPLETED" if event["done"] else "IMPORTING_FILES"
+                self._tell(active, name, uri=event["uri"])
             case "log":
                 self._log(active, event)
             case "acquire":
@@ -81,6 +81,12 @@ class EngineEvents:
             if event["status"] == "RUNNING":
                 changes["startTime"] = event["at"]
             self._store.update("run", active.id, changes)
+        self._tell(active, "RUNNING_WORKFLOW")
+
+    def _tell(self, active: Active, event: str, **of_it: Any) -> None:
+        run = self._store.get("run", active.id)
+        if run is not None:
+            run_log.tell(self._other_services, run, event, **of_it)
 
     def _task(self, active: Active, event: Mapping[str, Any]) -> None:
         with self._store.transaction():
@@ -107,15 +113,24 @@ class EngineEvents:
                 found = self._store.get("task", id)
                 assert found is not None
                 task = found
+            changed = task["status"] != event["status"]
             changes = task_changes(task, event)
             if event["status"] == "RUNNING" and active.log_level != "OFF":
                 changes["logStream"] = log_stream_arn(
                     self._stream(active, event["key"]), active.account
                 )
+            if event["status"] == "CANCELLED":
+                changes["logStream"] = None
             self._store.update("task", id, changes)
+        stream = self._stream(active, event["key"])
+        if event["status"] == "CANCELLED":
+            # A task that is stopped with its run leaves none (published: many, stopped early).
+            self._other_services.forget_log(stream, active.account)
+        if changed and (name := run_log.OF_TASK.get(event["status"])):
+            self._tell(active, name, name=event["name"], task=id)
         kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
         if kept and event["status"] == "FAILED":
-            self._other_services.log(self._stream(active, event["key"]), kept, active.account)
+            self._other_services.log(stream, kept, active.account)
 
     @staticmethod
     def _stream(active: Active, key: int) -> str:
@@ -124,7 +139,7 @@ class EngineEvents:
     def _log(self, active: Active, event: Mapping[str, Any]) -> None:
         lines = [(int(at), text) for at, text in event["lines"]]
         key = event.get("key")
-        if not active.lets_through(event.get("level", "ALL")):
+        if not run_log.lets_through(active.log_level, event.get("level", "")):
             if event["stream"] == "task" and active.log_level == "ERROR":
                 # Whether these lines tell of an error is known when the task has ended.
                 active.kept.setdefault(event["key"], deque(maxlen=_KEPT_LINES)).extend(lines)
@@ -132,8 +147,6 @@ class EngineEvents:
         match event["stream"]:
             case "engine":
                 stream = f"run/{active.id}/engine"
-            case "run":
-                stream = f"run/{active.id}"
             case "task":
                 assert key is not None
                 stream = self._stream(active, key)
@@ -205,8 +218,9 @@ def task_changes(task: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str,
         changes["born"] = birth(changes["pgid"])
     if event.get("image"):
         changes["imageDetails"] = _image(event)
-    if changes.get("failureReason"):
-        changes["failureReason"] = changes["failureReason"][:64]
+    if reason := changes.get("failureReason"):
+        changes["failureReason"] = failures.short(reason)
+        changes["statusMessage"] = failures.of_task(task, reason, changes.get("statusMessage", ""))
     known = {**task, **changes}
     changes["instanceType"] = instance_type(
         known["cpus"], known["memory"], known["gpus"], known.get("accelerator")

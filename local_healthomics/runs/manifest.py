@@ -69,22 +69,28 @@ def manifest(run: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> list
         }
     ]
     for task in tasks:
+        if task.get("cacheHit"):  # published manifests have neither times nor metrics of those
+            task = {name: task[name] for name in task if not name.endswith("Time")}
         lines.append(
             {
                 "arn": arn(f"task/{task['id']}", account),
                 "run": run["arn"],
                 **_given(task, _TASK),
                 **_given(task.get("imageDetails") or {}, ("image", "imageDigest")),
-                "metrics": {
-                    "cpusReserved": task["cpus"],
-                    "memoryReservedGiB": task["memory"],
-                    "gpusReserved": task["gpus"],
-                    "runningSeconds": _seconds(task),
-                    **(task.get("metrics") or {}),
-                },
+                **({} if task.get("cacheHit") else {"metrics": _task_metrics(task)}),
             }
         )
     return [json.dumps(line, separators=(",", ":")) for line in lines]
+
+
+def _task_metrics(task: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "cpusReserved": task["cpus"],
+        "memoryReservedGiB": task["memory"],
+        "gpusReserved": task["gpus"],
+        "runningSeconds": _seconds(task),
+        **(task.get("metrics") or {}),
+    }
 
 
 def _given(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

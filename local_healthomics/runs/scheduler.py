@@ -22,8 +22,10 @@ from ..engine.request import CacheRequest, RunRequest
 from ..errors import ValidationFault
 from ..options import ServerOptions
 from ..other_services.application import OtherServices
+from ..quotas import RESOURCES
 from ..states import FINAL, LIVE
 from ..store.documents import Store
+from . import failures, run_log
 from . import parameters as run_parameters
 from .engine_events import Active, EngineEvents
 from .engine_process import EngineProcess, birth, kill_orphan
@@ -103,7 +105,9 @@ class Scheduler:
                 return
             if active is None:
                 ended = {"status": "CANCELLED", "stopTime": now()}
-                self.on_end(self._store.update("run", id, ended))
+                run = self._store.update("run", id, ended)
+                run_log.tell(self._other_services, run, "RUN_CANCELLED")
+                self.on_end(run)
                 return
             self._store.update("run", id, {"status": "STOPPING", "cancelled": True})
         active.engine.send({"cancel": True})
@@ -160,7 +164,8 @@ class Scheduler:
             if not waiting:
                 return False
             run = waiting[0].body
-            self._store.update("run", run["id"], {"status": "STARTING"})
+            run = self._store.update("run", run["id"], {"status": "STARTING"})
+            run_log.tell(self._other_services, run, "STARTING_RUN")
             try:
                 active = self._launch(run)
             except (_CannotStart, OSError) as error:
@@ -225,7 +230,6 @@ class Scheduler:
             if cache is None
             else CacheRequest(
                 id=cache["id"],
-                uuid=cache["uuid"],
                 s3_uri=cache["cacheS3Uri"],
                 behavior=run["cacheBehavior"],
             ),
@@ -248,6 +252,8 @@ class Scheduler:
             cache_stream="" if cache is None else f"runCache/{cache['id']}/{cache['uuid']}",
         )
         self._limit_time(active)
+        minutes = math.ceil(active.minutes)
+        run_log.tell(self._other_services, run, "SET_WORKFLOW_TIMEOUT", minutes=minutes)
         return active
 
     def _parameters(self, run: dict[str, Any]) -> Any:
@@ -266,19 +272,18 @@ class Scheduler:
     def _limit_time(self, active: Active) -> None:
         """Let the run end when it exceeds its run group's duration, or the quota of all runs."""
         group = self._store.get("group", active.group) if active.group else None
-        limits: list[tuple[float, str]] = []
+        seconds = self._limits.get("runDuration", RESOURCES["runDuration"])
+        enforced = "runDuration" in self._limits
         if group is not None and group.get("maxDuration"):
-            limits.append((group["maxDuration"] * 60, "maxDuration of its run group"))
-        if "runDuration" in self._limits:
-            limits.append((self._limits["runDuration"], "the maximum run duration"))
-        if limits:
-            seconds, name = min(limits)
-            active.timer = threading.Timer(seconds, self._time_out, [active, name])
+            seconds, enforced = min(group["maxDuration"] * 60, seconds), True
+        active.minutes = seconds / 60
+        if enforced:
+            active.timer = threading.Timer(seconds, self._time_out, [active])
             active.timer.daemon = True
             active.timer.start()
 
-    def _time_out(self, active: Active, limit: str) -> None:
-        active.timed_out = limit
+    def _time_out(self, active: Active) -> None:
+        active.timed_out = True
         active.engine.send({"cancel": True, "timed_out": True})
 
     def _follow(self, active: Active) -> None:
@@ -289,7 +294,7 @@ class Scheduler:
             for event in active.engine.events():
                 if event["event"] == "end":
                     end = event
-                    self._stopping(active.id)
+                    self._stopping(active.id, end)
                 else:
                     self._events.record(active, event)
                 if event["event"] == "acquire":
@@ -308,10 +313,27 @@ class Scheduler:
             }
         self._conclude(active, end)
 
-    def _stopping(self, id: str) -> None:
+    def _stopping(self, id: str, end: dict[str, Any]) -> None:
         with self._store.transaction():
-            if (self._store.get("run", id) or {}).get("status") in ("STARTING", "RUNNING"):
-                self._store.update("run", id, {"status": "STOPPING"})
+            run = self._store.get("run", id)
+            if run is not None and run["status"] in ("STARTING", "RUNNING"):
+                run = self._store.update("run", id, {"status": "STOPPING"})
+        if run is None:
+            return
+        run_log.tell(self._other_services, run, "STOPPING_RUN")
+        used = (end.get("metrics") or {}).get("storageMaximumGiB")
+        if run["storageType"] == "STATIC" and used is not None:
+            size = run["storageCapacity"]
+            run_log.tell(
+                self._other_services,
+                run,
+                "MAX_FILE_SYSTEM_USAGE",
+                size=size,
+                used=math.ceil(used),
+                percent=math.floor(100 * used / size),
+            )
+        stream = run.get("logLocation", {}).get("engineLogStream", "")
+        run_log.tell(self._other_services, run, "ENGINE_LOG_GENERATED", stream=stream)
 
     def _conclude(self, active: Active, end: dict[str, Any]) -> None:
         if active.timer is not None:
@@ -327,10 +349,11 @@ class Scheduler:
     def _outcome(self, active: Active, run: dict[str, Any], end: dict[str, Any]) -> dict[str, Any]:
         """How the run ends: as its engine says, unless it was we who ended the engine."""
         status, reason = end["status"], end.get("failure_reason") or "WORKFLOW_RUN_FAILED"
-        message = end.get("status_message") or ""
+        task = self._store.get("task", active.tasks.get(end.get("failed_task", 0), ""))
+        message = failures.of_run(run, reason, end.get("status_message") or "", task)
         if status != "COMPLETED" and active.timed_out:
             status, reason = "FAILED", "RUN_TIMED_OUT"
-            message = f"the run took longer than {active.timed_out}"
+            message = f"Run timeout after {active.minutes:g} minutes"
         elif status != "COMPLETED" and self._closing and not run.get("cancelled"):
             status, reason = "FAILED", "SERVICE_ERROR"
             message = "the local HealthOmics was stopped"
@@ -341,7 +364,7 @@ class Scheduler:
             "metrics": end.get("metrics") or {},
         }
         if status == "FAILED":
-            changes |= {"failureReason": reason[:64], "statusMessage": message}
+            changes |= {"failureReason": failures.short(reason), "statusMessage": message}
         if run["storageType"] == "DYNAMIC" and "storageMaximumGiB" in changes["metrics"]:
             changes["storageCapacity"] = math.ceil(changes["metrics"]["storageMaximumGiB"])
         return changes
@@ -364,6 +387,7 @@ class Scheduler:
                     self._store.update("task", task["id"], task)
             run = (self._store.get("run", id) or {}) | stopped
             if run.get("logLevel") != "OFF":
+                run_log.tell(self._other_services, run, f"RUN_{run['status']}")
                 # The manifest first: who sees the run ended must find it.
                 at = epoch_ms()
                 lines = [(at, line) for line in manifest(run, tasks)]

@@ -1,13 +1,15 @@
 """What the service remembers, in SQLite: documents of a kind, in the order of their making.
 
 A document holds members named as the API names them (and some of our own, which the model keeps
-out of every answer); `account` is the account that owns it. Ids are never used twice; pages are
-cut by position, so that what is added or deleted between two pages moves nothing.
+out of every answer); `account` is the account that owns it. Ids are random, and used again when
+their documents are gone; pages are cut by position, so that what is added or deleted between two
+pages moves nothing.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,14 +20,15 @@ from typing import Any
 from ..arn import ACCOUNT
 from .database import opened
 
-FIRST_ID = 1_000_000  # ids of workflows, runs and their kin have seven digits or more
-FIRST_LONG_ID = 1_000_000_000  # those of stores, read sets and their jobs ten or more
+ID_DIGITS = 7  # of the ids of workflows, runs and their kin
+LONG_ID_DIGITS = 10  # of those of stores, read sets and their jobs
 _VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS item (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
     parent TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, body TEXT NOT NULL,
     account TEXT NOT NULL DEFAULT '123456789012', UNIQUE (kind, id));
+CREATE INDEX IF NOT EXISTS item_id ON item (id);
 CREATE INDEX IF NOT EXISTS item_owner ON item (kind, account, seq);
 CREATE INDEX IF NOT EXISTS item_listing ON item (kind, parent, seq);
 CREATE INDEX IF NOT EXISTS item_name ON item (kind, name, seq);
@@ -104,39 +107,36 @@ class Store:
         id: str | None = None,
         parent: str = "",
         account: str = ACCOUNT,
-        first_id: int = FIRST_ID,
+        digits: int = ID_DIGITS,
     ) -> dict[str, Any]:
-        """Keep a new document; without `id` it gets a number of its own as `id`."""
+        """Keep a new document; without `id` it gets one of so many digits as `id`."""
         with self.transaction():
-            cursor = self._db.execute(
+            document = {**body, "account": account}
+            if id is None:
+                id = document["id"] = self.new_id(digits)
+            self._db.execute(
                 "INSERT INTO item (kind, id, parent, name, status, body, account)"
-                " VALUES (?,?,?,?,?,'{}',?)",
+                " VALUES (?,?,?,?,?,?,?)",
                 (
                     kind,
-                    id or f"new-{threading.get_ident()}",
+                    id,
                     parent,
                     body.get("name") or "",
                     body.get("status") or "",
+                    json.dumps(document),
                     account,
                 ),
             )
-            seq = cursor.lastrowid
-            assert seq is not None
-            document = {**body, "account": account}
-            if id is None:
-                id = str(first_id + seq)
-                document["id"] = id
-            self._db.execute(
-                "UPDATE item SET id=?, body=? WHERE seq=?", (id, json.dumps(document), seq)
-            )
         return document
 
-    def new_id(self, first_id: int = FIRST_ID) -> str:
-        """A number that no document has, nor will be given."""
-        with self.transaction():
-            id: str = self.add("id", {}, first_id=first_id)["id"]
-            self.delete("id", id)
-        return id
+    def new_id(self, digits: int = ID_DIGITS) -> str:
+        """A number that no document has; the service's are random, too."""
+        first = 10 ** (digits - 1)
+        while True:
+            id = str(first + secrets.randbelow(9 * first))
+            with self._lock:
+                if not self._db.execute("SELECT 1 FROM item WHERE id=?", (id,)).fetchone():
+                    return id
 
     def get(self, kind: str, id: str) -> dict[str, Any] | None:
         with self._lock:

@@ -62,11 +62,11 @@ for line in sys.stdin:
         if how == "fail":
             for level, text in (("", "note"), ("ERROR", "bad"), ("FATAL", "fatal")):
                 level = {"level": level} if level else {}
-                say("log", stream="run", lines=[[1767225600000, text]], **level)
+                say("log", stream="engine", lines=[[1767225600000, text]], **level)
             say("task", key=1, name="one", status="FAILED", failure_reason="RUN_TASK_FAILED",
                 status_message="exit status 3", exit_code=3)
-            say("end", status="FAILED", failure_reason="WORKFLOW_RUN_FAILED",
-                status_message="task one failed")
+            say("end", status="FAILED", failure_reason="RUN_TASK_FAILED",
+                status_message="task one failed", failed_task=1)
         else:
             say("task", key=1, name="one", status="COMPLETED")
             say("end", status="COMPLETED", resource_digests={}, outputs={})

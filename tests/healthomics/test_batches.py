@@ -99,14 +99,17 @@ def test_a_batch_starts_its_runs_with_merged_settings(fake: Clients, workflow: s
 def test_a_run_that_cannot_start_says_why_and_the_others_start(
     fake: Clients, workflow: str
 ) -> None:
-    settings = [{"runSettingId": "bad", "parameters": {"other": 1}}, {"runSettingId": "good"}]
+    settings = [
+        {"runSettingId": "bad", "outputUri": "s3://absent-bucket/x"},
+        {"runSettingId": "good"},
+    ]
     batch = begin(fake, workflow, settings)
     done = until(fake, batch, "PROCESSED")
     assert done["submissionSummary"]["failedStartSubmissionCount"] == 1
     [bad] = entries(fake, batch, submissionStatus="FAILED")
     assert bad["runSettingId"] == "bad"
     assert bad["submissionFailureReason"] == "ValidationException"
-    assert "other" in bad["submissionFailureMessage"]
+    assert "absent-bucket" in bad["submissionFailureMessage"]
     assert "runId" not in bad
     [good] = entries(fake, batch, runSettingId="good")
     assert good["submissionStatus"] == "SUCCESS"

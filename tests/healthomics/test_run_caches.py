@@ -40,10 +40,8 @@ def made(clients: Clients, **options: Any) -> str:
 def test_a_cache_is_made_read_changed_listed_and_deleted(fake: Clients) -> None:
     id = made(fake, name="n", description="d", tags={"k": "v"})
     read = fake.omics.get_run_cache(id=id)
-    assert (read["cacheBehavior"], read["cacheS3Uri"]) == (
-        "CACHE_ON_FAILURE",
-        "s3://omics-local/caches",
-    )
+    assert read["cacheBehavior"] == "CACHE_ON_FAILURE"
+    assert read["cacheS3Uri"].startswith("s3://omics-local/caches/")
     assert read["cacheBucketOwnerId"] == "123456789012"
     assert read["tags"] == {"k": "v"}
     fake.omics.update_run_cache(id=id, cacheBehavior="CACHE_ALWAYS", name="m")

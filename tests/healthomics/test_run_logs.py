@@ -92,6 +92,19 @@ TASK_METRICS = {
 }
 
 
+RUN_EVENTS = [
+    "CREATING_RUN",
+    "STARTING_RUN",
+    "SET_WORKFLOW_TIMEOUT",
+    "RUNNING_WORKFLOW",
+    "RUNNING_TASK",
+    "TASK_FAILED",
+    "STOPPING_RUN",
+    "ENGINE_LOG_GENERATED",
+    "RUN_FAILED",
+]
+
+
 @pytest.fixture(scope="module")
 def run(real: Clients) -> dict[str, Any]:
     """A run of two tasks that has ended."""
@@ -119,7 +132,7 @@ def test_a_run_has_a_stream_of_its_own_and_one_of_its_engine(
         "engineLogStream": f"run/{run['id']}/engine",
         "runLogStream": f"run/{run['id']}",
     }
-    assert "run COMPLETED" in real.lines(streams["runLogStream"])
+    assert json.loads(real.lines(streams["runLogStream"])[-1])["logMessage"] == "RUN_COMPLETED"
     assert any("workflow start" in line for line in real.lines(streams["engineLogStream"]))
 
 
@@ -183,7 +196,8 @@ def streams(fake: Clients, workflow: str) -> Callable[[str, str], dict[str, list
         ended = fake.until(run, "COMPLETED", "FAILED")
         [task] = fake.omics.list_run_tasks(id=run)["items"]
         return {
-            "run": fake.lines(f"run/{run}"),
+            "run": [json.loads(line)["logMessage"] for line in fake.lines(f"run/{run}")],
+            "engine": [line for line in fake.lines(f"run/{run}/engine") if "pid" not in line],
             "task": fake.lines(f"run/{run}/task/{task['taskId']}"),
             "manifest": fake.lines(f"manifest/run/{run}/{ended['uuid']}"),
         }
@@ -192,19 +206,23 @@ def streams(fake: Clients, workflow: str) -> Callable[[str, str], dict[str, list
 
 
 @pytest.mark.parametrize(
-    ("level", "run", "task"),
+    ("level", "run", "engine", "task"),
     [
-        ("ALL", ["note", "bad", "fatal"], ["said by one"]),
-        ("ERROR", ["bad", "fatal"], ["said by one"]),
-        ("FATAL", ["fatal"], []),
-        ("OFF", [], []),
+        ("ALL", RUN_EVENTS, ["note", "bad", "fatal"], ["said by one"]),
+        ("ERROR", ["TASK_FAILED", "RUN_FAILED"], ["bad", "fatal"], ["said by one"]),
+        ("FATAL", ["RUN_FAILED"], ["fatal"], []),
+        ("OFF", [], [], []),
     ],
 )
 def test_a_log_level_lets_through_what_is_as_bad(
-    streams: Callable[[str, str], dict[str, list[str]]], level: str, run: list[str], task: list[str]
+    streams: Callable[[str, str], dict[str, list[str]]],
+    level: str,
+    run: list[str],
+    engine: list[str],
+    task: list[str],
 ) -> None:
     found = streams("fail", level)
-    assert (found["run"], found["task"]) == (run, task)
+    assert (found["run"], found["engine"], found["task"]) == (run, engine, task)
     assert bool(found["manifest"]) == (level != "OFF")
 
 
@@ -221,7 +239,7 @@ def test_the_logs_of_a_run_are_in_the_account_that_started_it(fake: Clients) -> 
     done = other.until(run, "FAILED")
     assert ":222222222222:" in done["arn"]
     assert ":222222222222:log-group:" in done["logLocation"]["runLogStream"]
-    assert other.lines(f"run/{run}") == ["note", "bad", "fatal"]
+    assert len(other.lines(f"run/{run}")) == len(RUN_EVENTS)
     assert fake.lines(f"run/{run}") == []
     [head, _] = map(json.loads, other.lines(f"manifest/run/{run}/{done['uuid']}"))
     assert ":222222222222:" in head["workflow"]

@@ -168,7 +168,7 @@ def test_a_duplicate_takes_what_it_is_not_told(fake: Clients, workflow: str) -> 
 
 def test_parameters_may_be_in_a_file(fake: Clients, workflow: str) -> None:
     fake.s3.put_object(Bucket="omics-local", Key="p/good.json", Body=b'{"how": "fail"}')
-    fake.s3.put_object(Bucket="omics-local", Key="p/bad.json", Body=b'{"other": 1}')
+    fake.s3.put_object(Bucket="omics-local", Key="p/bad.json", Body=b"[1]")
 
     def ended(key: str) -> dict[str, Any]:
         started = fake.omics.start_run(
@@ -180,10 +180,10 @@ def test_parameters_may_be_in_a_file(fake: Clients, workflow: str) -> None:
         return fake.until(started["id"], "FAILED")
 
     good = ended("good.json")
-    assert good["failureReason"] == "WORKFLOW_RUN_FAILED"  # as its parameters told the engine
+    assert good["failureReason"] == "RUN_TASK_FAILED"  # as its parameters told the engine
     assert good["parametersUri"] == "s3://omics-local/p/good.json"
     assert "parameters" not in good
-    for key, said in (("bad.json", "template: other"), ("none.json", "cannot read")):
+    for key, said in (("bad.json", "must be a JSON object"), ("none.json", "cannot read")):
         bad = ended(key)
         assert bad["failureReason"] == "INVALID_RUN_PARAMETERS"
         assert said in bad["statusMessage"]

@@ -16,7 +16,6 @@ from cwltool.process import Process
 from schema_salad.exceptions import ValidationException
 
 from ..errors import Cancelled, DefinitionError, EngineError
-from ..events import timestamp
 from ..session import Session
 from .inputs import job_order
 from .loading import FAULTS, load
@@ -38,8 +37,6 @@ def execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
         raise DefinitionError(str(error)) from error
     order = job_order(process, request.parameters, session.inputs)
     _check_stop(session)
-    session.events.emit("run", status="RUNNING", at=timestamp())
-    session.events.say("run", "run RUNNING")
     try:
         outputs, status = Executor(session).execute(process, order, _context(session), cwltool_log)
     except (WorkflowException, ValidationException) as error:

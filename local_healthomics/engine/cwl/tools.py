@@ -204,7 +204,7 @@ class Task(JobBase):
                         self._end(group)
                     elif deadline is not None and time.monotonic() > deadline:
                         self._end(group)
-                        self._fail("TASK_TIMED_OUT", f"task ran longer than its {limit} s")
+                        self._fail("TASK_TIMED_OUT", f"timed out after {limit} seconds")
                 attempt.exit_code = group.reap()
                 attempt.metrics = usage.metrics(group.account)
                 self._log.poll()

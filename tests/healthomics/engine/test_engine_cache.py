@@ -45,7 +45,7 @@ def wdl(cpus: int = 1) -> str:
 def cache(
     behavior: Literal["CACHE_ALWAYS", "CACHE_ON_FAILURE"] = "CACHE_ALWAYS",
 ) -> CacheRequest:
-    return CacheRequest(id="77", uuid="abc", s3_uri="s3://data/cache", behavior=behavior)
+    return CacheRequest(id="77", s3_uri="s3://data/cache/abc/", behavior=behavior)
 
 
 def test_a_second_run_is_served_from_the_cache(bench: Bench) -> None:

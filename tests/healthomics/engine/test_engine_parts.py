@@ -109,7 +109,7 @@ def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
     task.attempt = board.new("t", Resources(timeout=0))
     with (
         TaskLog(events, 1, task.streams()) as log,
-        pytest.raises(TaskTimedOut, match="longer than its limit"),
+        pytest.raises(TaskTimedOut, match="timed out after 0 seconds"),
     ):
         task.execute(logger, lambda: False, "sleep 300", log)
     assert not task.session.groups

@@ -143,8 +143,5 @@ def test_lines_that_tell_of_failure_have_a_level(bench: Bench) -> None:
             if text in line
         }
 
-    assert levels("run", "task t FAILED") == {"ERROR"}
-    assert levels("run", "run FAILED") == {"FATAL"}
-    assert levels("run", "run RUNNING") == {""}
-    assert levels("engine", "run failed: WORKFLOW_RUN_FAILED") == {"FATAL"}
+    assert levels("engine", "run failed: RUN_TASK_FAILED") == {"FATAL"}
     assert levels("engine", "workflow start") == {""}

@@ -157,7 +157,7 @@ def test_a_failing_task_fails_the_run_and_cancels_its_siblings(bench: Bench) -> 
     engine.send(grant=waiting["bad"])
     end = engine.end()
     assert end["status"] == "FAILED"
-    assert end["failure_reason"] == "WORKFLOW_RUN_FAILED"
+    assert end["failure_reason"] == "RUN_TASK_FAILED"
     assert "bad" in end["status_message"]
     assert "status 3" in end["status_message"]
     assert engine.tasks()["bad"][-1]["failure_reason"] == "RUN_TASK_FAILED"
@@ -325,7 +325,7 @@ def test_a_missing_output_fails_the_task_that_should_have_made_it(bench: Bench) 
     """
     engine = bench.start(wdl)
     end = engine.end()
-    assert (end["status"], end["failure_reason"]) == ("FAILED", "WORKFLOW_RUN_FAILED")
+    assert (end["status"], end["failure_reason"]) == ("FAILED", "RUN_TASK_FAILED")
     assert "absent.txt" in engine.tasks()["t"][-1]["status_message"]
 
 
