@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 _TESTS = Path(__file__).parent
@@ -26,6 +27,10 @@ _PROGRAMS = {
     "snakemake_executor_omics.cli": "service",
     "snakemake": "workflow",
 }
+
+# Examples take what the machine lets them take: no deadline.
+hypothesis.settings.register_profile("suite", deadline=None, max_examples=60)
+hypothesis.settings.load_profile("suite")
 
 _running: pytest.Item | None = None
 

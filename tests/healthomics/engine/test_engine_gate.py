@@ -1,0 +1,120 @@
+"""A task starts when it is granted; events are whole lines; a server that is gone ends it all."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from typing import Any
+
+from local_healthomics.engine.events import EventStream, Inbox
+from local_healthomics.engine.gate import Gate
+
+
+def _said(out: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def _hold(gate: Gate, key: int, stopping: bool = False) -> Any:
+    return gate.hold(key, cpus=1, memory_gib=2, gpus=0, stopping=lambda: stopping)
+
+
+def test_a_grant_is_asked_for_held_and_given_back() -> None:
+    out = io.StringIO()
+    gate = Gate(EventStream(out))
+    gate.grant(7, {"grant": 7, "task": "t"})
+    with _hold(gate, 7) as message:
+        assert message == {"grant": 7, "task": "t"}
+        assert [event["event"] for event in _said(out)] == ["acquire"]
+    assert _said(out) == [
+        {"event": "acquire", "key": 7, "cpus": 1, "memory_gib": 2, "gpus": 0},
+        {"event": "release", "key": 7},
+    ]
+
+
+def test_a_grant_is_for_its_own_task() -> None:
+    gate = Gate(EventStream(io.StringIO()))
+    held: list[int] = []
+
+    def wait(key: int) -> None:
+        with _hold(gate, key):
+            held.append(key)
+
+    waiting = threading.Thread(target=wait, args=(1,))
+    waiting.start()
+    gate.grant(2, {})
+    wait(2)
+    assert held == [2]
+    gate.grant(1, {})
+    waiting.join(30)
+    assert held == [2, 1]
+
+
+def test_a_run_that_stops_gives_back_without_a_grant() -> None:
+    out = io.StringIO()
+    with _hold(Gate(EventStream(out)), 1, stopping=True) as message:
+        assert message is None
+    assert [event["event"] for event in _said(out)] == ["acquire", "release"]
+
+
+def test_a_grant_is_given_back_when_its_task_fails() -> None:
+    out = io.StringIO()
+    gate = Gate(EventStream(out))
+    gate.grant(1, {})
+    try:
+        with _hold(gate, 1):
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    assert _said(out)[-1] == {"event": "release", "key": 1}
+
+
+def test_many_lines_go_in_several_events() -> None:
+    out = io.StringIO()
+    events = EventStream(out)
+    events.log("task", [(number, "x") for number in range(2500)], key=3)
+    events.log("run", [(1, "bad")], level="ERROR")
+    events.log("run", [])
+    said = _said(out)
+    assert [len(event["lines"]) for event in said] == [1000, 1000, 500, 1]
+    assert [line[0] for event in said[:3] for line in event["lines"]] == list(range(2500))
+    assert said[0]["key"] == 3
+    assert said[-1] == {"event": "log", "stream": "run", "level": "ERROR", "lines": [[1, "bad"]]}
+
+
+def test_lines_of_many_threads_stay_whole() -> None:
+    out = io.StringIO()
+    events = EventStream(out)
+    threads = [
+        threading.Thread(target=lambda: [events.emit("x", text="y" * 500) for _ in range(50)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(_said(out)) == 400
+
+
+def test_a_reader_that_is_gone_is_told_of_once() -> None:
+    lost: list[int] = []
+    out = io.StringIO()
+    events = EventStream(out, lambda: lost.append(1))
+    out.close()
+    events.emit("a")
+    events.emit("b")
+    assert lost == [1]
+
+
+def test_the_servers_lines_become_calls() -> None:
+    source = io.StringIO(
+        '{"grant": 3, "task": "t"}\n\n{"cancel": true, "timed_out": true}\n{"cancel": true}\n'
+    )
+    said: list[Any] = []
+    Inbox(
+        source,
+        on_grant=lambda key, message: said.append((key, message["task"])),
+        on_cancel=lambda timed_out: said.append(timed_out),
+        on_eof=lambda: said.append("gone"),
+    ).run()
+    assert said == [(3, "t"), True, False, "gone"]

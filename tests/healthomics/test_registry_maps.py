@@ -1,0 +1,104 @@
+"""Images by a registry map, instances by what is asked for; nothing is started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_healthomics.engine.errors import InvalidImage
+from local_healthomics.engine.images import RegistryMap
+from local_healthomics.instances import ACCELERATORS, VCPUS, instance_type
+
+_ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+_MAP: dict[str, Any] = {
+    "registryMappings": [
+        {
+            "upstreamRegistryUrl": "quay.io",
+            "upstreamRepositoryPrefix": "bio",
+            "ecrRepositoryPrefix": "q",
+        },
+        {"upstreamRegistryUrl": "https://registry-1.docker.io/", "ecrRepositoryPrefix": "hub"},
+        {"upstreamRegistryUrl": "ghcr.io", "ecrRepositoryPrefix": "gh", "ecrAccountId": "2" * 12},
+    ],
+    "imageMappings": [
+        {"sourceImage": "mine:1", "destinationImage": f"{_ECR}/mine:1"},
+        {"sourceImage": "half"},
+    ],
+}
+
+
+def _map(**more: Any) -> RegistryMap:
+    return RegistryMap.of(_MAP, "123456789012", "us-east-1", **more)
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("quay.io/bio/samtools:1", f"{_ECR}/q/samtools:1"),
+        ("quay.io/biocontainers/samtools:1", None),
+        ("quay.io/bio", None),
+        ("python:3.11", f"{_ECR}/hub/library/python:3.11"),
+        ("docker.io/python:3.11", f"{_ECR}/hub/library/python:3.11"),
+        ("index.docker.io/org/tool", f"{_ECR}/hub/org/tool"),
+        ("org/tool", f"{_ECR}/hub/org/tool"),
+        ("ghcr.io/org/tool", f"{'2' * 12}.dkr.ecr.us-east-1.amazonaws.com/gh/org/tool"),
+        ("localhost:5000/tool", None),
+        ("half", f"{_ECR}/hub/library/half"),
+    ],
+)
+def test_a_registry_mapping_leads_to_ecr(image: str, name: str | None) -> None:
+    found = _map().resolve(image)
+    assert found is not None
+    assert found.name == (name or image)
+    assert found.pull == image  # the content is the upstream's
+    assert found.source == (image if name else None)
+
+
+def test_an_image_mapping_goes_first() -> None:
+    found = _map().resolve("mine:1")
+    assert found is not None
+    assert found.name == found.pull == f"{_ECR}/mine:1"
+    assert found.source == "mine:1"
+
+
+def test_a_task_without_an_image_has_none() -> None:
+    assert _map().resolve(None) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "taken"),
+    [
+        (f"{_ECR}/tool:1", True),
+        ("python:3.11", True),
+        ("quay.io/other/tool", False),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/tool", False),
+    ],
+)
+def test_the_strict_service_takes_images_of_ecr_only(image: str, taken: bool) -> None:
+    if taken:
+        assert _map(ecr_only=True).resolve(image) is not None
+    else:
+        with pytest.raises(InvalidImage, match="valid ECR image URI"):
+            _map(ecr_only=True).resolve(image)
+
+
+@given(st.integers(1, 192), st.integers(1, 1536))
+def test_more_is_never_a_smaller_instance(cpus: int, memory: int) -> None:
+    def size(name: str | None) -> float:
+        return float("inf") if name is None else VCPUS[name.rsplit(".", 1)[1]]
+
+    here = size(instance_type(cpus, memory))
+    assert here >= cpus
+    assert size(instance_type(cpus + 1, memory)) >= here
+    assert size(instance_type(cpus, memory + 1)) >= here
+
+
+@pytest.mark.parametrize("accelerator", sorted(ACCELERATORS))
+def test_every_accelerator_has_an_instance_with_one(accelerator: str) -> None:
+    found = instance_type(1, 1, 1, accelerator)
+    assert found is not None
+    assert found.startswith("omics.g")
+    assert instance_type(1, 1, 5, accelerator) is None
