@@ -9,10 +9,17 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+import yaml
 
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("examples/*/README.md"))
+    if page.name != "readings.md"
+)
 SETTINGS = DOCS / "settings.md"
 
 HEAD = """# Settings
@@ -47,3 +54,66 @@ def test_the_operations_page_has_a_line_for_every_operation_of_the_model() -> No
     named = re.findall(r"^\| ([A-Z][a-z]\w+) \|", page, re.MULTILINE)
     model = botocore.session.get_session().get_service_model("omics")
     assert Counter(named) == Counter(model.operation_names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_of_a_page_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+    ours = [link for link in links if not link.startswith(("http://", "https://"))]
+    assert [link for link in ours if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_options_that_a_page_names_exist(page: Path) -> None:
+    known = {setting.name for setting in fields(ExecutorSettings)}
+    named = re.findall(r"(?:--|\n#? ?)omics-([a-z][a-z-]*[a-z])(?![\w-]*-…)", page.read_text())
+    assert {name.replace("-", "_") for name in named} <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_no_page_installs_the_package_from_an_index(page: Path) -> None:
+    """It is on none: it is installed from a clone."""
+    for line in page.read_text().splitlines():
+        assert not re.search(r"pip install .*\bsnakemake-executor-plugin-omics(?!.*@ )", line), line
+
+
+@pytest.mark.parametrize("package", ["snakemake_executor_omics", "local_healthomics"])
+def test_the_picture_of_the_architecture_has_every_folder(package: str) -> None:
+    page = (DOCS / "architecture.md").read_text()
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert {folder for folder in folders if f"{folder}/" not in page} == set()
+
+
+def test_the_files_that_the_architecture_names_exist() -> None:
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", (DOCS / "architecture.md").read_text()))
+    packages = [ROOT, ROOT / "snakemake_executor_omics", ROOT / "local_healthomics"]
+    places = [*packages, *(folder for package in packages[1:] for folder in package.iterdir())]
+    assert {name for name in named if not any((at / name).exists() for at in places)} == set()
+
+
+def test_contributing_names_every_folder() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    kept = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    made = {"build", "dist"} | {path.name for path in ROOT.glob("*.egg-info")}
+    assert {name for name in kept - made - {"docs"} if f"{name}/" not in page} == set()
+
+
+def test_the_first_commands_of_the_readme_stay() -> None:
+    """People have them in their notes."""
+    commands = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert commands[0].splitlines() == [
+        "python3 -m venv .venv && . .venv/bin/activate && pip install '.[local,quickstart]'",
+        "cd examples/quickstart && snakemake --executor omics --omics-endpoint local --jobs 100",
+    ]
+
+
+def test_ci_does_what_the_readme_says() -> None:
+    readme = (ROOT / "README.md").read_text()
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    runs = {step["run"].split(" --cov")[0] for step in steps if "run" in step}
+    section = readme[readme.index("## Tests") :].split("```")[1]
+    install, checks = section.removeprefix("bash\n").strip().splitlines()
+    assert {install.split(" && ")[-1], *checks.split(" && ")} <= runs
+    local = (ROOT / ".ci/run").read_text()
+    assert all(command in local for command in checks.split(" && "))
