@@ -1,19 +1,28 @@
-"""The local HealthOmics: a server of its own, on the loopback."""
+"""The local HealthOmics: AWS HealthOmics, with the services around it, on this machine's loopback.
 
-from .cli import main
-from .errors import LocalError, RunsOtherwise
-from .options import add_server_options
-from .service import LocalService, start, status, stop
-from .shell import enter, leave
+    with local_healthomics.running() as service:
+        omics = service.client("omics")
+
+Importing it loads nothing heavy: the server is a process of its own.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from .errors import LocalError, RunsOtherwise, StartFailed
+from .service import LocalService, running, start, status, stop
+
+try:
+    __version__ = version("snakemake-executor-plugin-omics")
+except PackageNotFoundError:  # imported from a folder that is not installed
+    __version__ = "unknown"
 
 __all__ = [
     "LocalError",
     "LocalService",
     "RunsOtherwise",
-    "add_server_options",
-    "enter",
-    "leave",
-    "main",
+    "StartFailed",
+    "__version__",
+    "running",
     "start",
     "status",
     "stop",

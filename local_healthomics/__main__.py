@@ -1,18 +1,33 @@
 """`python -m local_healthomics`: serve until stopped.
 
-Prints one JSON line (url, pid, state) on stdout when it is ready.
+Prints one JSON line on stdout: url, pid and state when it is ready, or the error that keeps it from
+serving, which is in the log too unless the disk is full. Whatever happens, it does not stay behind
+half-started.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import select
 import shlex
+import signal
+import sqlite3
 import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from .errors import AlreadyRunning
+from .errors import LocalError
 from .options import ServerOptions, add_server_options
-from .server import serve
+
+_STOP_SECONDS = 60.0
+_PARENT_SECONDS = 1.0
+_EXTRA = "install the extra `local` of snakemake-executor-plugin-omics"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,19 +41,73 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local_healthomics", parents=[own])
     add_server_options(parser)
     options = parser.parse_args(arguments)
+    answer = os.dup(1)
+    os.dup2(2, 1)  # libraries that print go to the log
+    ready, stop = threading.Event(), threading.Event()
+    if options.lifeline:
+        threading.Thread(target=_watch_parent, args=(ready, stop), daemon=True).start()
+
+    def say_ready(identity: Mapping[str, Any]) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        ready.set()
+        _say(answer, identity)
+
     try:
-        return serve(
+        from .server import serve
+
+        serve(
             options.state,
             ServerOptions.of(options),
             port=options.port,
             engine=shlex.split(options.engine) if options.engine else None,
-            lifeline=options.lifeline,
             command_line=own.parse_known_args(arguments)[1],
+            ready=say_ready,
+            stop=stop,
         )
-    except AlreadyRunning as error:
-        print(error, file=sys.stderr)
-        return 3
+    except LocalError as error:
+        wrong = str(error)
+    except ModuleNotFoundError as error:
+        wrong = f"{error.name} is not installed: {_EXTRA}"
+    except sqlite3.Error as error:
+        wrong = f"{options.state} cannot be used: {error}"
+    except OSError as error:
+        wrong = f"{options.state}: {error}"
+    except Exception as error:
+        wrong = f"internal error: {error!r}\n{traceback.format_exc()}"
+    else:
+        return 0
+    with suppress(OSError):
+        _say(answer, {"error": wrong})
+    with suppress(OSError):  # the disk of the log may be full
+        print(wrong, file=sys.stderr)
+    return 1
+
+
+def _say(descriptor: int, what: Mapping[str, Any]) -> None:
+    os.write(descriptor, json.dumps(what).encode() + b"\n")
+    os.close(descriptor)
+
+
+def _watch_parent(ready: threading.Event, stop: threading.Event) -> None:
+    """End when whoever started us is gone; in good order, once there is something to put in order.
+
+    Its end of our stdin is closed then; as other children of it may hold that open, who our parent
+    is, is looked at too.
+    """
+    parent = os.getppid()
+    poll = select.poll()
+    poll.register(0, select.POLLIN)  # not sys.stdin, whose lock would break the interpreter's end
+    while os.getppid() == parent:
+        if poll.poll(_PARENT_SECONDS * 1000) and not os.read(0, 1024):
+            break
+    stop.set()
+    if ready.is_set():
+        threading.Event().wait(_STOP_SECONDS)
+    os._exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code:
+        os._exit(code)  # threads of a server that could not start would hold the process

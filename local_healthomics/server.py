@@ -5,9 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ _GONE_SECONDS = 2.0
 
 
 class Server:
-    """Everything of one state folder; `serve` returns after `shut_down`."""
+    """Everything of one state folder."""
 
     def __init__(
         self,
@@ -42,12 +41,13 @@ class Server:
         port: int = 0,
         engine: Sequence[str] | None = None,
         command_line: Sequence[str] = (),
+        stop: threading.Event,
     ) -> None:
         self.state = state.resolve()
         self._command_line = list(command_line)  # for whoever asks how we answer
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.state)
-        self._stop = threading.Event()
+        self._stop = stop
         self._http = WebServer((HOST, port), self._answer)
         self.url = self._http.url
         self._store = Store(self.state / "omics.sqlite")
@@ -125,9 +125,6 @@ class Server:
             return False
         return os.path.samestat(there, os.fstat(self._lock))
 
-    def ask_to_stop(self) -> None:
-        self._stop.set()
-
     def close(self) -> None:
         (self.state / "server.json").unlink(missing_ok=True)
         self._scheduler.close()
@@ -156,24 +153,13 @@ def serve(
     *,
     port: int,
     engine: Sequence[str] | None,
-    lifeline: bool,
-    command_line: Sequence[str] = (),
-) -> int:
-    """Run until a signal, or (with `lifeline`) until whoever holds our stdin is gone."""
-    server = Server(state, options, port=port, engine=engine, command_line=command_line)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.ask_to_stop())
+    command_line: Sequence[str],
+    ready: Callable[[dict[str, Any]], None],
+    stop: threading.Event,
+) -> None:
+    """Run until `stop` is set; `ready` is told what and where the server is."""
+    server = Server(state, options, port=port, engine=engine, command_line=command_line, stop=stop)
     server.start()
-    print(json.dumps(server.identity()), flush=True)
-    os.dup2(2, 1)  # nobody reads the pipe after the ready line; libraries that print go to the log
-    if lifeline:
-        threading.Thread(target=_until_eof, args=(server,), daemon=True).start()
+    ready(server.identity())
     server.wait()
     server.close()
-    return 0
-
-
-def _until_eof(server: Server) -> None:
-    while os.read(0, 1024):  # not sys.stdin, whose lock would break the end of the interpreter
-        pass
-    server.ask_to_stop()

@@ -1,8 +1,9 @@
 """Start, find and stop the server from another process.
 
 The server is a process and session of its own, so that Ctrl-C in a terminal reaches it only
-through its parent; without `keep` it ends when the parent's end of its stdin is closed, which the
-kernel does whatever happens to the parent.
+through its parent; without `keep` it ends when its parent does, whatever happens to the parent: the
+other end of its stdin is closed then, and it has another parent. A start has a deadline; a server
+that is not ready by then is ended, and so is one whose starter is interrupted.
 """
 
 from __future__ import annotations
@@ -10,27 +11,31 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 from .arn import ACCOUNT, OUTPUT_URI, REGION, ROLE_ARN
-from .errors import RunsOtherwise, StartFailed
-from .options import mean_the_same
+from .errors import LocalError, RunsOtherwise, StartFailed
 
 _HEALTH = "/_local/health"
 _ANSWER_SECONDS = 5
+_START_SECONDS = 120  # with 100,000 objects in its state it takes a few
 _STOP_SECONDS = 60
+_SAID = 2000  # characters of the server's log that an error shows
 _PAUSE = 0.1
 
 
@@ -46,33 +51,46 @@ class LocalService:
     account: str = ACCOUNT
     role_arn: str = ROLE_ARN
     default_output_uri: str = OUTPUT_URI
-    _process: subprocess.Popen[str] | None = field(default=None, repr=False, compare=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Credentials that are none, for clients that insist on some."""
+        """What makes an AWS client use the service, as environment variables."""
         return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            # Else botocore asks http://workflows-127.0.0.1, a name that nothing resolves.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
         }
 
+    def client(self, name: str, **options: Any) -> Any:
+        """boto3's client of a service (`omics`, `s3`, `logs`, …); `options` as boto3 has them."""
+        import boto3
+        from botocore.config import Config
+
+        variables = self.environment
+        # A proxy set for the internet cannot reach this machine's loopback.
+        config = Config(inject_host_prefix=False, proxies={}, s3={"addressing_style": "path"})
+        session: Any = boto3.Session(
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.region,
+        )
+        return session.client(
+            name,
+            endpoint_url=self.endpoint_url,
+            config=config.merge(options.pop("config", Config())),
+            **options,
+        )
+
     def stop(self) -> None:
         """Stop the server, if this object started it; one that others started stays."""
         if self._process is None:
             return
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        _end(self._process, _STOP_SECONDS)
 
 
 def start(
@@ -83,26 +101,48 @@ def start(
     keep: bool = False,
     engine: Sequence[str] | None = None,
     options: Sequence[str] = (),
+    patience: float = _START_SECONDS,
 ) -> LocalService:
     """The server of this state folder: the one that runs, or a new one.
 
     `options` are more of the server's command line (`--strict`, `--quota runs=10`).
 
+    A new one that is not ready after `patience` seconds is ended.
+
     Raises:
-        StartFailed: it ended before it was ready; the message has the last of its log.
+        StartFailed: it ended before it was ready, or is not; the message says what it said.
         RunsOtherwise: one runs that does not have this port or, if any are given, these options.
     """
     state = state.resolve()
-    state.mkdir(parents=True, exist_ok=True)
-    with _only_one(state):
-        running = _settled(state)
-        if running is None:
-            return _spawn(state, port, backend, keep, engine, options)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        with _only_one(state):
+            running = _settled(state)
+            if running is None:
+                return _spawn(state, port, backend, keep, engine, options, patience)
+    except OSError as error:  # a full disk, a folder of somebody else's
+        raise StartFailed(f"the local HealthOmics cannot use {state}: {error}") from error
+    from .options import mean_the_same  # which knows the service's model: not for every import
+
     if (options and not mean_the_same(options, running.options)) or (
         port and urlsplit(running.endpoint_url).port != port
     ):
         raise RunsOtherwise(running.endpoint_url, running.options)
     return running
+
+
+@contextmanager
+def running(state: Path | None = None, **options: Any) -> Iterator[LocalService]:
+    """A service for as long as the context lasts; without `state` it begins empty.
+
+    `options` are those of `start`. One that runs on the state folder already is left running.
+    """
+    with TemporaryDirectory(prefix="local-healthomics-") as folder:
+        service = start(state or Path(folder), **options)
+        try:
+            yield service
+        finally:
+            service.stop()
 
 
 def status(state: Path) -> LocalService | None:
@@ -121,7 +161,7 @@ def status(state: Path) -> LocalService | None:
     return _of(found)
 
 
-def _of(said: dict[str, Any], process: subprocess.Popen[str] | None = None) -> LocalService:
+def _of(said: dict[str, Any], process: subprocess.Popen[bytes] | None = None) -> LocalService:
     """The service that a server says it is."""
     return LocalService(
         endpoint_url=said["url"],
@@ -138,9 +178,23 @@ def stop(state: Path) -> bool:
     if found is None:
         return False
     os.kill(found.pid, signal.SIGTERM)
-    with (state / "server.lock").open("r+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # free when the server has ended
+    if not _free(state, _STOP_SECONDS):
+        os.kill(found.pid, signal.SIGKILL)  # it holds the folder, so it is still that process
+        if not _free(state, _STOP_SECONDS):
+            raise LocalError(f"the local HealthOmics (process {found.pid}) does not end")
     return True
+
+
+def _free(state: Path, patience: float) -> bool:
+    """Whether no server holds the folder, now or within the time."""
+    pause, end = threading.Event(), time.monotonic() + patience
+    while True:
+        with (state / "server.lock").open("a") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if time.monotonic() > end:
+            return False
+        pause.wait(_PAUSE)
 
 
 @contextmanager
@@ -153,17 +207,13 @@ def _only_one(state: Path) -> Iterator[None]:
 
 def _settled(state: Path) -> LocalService | None:
     """The running server, or None once no server (one that is stopping, say) holds the folder."""
-    pause = threading.Event()
-    for _ in range(int(_STOP_SECONDS / _PAUSE)):
+    end = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < end:
         running = status(state)
         if running is not None:
             return running
-        with (state / "server.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return None
-            except BlockingIOError:
-                pause.wait(_PAUSE)
+        if _free(state, _PAUSE):
+            return None
     raise StartFailed(f"a local HealthOmics holds {state} and does not answer")
 
 
@@ -174,6 +224,7 @@ def _spawn(
     keep: bool,
     engine: Sequence[str] | None,
     options: Sequence[str],
+    patience: float,
 ) -> LocalService:
     command = [
         sys.executable,
@@ -201,17 +252,61 @@ def _spawn(
             stderr=stderr,
             env=_environment(),
             start_new_session=True,
-            text=True,
         )
+    ready = False
+    try:
+        said = _first_words(process, patience)
+        ready = "url" in said
+        if ready:
+            return _of(said, process)
+        wrong = said.get("error") or _last_words(log, began)
+        how = said.get("how", "cannot start")
+        raise StartFailed(f"the local HealthOmics {how}: {wrong}")
+    finally:
+        if not ready:  # also where the user presses Ctrl-C
+            _end(process, 0)
+
+
+def _first_words(process: subprocess.Popen[bytes], patience: float) -> dict[str, Any]:
+    """What the server says when it is ready, or cannot be; without a word from it, `how`."""
     assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        code = process.wait()
-        with log.open("rb") as opened:
-            opened.seek(began)
-            said = opened.read().decode(errors="replace").strip()
-        raise StartFailed(f"the local HealthOmics ended with status {code}: {said[-2000:]}")
-    return _of(json.loads(line), process)
+    said, end = b"", time.monotonic() + patience
+    descriptor = process.stdout.fileno()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while not said.endswith(b"\n"):
+        if not poll.poll(max(end - time.monotonic(), 0) * 1000):
+            return {"how": f"was not ready after {patience:.0f} seconds"}
+        block = os.read(descriptor, 65536)
+        if not block:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_ANSWER_SECONDS)
+            return {"how": f"ended with status {process.returncode}"}
+        said += block
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def _last_words(log: Path, began: int) -> str:
+    with log.open("rb") as opened:
+        opened.seek(began)
+        said = opened.read().decode(errors="replace").strip()
+    return said[-_SAID:] or "it said nothing"
+
+
+def _end(process: subprocess.Popen[bytes], patience: float) -> None:
+    """End a server that we started; one that does not end in time is killed."""
+    if process.stdin is not None:
+        process.stdin.close()
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
         if argv[:1] == ["local"]:
-            local: int = local_package().main(
+            local: int = local_package().cli.main(
                 argv[1:], prog="snakemake-omics local", state=_LOCAL_STATE
             )
             return local

@@ -52,7 +52,10 @@ def open_connection(options: Options, state: Path, say: Callable[[str], None]) -
         )
         return Connection(services, journal)
     local = local_package()
-    service = local.start(state / "local", backend=options.local_backend.value)
+    try:
+        service = local.start(state / "local", backend=options.local_backend.value)
+    except local.LocalError as error:
+        raise LocalServiceError(str(error)) from error
     say(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":
         say("omics: tasks run as plain processes of this machine; container images are not used")
@@ -74,7 +77,7 @@ def local_package() -> Any:
         LocalServiceError: the extra is not installed.
     """
     try:
-        import local_healthomics
+        import local_healthomics.cli
     except ImportError as error:
         raise LocalServiceError(
             f"the local HealthOmics needs the extra `local` ({error.name} is not installed)",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from real_clients import sourced
 
-from local_healthomics import LocalService, enter, leave
+from local_healthomics import LocalService
+from local_healthomics.shell import enter, leave
 
 SERVICE = LocalService(endpoint_url="http://127.0.0.1:8000", state=Path("/state"), pid=1)
 THEIRS = {

@@ -1,0 +1,131 @@
+"""A server that cannot start says why, in time, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import local_healthomics as local
+
+# Stands for the server's own imports, in a folder that comes first on its path.
+SLOW = "import os, time\nopen(os.environ['SAY'], 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+BROKEN = "raise ModuleNotFoundError('no moto', name='moto')\n"
+
+
+def is_gone(pid: int, seconds: float = 30) -> bool:
+    """Whether a process that is no child of ours ends in time."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def first_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose modules stand before the installed ones in the server."""
+    folder = tmp_path / "first"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("SAY", str(tmp_path / "pid"))
+    return folder
+
+
+def test_a_server_that_is_not_ready_in_time_is_ended(tmp_path: Path, first_on_path: Path) -> None:
+    (first_on_path / "cheroot.py").write_text(SLOW)
+    with pytest.raises(local.StartFailed, match="was not ready after 5 seconds"):
+        local.start(tmp_path / "state", patience=5)
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_missing_package_is_named_with_the_extra(tmp_path: Path, first_on_path: Path) -> None:
+    (first_on_path / "cheroot.py").write_text(BROKEN)
+    with pytest.raises(local.StartFailed) as failed:
+        local.start(tmp_path / "state")
+    said = str(failed.value)
+    assert "moto is not installed: install the extra `local`" in said
+    assert "Traceback" not in said
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(local.StartFailed) as failed,
+    ):
+        local.start(tmp_path / "state", port=taken.getsockname()[1])
+    assert "Address already in use" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_state_that_is_no_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(local.StartFailed, match="File exists"):
+        local.start(tmp_path / "state")
+
+
+def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "omics.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(local.StartFailed) as failed:
+        local.start(tmp_path)
+    assert "file is not a database" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_server_that_fails_late_does_not_stay(tmp_path: Path) -> None:
+    """Its port answers and its threads are there when it cannot write down where it is."""
+    (tmp_path / "server.json").mkdir()
+    with pytest.raises(local.StartFailed, match=r"Is a directory"):
+        local.start(tmp_path)
+    with pytest.raises(local.StartFailed, match=r"Is a directory"):  # nobody holds the folder
+        local.start(tmp_path)
+
+
+HEAD = """
+import os, sys, local_healthomics
+service = local_healthomics.start(local_healthomics.service.Path(sys.argv[1]))
+child = os.fork()  # holds all that its parent had open
+if not child:
+    import signal
+    signal.pause()
+open(sys.argv[2], "w").write(f"{service.pid} {child}")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_no_server_outlives_its_starter_whatever_else_is_open(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    subprocess.run([sys.executable, "-c", HEAD, tmp_path / "state", said], timeout=120)
+    server, child = map(int, said.read_text().split())
+    try:
+        assert is_gone(server)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_starter_that_is_killed_while_it_waits_leaves_no_server(
+    tmp_path: Path, first_on_path: Path
+) -> None:
+    (first_on_path / "cheroot.py").write_text(SLOW)
+    head = subprocess.Popen(
+        [sys.executable, "-c", HEAD, str(tmp_path / "state")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(first_on_path), *sys.path])},
+    )
+    tick = threading.Event()
+    for _ in range(600):
+        if said := (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
+            break
+        tick.wait(0.1)
+    head.kill()
+    head.wait()
+    assert is_gone(int(said))
