@@ -6,15 +6,12 @@
 Importing it loads nothing heavy: the server is a process of its own.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 from .errors import LocalError, RunsOtherwise, StartFailed
 from .service import LocalService, running, start, status, stop
 
-try:
-    __version__ = version("snakemake-executor-plugin-omics")
-except PackageNotFoundError:  # imported from a folder that is not installed
-    __version__ = "unknown"
+__version__ = version("snakemake-executor-plugin-omics")
 
 __all__ = [
     "LocalError",

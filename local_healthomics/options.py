@@ -1,6 +1,6 @@
 """How a server answers, and the options of its command line that say so.
 
-`snakemake-omics local up` takes the same ones, and hands them on as they were written.
+`local-healthomics up` takes the same ones, and hands them on as they were written.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 from .service import LocalService
 
-BEFORE = "SNAKEMAKE_OMICS_BEFORE"  # what the variables were, as JSON; null: not set
+BEFORE = "LOCAL_HEALTHOMICS_BEFORE"  # what the variables were, as JSON; null: not set
 # They would lead a client to another account, or past the endpoint.
 _REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # False rather than unset, as ~/.aws/config may say the contrary.

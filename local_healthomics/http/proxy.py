@@ -59,7 +59,7 @@ class Proxy:
     def _refused(self, start_response: Any, status: str, host: str) -> Iterable[bytes]:
         body = (
             f"This is the local HealthOmics, a proxy for itself only: it does not reach {host}.\n"
-            f"If HTTP_PROXY brought you here: snakemake-omics local env --unset\n"
+            f"If HTTP_PROXY brought you here: local-healthomics env --unset\n"
         ).encode()
         start_response(
             status,

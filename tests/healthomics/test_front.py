@@ -94,7 +94,7 @@ def test_what_is_for_another_server_is_refused_not_forwarded(fake: Clients, targ
     status, said = ask(fake, "GET", target, {"Authorization": SIGNED.format("s3")})
     assert status == 403
     assert "a proxy for itself only" in said
-    assert "local env --unset" in said
+    assert "local-healthomics env --unset" in said
 
 
 @pytest.mark.parametrize("target", ["example.com:443", "127.0.0.1:443"])

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import local_healthomics
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,7 @@ def test_the_public_names() -> None:
     assert all(hasattr(local_healthomics, name) for name in local_healthomics.__all__)
 
 
+@pytest.mark.service
 def test_a_service_lasts_as_long_as_its_context(tmp_path: Path) -> None:
     with local_healthomics.running() as service:
         assert service.client("s3").list_buckets()["Buckets"]
@@ -66,6 +69,7 @@ def test_a_service_lasts_as_long_as_its_context(tmp_path: Path) -> None:
     assert not service.state.exists()
 
 
+@pytest.mark.service
 def test_other_projects_get_the_fixture(tmp_path: Path) -> None:
     """As pytest finds it: by the entry point, which an installation writes."""
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]

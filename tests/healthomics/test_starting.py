@@ -15,6 +15,8 @@ import pytest
 
 import local_healthomics as local
 
+pytestmark = pytest.mark.service
+
 # Stands for the server's own imports, in a folder that comes first on its path.
 SLOW = "import os, time\nopen(os.environ['SAY'], 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
 BROKEN = "raise ModuleNotFoundError('no moto', name='moto')\n"

@@ -69,6 +69,6 @@ def test_env_needs_a_server_and_its_undoing_none(
 ) -> None:
     assert main(["local", "env", "--state", state]) == 2
     assert "start it with snakemake-omics local up" in capsys.readouterr().err
-    monkeypatch.setenv("SNAKEMAKE_OMICS_BEFORE", '{"AWS_REGION": "eu-west-1"}')
+    monkeypatch.setenv("LOCAL_HEALTHOMICS_BEFORE", '{"AWS_REGION": "eu-west-1"}')
     assert main(["local", "env", "--unset"]) == 0
     assert "export AWS_REGION=eu-west-1" in capsys.readouterr().out
