@@ -3,11 +3,14 @@
 Uploads carry the digest that was taken of the file, and S3 refuses content of another one: by
 SHA-256 in one request, by the CRC-32 of the whole for an upload in parts, where S3 knows no
 SHA-256 of the whole. An object of the same size and digest is not sent again. s3transfer itself
-downloads beside the target and renames, so that a file is there whole or not at all.
+downloads beside the target and renames, so that a file is there whole or not at all; what comes is
+compared with the size and the MD5 that S3 lists.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -122,15 +125,29 @@ def delete(services: Services, uri: str) -> None:
         services.s3.delete_object(Bucket=bucket, Key=key)
 
 
-def download_many(
+def download_each(
     services: Services, items: Sequence[Download], on_bytes: OnBytes | None = None
-) -> None:
-    """Fetch all objects; the folders of their paths are made.
+) -> Iterator[Download]:
+    """Fetch all objects, and give each in its turn when it is there, whole and checked.
 
-    What was listed gets the object's time, by which a later call sees that it `is_here`.
+    The folders of their paths are made. What was listed gets the object's time, by which a later
+    call sees that it `is_here`.
+
+    Raises:
+        StagingError: no room, or an object is not what it was listed as.
     """
-    with _transfers(services, services.s3) as manager:
-        futures = []
+
+    def finish(item: Download, future: Any) -> Download:
+        _finish([(f"fetch {item.uri}", future)])
+        if item.listed is not None:
+            _check(services, item.path, item.listed)
+            time_ns = _time_ns(item.listed)
+            os.utime(item.path, ns=(time_ns, time_ns))
+        return item
+
+    # A failure cancels what is under way first: then nobody waits for it.
+    with ThreadPoolExecutor(os.cpu_count()) as checks, _transfers(services, services.s3) as manager:
+        arriving = []
         for item in items:
             bucket, key = split_uri(item.uri)
             try:
@@ -138,10 +155,11 @@ def download_many(
             except OSError as error:
                 raise StagingError(f"cannot make the folder of {item.path}: {error}") from error
             future = manager.download(
-                bucket, key, str(item.path), subscribers=[_Progress(on_bytes), _Known(item)]
+                bucket, key, str(item.path), subscribers=[_Progress(on_bytes), _Known(item.listed)]
             )
-            futures.append((f"fetch {item.uri} to {item.path}", future))
-        _finish(futures)
+            arriving.append(checks.submit(finish, item, future))
+        for arrived in arriving:
+            yield arrived.result()
 
 
 def read_bytes(services: Services, uri: str) -> bytes:
@@ -255,21 +273,41 @@ class _Progress(BaseSubscriber):  # type: ignore[misc, unused-ignore]  # s3trans
 
 
 class _Known(BaseSubscriber):  # type: ignore[misc, unused-ignore]
-    """Tells s3transfer what a listing told, and gives the file the object's time."""
+    """Tells s3transfer what a listing told: no HEAD, and no parts of two contents."""
 
-    def __init__(self, item: Download) -> None:
-        self._path, self._listed = item.path, item.listed
+    def __init__(self, listed: Listed | None) -> None:
+        self._listed = listed
 
     def on_queued(self, future: Any, **_: Any) -> None:
         if self._listed is not None:
             future.meta.provide_transfer_size(self._listed.size)
             future.meta.provide_object_etag(f'"{self._listed.etag}"')
 
-    def on_done(self, future: Any, **_: Any) -> None:
-        if self._listed is not None:
-            future.result()  # what failed has no file to give a time to
-            time_ns = _time_ns(self._listed)
-            os.utime(self._path, ns=(time_ns, time_ns))
+
+def _check(services: Services, path: Path, listed: Listed) -> None:
+    """Refuse a file that is not what S3 lists, and leave none then."""
+    size = path.stat().st_size
+    if size == listed.size and (not _is_md5(listed.etag) or _md5(path) == listed.etag):
+        return
+    if size == listed.size:
+        # With KMS, or a key of the customer's, the ETag is something else.
+        head = _head(services, listed.uri) or {}
+        if head.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in head:
+            return
+    path.unlink()
+    raise StagingError(
+        f"what came of {listed.uri} is not what S3 lists ({size:,} of {listed.size:,} bytes)",
+        hint="look whether something writes there, and call Snakemake again",
+    )
+
+
+def _is_md5(etag: str) -> bool:
+    return len(etag) == 32  # that of an upload in parts has their number behind it
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 @contextmanager
@@ -293,4 +331,9 @@ def _finish(futures: Sequence[tuple[str, Any]]) -> None:
             error.add_note("files sent or fetched before are kept: the next call goes on there")
             raise
         except OSError as error:
-            raise StagingError(f"cannot {action}: {error.strerror or error}") from error
+            raise StagingError(
+                f"cannot {action}: {error.strerror or error}",
+                hint="make room and call Snakemake again: what is here is not fetched again"
+                if error.errno in (errno.ENOSPC, errno.EDQUOT)
+                else None,
+            ) from error

@@ -28,6 +28,12 @@ from botocore.exceptions import (
     WaiterError,
 )
 from botocore.parsers import ResponseParserError
+from s3transfer.exceptions import (
+    RetriesExceededError,
+    S3CopyFailedError,
+    S3DownloadFailedError,
+    S3UploadFailedError,
+)
 
 from ..errors import (
     AccessDenied,
@@ -117,6 +123,15 @@ def translated(
             f"cannot {action}: {error}",
             hint="check the network, and that this is the right address",
             transient=True,
+        ) from error
+    except RetriesExceededError as error:
+        lost = error.last_exception or error
+        raise ServiceError(
+            f"cannot {action}: {lost}", hint="check the network", transient=True
+        ) from error
+    except (S3DownloadFailedError, S3UploadFailedError, S3CopyFailedError) as error:
+        raise ServiceError(
+            f"cannot {action}: {error}", hint="the object changed meanwhile", transient=True
         ) from error
     except (BotoCoreError, Boto3Error) as error:
         raise ServiceError(f"cannot {action}: {error}") from error

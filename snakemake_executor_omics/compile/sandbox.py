@@ -7,6 +7,7 @@ lies under `OUTSIDE`.
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections.abc import Iterable
 
@@ -14,6 +15,7 @@ from ..model import OutputFile, OutputKind
 
 OUTSIDE = ".omics/root"
 _ARCHIVES = ".omics/directories"
+_LONGEST_NAME = 255  # bytes, of most file systems
 
 
 def project_folder(paths: Iterable[str]) -> str:
@@ -41,4 +43,7 @@ def left_by_task(output: OutputFile, folder: str) -> str:
 def archive(output: OutputFile) -> str:
     """Where the archive of a directory lies, seen from the project's folder."""
     place = seen_by_job(output.path).replace("../", ".up/")
-    return posixpath.join(_ARCHIVES, place) + ".tar"
+    folder, name = posixpath.split(place)
+    if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME - len(".tar"):
+        name = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
+    return posixpath.join(_ARCHIVES, folder, name) + ".tar"

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from ..errors import StagingError
 from .digests import FileState, file_state
+from .incoming import HIDDEN, incoming
 
+_LONGEST_NAME = 255  # bytes, of most file systems
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in every directory() output
 
 
@@ -28,6 +30,14 @@ def write_archive(
         for member in members:
             archive.dereference = not (keep_links and _stays_within(root / member, root))
             archive.add(root / member, member, recursive=False, filter=_plain)
+
+
+def archive_name(name: str) -> str:
+    """What the archive of the directory `name` is called; a task gets it as a file."""
+    raw = name.encode(errors="surrogateescape")
+    if len(raw) > _LONGEST_NAME - len(".tar"):
+        name = hashlib.sha256(raw).hexdigest()
+    return f"{name}.tar"
 
 
 def archive_directory(target: Path, directory: Path) -> None:
@@ -112,23 +122,20 @@ def unpack_directory(
         StagingError: the archive is damaged, or a member leads out of the directory.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    fresh = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=incoming(directory, source.parent)))
+    old = fresh.with_name(f"{fresh.name}.old")
     try:
         with tarfile.open(source) as archive:
             archive.extractall(fresh, filter=_now)
         fresh.chmod(0o755)
         before(fresh)
-        if directory.is_dir() and not directory.is_symlink():
-            shutil.rmtree(directory)
-        else:
+        if directory.is_symlink() or not directory.is_dir():
             directory.unlink(missing_ok=True)
+        else:
+            directory.rename(old)  # at once: removing it takes a while
         fresh.rename(directory)
     except (tarfile.TarError, OSError) as error:
         raise StagingError(f"cannot unpack the directory {directory}: {error}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-
-
-def archive_beside(path: str) -> str:
-    """The archive that a directory of results comes in, before it is unpacked."""
-    return f"{path}.omics.tar"
+        shutil.rmtree(old, ignore_errors=True)

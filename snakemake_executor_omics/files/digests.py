@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ..aws.checksums import Digest, OnBytes
 from ..errors import JournalError, StagingError
@@ -27,6 +28,8 @@ _BLOCK = 1024 * 1024
 # usual difference between two machines' clocks.
 _RACY_NS = 3_000_000_000
 _COMMIT_SECONDS = 5.0
+# No such column, not a database, damaged: as against locked, full or read-only.
+_DAMAGED = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS digest (
     path TEXT NOT NULL PRIMARY KEY,
@@ -36,6 +39,9 @@ CREATE TABLE IF NOT EXISTS digest (
     size INTEGER NOT NULL
 );
 """
+
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +105,34 @@ def _unreadable(path: Path, error: OSError) -> StagingError:
 class Digests:
     """The digests that are known, by path and state, in one SQLite file.
 
+    A damaged file, or one of another kind, is made anew.
+
     Raises:
-        JournalError: the file is of another kind, or cannot be written.
+        JournalError: the file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self._path, self._say = path, say
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path)
-            self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise JournalError(
-                f"cannot use the digests in {path}: {error}",
-                hint="delete the file: it only saves reading the inputs again",
-            ) from error
+            self._db = self._open()
+        except sqlite3.DatabaseError as error:
+            self._renew(error)
 
     def __enter__(self) -> Digests:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.commit()
+        self._commit()
         self._db.close()
 
     def known(self, name: str, state: FileState) -> Digest | None:
         """The digest of the file `name`, if it was taken in the same state."""
-        row = self._db.execute(
-            "SELECT sha256, crc32, size FROM digest WHERE path = ? AND state = ?",
-            (name, state.text),
-        ).fetchone()
+        row = self._try(
+            lambda db: db.execute(
+                "SELECT sha256, crc32, size FROM digest WHERE path = ? AND state = ?",
+                (name, state.text),
+            ).fetchone()
+        )
         return None if row is None else Digest(*row)
 
     def take(
@@ -155,23 +161,62 @@ class Digests:
                     if now - state.newest_ns > _RACY_NS:
                         self._remember(name, state, found[name])
                     if time.monotonic() > due:
-                        self._db.commit()
+                        self._commit()
                         due = time.monotonic() + _COMMIT_SECONDS
             except BaseException:
                 stopping.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             finally:
-                self._db.commit()
+                self._commit()
         return found
 
     def forget(self, names: Iterable[str]) -> None:
         """Read these files again the next time."""
-        self._db.executemany("DELETE FROM digest WHERE path = ?", [(name,) for name in names])
-        self._db.commit()
+        rows = [(name,) for name in names]
+        self._try(lambda db: db.executemany("DELETE FROM digest WHERE path = ?", rows))
+        self._commit()
 
     def _remember(self, name: str, state: FileState, digest: Digest) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?)",
-            (name, state.text, digest.sha256, digest.crc32, digest.size),
+        row = (name, state.text, digest.sha256, digest.crc32, digest.size)
+        self._try(
+            lambda db: db.execute("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?)", row)
+        )
+
+    def _commit(self) -> None:
+        self._try(lambda db: db.commit())
+
+    def _try(self, work: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        try:
+            return work(self._db)
+        except sqlite3.DatabaseError as error:
+            self._renew(error)
+            return work(self._db)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+        db = sqlite3.connect(self._path)
+        db.executescript(_SCHEMA)
+        return db
+
+    def _renew(self, error: sqlite3.DatabaseError) -> None:
+        """Begin again with an empty file, if the one that is there is damaged or a foreign one."""
+        if getattr(error, "sqlite_errorcode", None) not in _DAMAGED:
+            raise self._unusable(error) from error
+        self._say(f"omics: {self._path.name} is damaged ({error}) and made anew: inputs are read")
+        try:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._db = self._open()
+        except (OSError, sqlite3.DatabaseError) as failed:
+            raise self._unusable(failed) from failed
+
+    def _unusable(self, error: Exception) -> JournalError:
+        return JournalError(
+            f"cannot use the digests in {self._path}: {error}",
+            hint="look whether the disk is full or the folder read-only; deleting the file only "
+            "means that the inputs are read again",
         )

@@ -8,41 +8,64 @@ often still the time, of its object.
 from __future__ import annotations
 
 import filecmp
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from ..aws.session import Services
-from ..aws.transfer import Download, download_many
+from ..aws.transfer import Download, download_each
+from ..errors import StagingError
 from .archive import TIMESTAMP
+from .incoming import HIDDEN, incoming, sweep
 from .progress import progress
 
 _KEPT = ".omics-kept"
-_FRESH = ".omics-new"
+_LONGEST_NAME = 255  # bytes, of most file systems
 
 
 def fetch(
     services: Services,
     downloads: Sequence[Download],
+    folder: Path,
     since: datetime | None,
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> None:
-    """Fetch results to their places; `since` is when the run was made."""
-    wanted = [item for item in downloads if not item.is_here]
-    beside = {
-        item.path: replace(item, path=item.path.with_name(f"{item.path.name}{_FRESH}"))
-        for item in wanted
-        if _is_newer(item.path, since)
-    }
-    going = [beside.get(item.path, item) for item in wanted]
-    size = sum(item.size for item in going)
+    """Fetch results to their places by way of `folder`; `since` is when the run was made.
+
+    Under its name a result is whole or what was there before, wherever this process dies.
+
+    Raises:
+        StagingError, ServiceError: what came before that is in its place.
+    """
+    try:
+        wanted = [item for item in downloads if not item.is_here]
+        places = {_unseen(item, folder): item.path for item in wanted}
+    except OSError as error:
+        raise StagingError(f"cannot make the folder of a result: {error}") from error
+    sweep(folder, {fresh.path.name for fresh in places})
+    here = [fresh for fresh in places if fresh.is_here]  # a killed process had not moved it yet
+    going = [fresh for fresh in places if not fresh.is_here]
+    size = sum(fresh.size for fresh in going)
     with progress(say, "fetching", "fetched", files=len(going), size=size) as on_bytes:
-        download_many(services, going, on_bytes)
-    for place, item in beside.items():
-        keep_newer(place, item.path, since, warn)
-        item.path.replace(place)
+        try:
+            for fresh in chain(here, download_each(services, going, on_bytes)):
+                place = places[fresh]
+                keep_newer(place, fresh.path, since, warn)
+                fresh.path.replace(place)
+        except OSError as error:
+            raise StagingError(f"cannot put a result in its place: {error}") from error
+
+
+def _unseen(item: Download, folder: Path) -> Download:
+    """The download to a place of ours, under a name that is short whatever the result's is."""
+    item.path.parent.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(f"{item.path}\0{item.uri}".encode(errors="surrogateescape")).hexdigest()
+    return replace(item, path=incoming(item.path, folder) / f"{HIDDEN}{name[:32]}")
 
 
 def keep_newer(
@@ -51,13 +74,18 @@ def keep_newer(
     """Move what is at `place` aside if it was changed `since` and is not the same as `fresh`."""
     if not _is_newer(place, since) or _is_same(place, fresh):
         return
-    kept = place.with_name(f"{place.name}{_KEPT}")
+    kept = _beside(place, _KEPT)
     number = 1
     while kept.exists():
         number += 1
-        kept = place.with_name(f"{place.name}{_KEPT}{number}")
+        kept = _beside(place, f"{_KEPT}{number}")
     place.rename(kept)
     warn(f"omics: {place} was changed while its job ran; what was there is kept as {kept.name}")
+
+
+def _beside(place: Path, suffix: str) -> Path:
+    name = os.fsencode(place.name)[: _LONGEST_NAME - len(suffix)]
+    return place.with_name(name.decode(errors="ignore") + suffix)
 
 
 def _is_newer(place: Path, since: datetime | None) -> bool:

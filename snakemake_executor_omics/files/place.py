@@ -20,8 +20,9 @@ from ..aws.session import Services
 from ..aws.transfer import Download
 from ..aws.unpacking import unpack_inside
 from ..model import JobKey, OutputKind, Wave
-from .archive import TIMESTAMP, archive_beside, unpack_directory
+from .archive import TIMESTAMP, unpack_directory
 from .download import fetch, keep_newer
+from .incoming import INCOMING, archive_beside
 
 Say = Callable[[str], None]
 
@@ -44,7 +45,8 @@ def deliver(
     sources = {str(item.path): item.uri for item in results}
     inside = {*stored, *map(archive_beside, stored)}
     here = [item for item in results if str(item.path) not in inside]
-    fetch(services, [replace(item, path=workdir / item.path) for item in here], since, say, warn)
+    wanted = [replace(item, path=workdir / item.path) for item in here]
+    fetch(services, wanted, workdir / INCOMING, since, say, warn)
     copied = 0
     for level in wave.levels:
         copies = {

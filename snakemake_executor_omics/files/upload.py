@@ -20,7 +20,7 @@ from ..aws.session import Services
 from ..aws.transfer import Upload, delete, missing, upload_many
 from ..errors import AccessDenied, OmicsError, ServiceError, StagingError
 from ..limits import MAX_COPY
-from .archive import archive_directory, directory_state
+from .archive import archive_directory, archive_name, directory_state
 from .digests import Digests, FileState, digest_of, file_state
 from .progress import progress
 
@@ -66,7 +66,7 @@ def stage(
         StagingError: an input cannot be read.
     """
     states = {name: _state(workdir / name) for name in names}
-    with Digests(state / "digests.sqlite") as cache:
+    with Digests(state / "digests.sqlite", say) as cache:
         digests = {
             name: digest
             for name, found in states.items()
@@ -86,7 +86,7 @@ def stage(
         source = workdir / name
         path = _sent(source, found, state)
         # Tools go by suffixes, so the name stays; two names of one content are two objects.
-        base = Path(name).name if path == source else f"{Path(name).name}.tar"
+        base = Path(name).name if path == source else archive_name(Path(name).name)
         uri = f"{output_uri}/inputs/{digests[name].sha256[:32]}/{base}"
         staged[name] = Staged(name, source, found, Upload(path, uri, digests[name]))
     return staged
@@ -133,7 +133,7 @@ def send(
             return send(services, staged, state, say, again=False)
         if isinstance(error, ServiceError) and error.code == "BadDigest":
             # Changed without its time telling so: read it again.
-            with Digests(state / "digests.sqlite") as cache:
+            with Digests(state / "digests.sqlite", say) as cache:
                 cache.forget(item.name for item in fresh)
             raise StagingError(
                 f"{error.message}: the file is not what it was when it was read",

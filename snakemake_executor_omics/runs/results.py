@@ -18,7 +18,7 @@ from ..aws.session import Services
 from ..aws.transfer import Download, Listed, list_prefix, read_json
 from ..compile import WORKFLOW, task_name
 from ..errors import StagingError
-from ..files.archive import archive_beside
+from ..files.incoming import archive_beside
 from ..model import JobKey, OutputFile, OutputKind, Task, Wave
 
 _LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="

@@ -16,6 +16,7 @@ import local_healthomics as local
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.files.upload import send, stage
 
+pytestmark = pytest.mark.service
 URI = "s3://inputs/project"
 NAMES = [*map(str, range(40)), "large"]
 
@@ -24,7 +25,7 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from snakemake_executor_omics.aws.session import connect
-from snakemake_executor_omics.staging import send, stage
+from snakemake_executor_omics.files.upload import send, stage
 endpoint, folder, *names = sys.argv[1:]
 services = connect("us-east-1", None, endpoint, concurrency=2)
 parts = []

@@ -31,10 +31,8 @@ def test_round_trip(services: Services, tmp_path: Path) -> None:
     uploads = [_upload(tmp_path / "in" / name, f"p/{name}") for name in files]
     transfer.upload_many(services, uploads, sent.append)
     assert sum(sent) == sum(map(len, files.values()))
-    transfer.download_many(
-        services,
-        [Download(f"{BUCKET}/p/{name}", tmp_path / "out" / name) for name in files],
-    )
+    downloads = [Download(f"{BUCKET}/p/{name}", tmp_path / "out" / name) for name in files]
+    assert list(transfer.download_each(services, downloads)) == downloads
     assert {name: (tmp_path / "out" / name).read_bytes() for name in files} == files
     assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == len(files)
 
@@ -55,7 +53,7 @@ def test_same_content_is_not_sent_again(services: Services, tmp_path: Path) -> N
 
 def test_missing_object_leaves_no_file(services: Services, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="fetch s3://results/none"):
-        transfer.download_many(services, [Download(f"{BUCKET}/none", tmp_path / "sub" / "none")])
+        list(transfer.download_each(services, [Download(f"{BUCKET}/none", tmp_path / "sub/none")]))
     assert list((tmp_path / "sub").iterdir()) == []
 
 

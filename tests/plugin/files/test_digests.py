@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import threading
 import zlib
 from pathlib import Path
@@ -67,7 +68,7 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
 
 def test_a_digest_is_known_in_the_state_it_was_taken_in(tmp_path: Path) -> None:
     for _ in range(2):  # the second time from disk
-        with Digests(tmp_path / "deep/digests.sqlite") as digests:
+        with Digests(tmp_path / "deep/digests.sqlite", pytest.fail) as digests:
             _take(digests, "a", _OLD)
             assert digests.known("a", _OLD) == _DIGEST
             assert digests.known("a", FileState("2 2 2", 1, 1)) is None
@@ -75,13 +76,13 @@ def test_a_digest_is_known_in_the_state_it_was_taken_in(tmp_path: Path) -> None:
 
 
 def test_a_young_file_is_not_remembered(tmp_path: Path) -> None:
-    with Digests(tmp_path / "digests.sqlite") as digests:
+    with Digests(tmp_path / "digests.sqlite", pytest.fail) as digests:
         _take(digests, "a", _YOUNG)
         assert digests.known("a", _YOUNG) is None
 
 
 def test_a_file_is_forgotten(tmp_path: Path) -> None:
-    with Digests(tmp_path / "digests.sqlite") as digests:
+    with Digests(tmp_path / "digests.sqlite", pytest.fail) as digests:
         _take(digests, "a", _OLD)
         _take(digests, "b", _OLD)
         digests.forget(["a", "never known"])
@@ -102,7 +103,7 @@ def test_a_failure_keeps_what_was_read_and_stops_the_others(tmp_path: Path) -> N
                 moved(1)
         return _DIGEST
 
-    with Digests(tmp_path / "digests.sqlite") as digests:
+    with Digests(tmp_path / "digests.sqlite", pytest.fail) as digests:
         _take(digests, "good", _OLD)
         with pytest.raises(StagingError, match="cannot read bad"):
             digests.take([("bad", _OLD), ("slow", _OLD)], read, _nothing)
@@ -110,7 +111,49 @@ def test_a_failure_keeps_what_was_read_and_stops_the_others(tmp_path: Path) -> N
         assert digests.known("slow", _OLD) is None
 
 
-def test_a_file_of_another_kind_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "digests.sqlite").write_text("no database at all, but long enough to be read")
-    with pytest.raises(JournalError, match="delete the file"):
-        Digests(tmp_path / "digests.sqlite")
+@pytest.mark.parametrize("kind", ["text", "cut", "zeros", "foreign"])
+def test_a_damaged_cache_is_made_anew_and_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "digests.sqlite"
+    with Digests(path, print) as cache:
+        for number in range(500):
+            _take(cache, f"{number}" * 20, _OLD)
+    content = path.read_bytes()
+    if kind == "foreign":
+        path.unlink()
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE digest (name TEXT)")
+        db.commit()
+        db.close()
+    else:
+        path.write_bytes(
+            {
+                "text": b"no database at all, but text of some length" * 99,
+                "cut": content[: len(content) // 3],
+                "zeros": content[:4096] + bytes(len(content) - 4096),
+            }[kind]
+        )
+    said: list[str] = []
+    with Digests(path, said.append) as cache:
+        _take(cache, "a", _OLD)
+        assert cache.known("a", _OLD) == _DIGEST
+        cache.forget(["a"])
+        assert cache.known("a", _OLD) is None
+    assert len(said) == 1
+    assert "made anew" in said[0]
+
+
+def test_a_cache_that_is_in_use_is_not_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "digests.sqlite"
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path: connect(path, timeout=0))
+    with Digests(path, print) as cache:
+        _take(cache, "a", _OLD)
+    other = connect(path)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(JournalError, match="locked"):
+        Digests(path, print)
+    other.close()
+    with Digests(path, print) as cache:
+        assert cache.known("a", _OLD) == _DIGEST

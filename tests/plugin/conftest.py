@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import botocore.loaders
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from snakemake_executor_omics.aws.session import Services, connect
 
@@ -17,6 +16,8 @@ _LOADER = botocore.loaders.create_loader()  # reads each model once for all sess
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    from moto import mock_aws  # slow to import, and most tests need none
+
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr("botocore.session.create_loader", lambda *_: _LOADER)
     with mock_aws():
