@@ -42,6 +42,11 @@ def _status(kind: type[_Status], data: Mapping[str, Any], what: str) -> _Status:
         ) from None
 
 
+def _tags(data: Mapping[str, Any]) -> Mapping[str, str]:
+    tags = data.get("tags")
+    return dict(tags) if isinstance(tags, Mapping) else {}
+
+
 class WorkflowStatus(StrEnum):
     """States of a workflow and of a workflow version."""
 
@@ -111,7 +116,7 @@ class Workflow:
             name=data.get("name"),
             status=_status(WorkflowStatus, data, "workflow"),
             created=data.get("creationTime"),
-            tags=dict(data.get("tags") or {}),
+            tags=_tags(data),
         )
 
 
@@ -169,7 +174,7 @@ class Run:
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),
-            tags=dict(data.get("tags") or {}),
+            tags=_tags(data),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from traceback import walk_tb
 from types import MappingProxyType
 from typing import Any
 
@@ -137,9 +138,18 @@ def translated(
         raise ServiceError(f"cannot {action}: {error}") from error
     except (ResponseParserError, ValueError, TypeError, KeyError, AttributeError) as error:
         # botocore's parsers check nothing: a foreign body comes out of them as any of these.
+        if not _is_of_botocore(error):
+            raise
         raise UnexpectedAnswer(
             f"cannot {action}: the answer makes no sense ({type(error).__name__}: {error})"
         ) from error
+
+
+def _is_of_botocore(error: Exception) -> bool:
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    return isinstance(error, ResponseParserError) or any(
+        name.startswith("botocore.") for name in frames
+    )
 
 
 def from_response(action: str, response: Mapping[str, Any]) -> ServiceError:

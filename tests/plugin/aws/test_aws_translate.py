@@ -93,7 +93,6 @@ def test_an_empty_answer_is_an_error_too() -> None:
             "cannot read run 1: Error loading SSO Token",
         ),
         (theirs.NoRegionError(), SettingsError, "--omics-region us-east-1"),
-        (theirs.ProfileNotFound(profile="mine"), SettingsError, "--omics-aws-profile"),
         (theirs.ParamValidationError(report="bad id"), ServiceError, "bad id"),
         (theirs.EndpointConnectionError(endpoint_url="http://x"), ServiceError, "the network"),
         (theirs.ReadTimeoutError(endpoint_url="http://x"), ServiceError, "the network"),
