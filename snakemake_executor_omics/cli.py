@@ -7,6 +7,7 @@ not be tried.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 argv[1:], prog="snakemake-omics local", state=_LOCAL_STATE
             )
             return local
-        arguments = _parser().parse_args(argv)
-        result: int = arguments.run(arguments)
+        arguments, others = _parser().parse_known_args(argv)
+        result: int = arguments.run(arguments, others)
     except OmicsError as error:
         print(f"snakemake-omics: {error}", file=sys.stderr)
         return 2
@@ -39,12 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     package = commands.add_parser(
-        "package", help="write definition.zip, template and parameters without starting anything"
+        "package",
+        help="write definition.zip, template and parameters without starting anything",
+        description="Write what a run of each Snakefile would be made of. All other options are "
+        "Snakemake's own.",
+        allow_abbrev=False,  # `--config` is Snakemake's
     )
     package.add_argument("snakefile", nargs="+", type=Path)
     package.add_argument("--output", type=Path, required=True, metavar="DIR")
-    package.add_argument("--directory", type=Path, default=Path(), help="the project's folder")
-    package.add_argument("--configfile", type=Path, action="append", default=[])
     package.set_defaults(run=_package)
 
     commands.add_parser(
@@ -53,15 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _package(arguments: argparse.Namespace) -> int:
-    from .packaging import package
-
+def _package(arguments: argparse.Namespace, others: Sequence[str]) -> int:
+    """Call Snakemake, whose executor does it; `others` are options for it."""
+    several = len(arguments.snakefile) > 1
     for snakefile in arguments.snakefile:
-        several = len(arguments.snakefile) > 1
         folder = arguments.output / snakefile.stem if several else arguments.output
-        written = package(snakefile, arguments.directory, arguments.configfile, folder)
-        for path in written:
-            print(path)
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile.resolve())]
+        command += ["--executor", "omics", "--omics-package", str(folder.resolve())]
+        # As if nothing had been run yet; and Snakemake wants a number of jobs.
+        command += ["--forceall", "--jobs", "1", *others]
+        if subprocess.run(command, check=False).returncode:
+            print(f"snakemake-omics: {snakefile} cannot be packaged, see above", file=sys.stderr)
+            return 2
     return 0
 
 

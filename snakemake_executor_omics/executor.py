@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from snakemake.io import is_flagged
 from snakemake_interface_common.exceptions import ApiError
@@ -29,6 +29,7 @@ from .graph.sources import write_sources
 from .graph.storage import check_buckets, forget_absent, is_stored, survey
 from .graph.tasks import TaskSettings, job_key, members
 from .model import JobKey, JobState, Wave
+from .packaging import package
 from .runs.connection import Connection, open_connection
 from .runs.follow import Flight
 from .runs.placement import Seat
@@ -66,6 +67,17 @@ class Executor(RemoteExecutor):
         self._backed_up: set[Path] = set()
         self._cache = OutputCache(self.workflow)
         self._pause = self._options.poll_seconds
+        if self._options.package is not None:
+            self._package(self._options.package)
+
+    def _package(self, folder: Path) -> NoReturn:
+        """Write the bundle and end Snakemake, before it starts a job, also one of its own."""
+        with _for_people():
+            written = package(self.workflow, self._options, self._workdir, folder, self.logger.info)
+        for path in written:
+            print(path)
+        super().shutdown()
+        raise SystemExit(0)
 
     # --- jobs in -------------------------------------------------------------------------
 

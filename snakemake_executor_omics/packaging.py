@@ -1,83 +1,89 @@
-"""Compile a whole workflow to disk, without starting anything and without a service.
+"""Write what runs of a workflow would be made of, without starting anything and without a service.
 
-Builds Snakemake's graph as if nothing had been run yet, so that the bundle holds every job that
-can be decided.
+The definition is the one that a run of the same command sends, byte for byte: the same selection,
+the same cut into runs, the same compiler.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from snakemake.api import SnakemakeApi
-from snakemake.resources import Resources
-from snakemake.settings.types import (
-    ConfigSettings,
-    DAGSettings,
-    ExecutionSettings,
-    GroupSettings,
-    OutputSettings,
-    RemoteExecutionSettings,
-    ResourceSettings,
-)
-from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
-
-from .compile import compile_wave
-from .errors import CompileError, SelectionError
-from .graph.selection import select
+from .compile import compile_wave, spill
+from .errors import SelectionError
+from .files.upload import stage
+from .graph.partition import partition
+from .graph.selection import select, tell_selection
 from .graph.sources import write_sources
-from .graph.tasks import TaskSettings
+from .graph.tasks import task_settings
+from .model import Wave
 from .runs.submission import write_definition
+from .settings.options import Options
 
 
 def package(
-    snakefile: Path, directory: Path, configfiles: Sequence[Path], output: Path
+    workflow: Any, options: Options, workdir: Path, folder: Path, say: Callable[[str], None]
 ) -> list[Path]:
-    """Write the bundle of `snakefile` into `output`; returns the files written.
+    """Write the bundle of each run into `folder`, or into folders below it if there are several.
+
+    `workflow` is Snakemake's, with its graph. Returns the files written.
 
     Raises:
-        OmicsError: the workflow cannot be compiled.
+        OmicsError: the workflow cannot be compiled, or no job can go into a run.
     """
-    output, workdir = output.resolve(), directory.resolve()
-    with SnakemakeApi(OutputSettings()) as api:
-        try:
-            workflow_api = api.workflow(
-                resource_settings=ResourceSettings(
-                    nodes=1, default_resources=Resources.default("full")
-                ),
-                config_settings=ConfigSettings(
-                    configfiles=[path.resolve() for path in configfiles]
-                ),
-                snakefile=snakefile.resolve(),
-                workdir=workdir,
-            )
-            workflow_api.dag(DAGSettings(forceall=True))
-            workflow = workflow_api._workflow
-            workflow._executor_plugin = ExecutorPluginRegistry().get_plugin("omics")
-            workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
-            workflow.remote_execution_settings = RemoteExecutionSettings()
-            workflow.execution_settings = ExecutionSettings()
-            workflow.group_settings = GroupSettings()
-            workflow._build_dag()
-            workflow.async_run(workflow.dag.postprocess(update_needrun=False))
-        except Exception as error:
-            api.print_exception(error)
-            raise CompileError(f"Snakemake cannot build the graph of {snakefile}") from error
-        write_sources(workflow, workdir)
-        selection = select(workflow.dag, (), TaskSettings(workdir))
-    if not selection.wave.tasks:
+    write_sources(workflow, workdir)
+    selection = select(workflow.dag, (), task_settings(workflow, workdir, options.include))
+    parts = partition(
+        [task.key for task in selection.wave.tasks],
+        selection.wave.parents,
+        options.max_tasks_per_run,
+        options.parallel_runs,
+    )
+    if not parts.runs:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(
-            f"{snakefile}: no job can go to HealthOmics"
-            + (f": {'; '.join(reasons[:3])}" if reasons else "")
+            "no job can go to HealthOmics"
+            + (f": {'; '.join(reasons[:3])}" if reasons else ": everything is done already"),
+            hint=None if reasons else "--forceall packages the whole workflow",
         )
-    definition = compile_wave(selection.wave)
-    output.mkdir(parents=True, exist_ok=True)
-    written = write_definition(definition, output)
+    tell_selection(selection, parts, say)
+    written: list[Path] = []
+    for number, keys in enumerate(parts.runs, start=1):
+        below = folder if len(parts.runs) == 1 else folder / f"run-{number}"
+        written += _write(selection.wave.only(keys), options, workdir, below, say)
+    return written
+
+
+def _write(
+    wave: Wave, options: Options, workdir: Path, folder: Path, say: Callable[[str], None]
+) -> list[Path]:
+    definition = compile_wave(wave, _literals(wave, options, workdir, say))
+    written = write_definition(definition, folder)
     # The files are not uploaded, so their place is left to whoever starts the workflow.
-    uris = {path: ref.uri for path, ref in selection.wave.objects.items()}
+    uris = {path: ref.uri for path, ref in wave.objects.items()}
     places = {name: uris.get(path, path) for name, path in sorted(definition.parameters.items())}
-    parameters = output / "parameters.json"
+    parameters = folder / "parameters.json"
     parameters.write_text(json.dumps(places, indent=2) + "\n")
     return [*written, parameters]
+
+
+def _literals(
+    wave: Wave, options: Options, workdir: Path, say: Callable[[str], None]
+) -> dict[str, str]:
+    """The inputs beyond the limit of parameters, by the address that an upload would give them.
+
+    That address has their content in it: files are read only where there are too many.
+    """
+    stored = {path: ref.uri for path, ref in wave.objects.items() if ref.uri is not None}
+    local = [path for path in wave.raw_inputs if path not in stored]
+    longest = {
+        path: f"{options.output_uri}/inputs/{'0' * 32}/{PurePosixPath(path).name}.tar"
+        for path in local
+    }
+    if not options.output_uri or not spill(longest | stored):
+        return {}
+    state = workdir / ".snakemake" / "omics"
+    staged = stage(local, workdir, options.output_uri, state, say)
+    return spill({path: found.uri for path, found in staged.items()} | stored)

@@ -6,6 +6,7 @@ with work to do, or when its command holds a value that Snakemake cannot know be
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from ..errors import UnsupportedRule
 from ..model import FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
 from .internals import evaluate_again
+from .partition import Partition
 from .tasks import (
     Job,
     TaskSettings,
@@ -105,6 +107,18 @@ def select(
                     }
                 )
     return Selection(wave=Wave(tuple(tasks.values())), deferred=deferred)
+
+
+def tell_selection(
+    selection: Selection, parts: Partition[JobKey], say: Callable[[str], None]
+) -> None:
+    """How many jobs go, how many wait, and for what."""
+    waiting = {**selection.deferred, **dict.fromkeys(parts.deferred, "it gathers across runs")}
+    going, runs = sum(map(len, parts.runs)), len(parts.runs)
+    into = "one run" if runs == 1 else f"{runs} runs"
+    say(f"omics: {going} jobs go into {into}, {len(waiting)} wait")
+    for reason, count in Counter(waiting.values()).most_common(10):
+        say(f"omics:   {count} wait: {reason}")
 
 
 def _waits_for(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from snakemake.common.tbdstring import TBDString
@@ -59,6 +60,35 @@ def job_key(unit: Unit) -> JobKey:
         wildcards=tuple(sorted((str(k), str(v)) for k, v in unit.wildcards_dict.items())),
         outputs=tuple(str(path) for path in unit.output),
     )
+
+
+def task_settings(
+    workflow: Any,
+    workdir: Path,
+    include: Iterable[str],
+    *,
+    cache_busters: Mapping[JobKey, str] = MappingProxyType({}),
+    storage: Storage | None = None,
+) -> TaskSettings:
+    """What the user told Snakemake and us; `include` are globs of undeclared files."""
+    return TaskSettings(
+        workdir,
+        include=included(workdir, include),
+        default_container=workflow.remote_execution_settings.container_image,
+        keep_going=workflow.execution_settings.keep_going,
+        cache_busters=cache_busters,
+        storage=storage or Storage(),
+    )
+
+
+def included(workdir: Path, globs: Iterable[str]) -> list[str]:
+    """The files of the project that `globs` name."""
+    return [
+        path.relative_to(workdir).as_posix()
+        for pattern in globs
+        for path in sorted(workdir.glob(pattern))
+        if path.is_file()
+    ]
 
 
 def container_of(job: Job, settings: TaskSettings) -> str:

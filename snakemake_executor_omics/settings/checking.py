@@ -66,10 +66,10 @@ def resolve(settings: Any, *, project: str) -> Options:
     region = _text(settings, "region")
     if region is not None and not _REGION.fullmatch(region):
         raise _wrong("region", f"{region!r} is not the name of a region", "write it as us-east-1")
-    registry_map = _text(settings, "container_registry_map")
+    registry_map, package = _text(settings, "container_registry_map"), _text(settings, "package")
     return Options(
-        role_arn=_role(settings, local),
-        output_uri=_output_uri(settings, local, workflow),
+        role_arn=_role(settings, local) if package is None else "",
+        output_uri=_output_uri(settings, local, workflow, needed=package is None),
         workflow_name=workflow,
         local=local,
         endpoint_url=endpoint_url,
@@ -94,6 +94,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         container_registry_map=None if registry_map is None else Path(registry_map),
         max_tasks_per_run=_whole(settings, "max_tasks_per_run", 1, MAX_NUMBER) or 1000,
         parallel_runs=_whole(settings, "parallel_runs", 1, 1000) or 1,
+        package=None if package is None else Path(package),
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
         transfer_concurrency=_whole(settings, "transfer_concurrency", 1, _CONCURRENCY) or 16,
@@ -205,12 +206,14 @@ def _role(settings: Any, local: bool) -> str:
     return role
 
 
-def _output_uri(settings: Any, local: bool, workflow: str) -> str:
+def _output_uri(settings: Any, local: bool, workflow: str, *, needed: bool) -> str:
     uri = _text(settings, "output_uri")
     if uri is None:
         if local:
             folder = re.sub(r"[^A-Za-z0-9._-]+", "-", workflow).strip("-.") or "project"
             return f"s3://{LOCAL_BUCKET}/{folder}"
+        if not needed:
+            return ""
         raise _wrong(
             "output_uri",
             "is needed: inputs, results and the cache are kept below it",

@@ -195,6 +195,12 @@ class ExecutorSettings(ExecutorSettingsBase):
         "quota of tasks at work of its own. Default: 1.",
         metavar="N",
     )
+    package: Optional[str] = _option(
+        "Write the workflow definition of each run to this folder, with its parameter template and "
+        "parameters, and end: nothing is started, no service is asked, no AWS account needed. "
+        "`snakemake-omics package` calls it.",
+        metavar="DIR",
+    )
     include: List[str] = _list(
         "Globs, relative to the working directory, of files that jobs use without declaring "
         "them as input, such as 'scripts/*.py'.",

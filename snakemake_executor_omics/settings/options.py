@@ -95,7 +95,7 @@ class Options:
     """Every option, checked. None means: not sent, the service's default holds.
 
     `endpoint_url` is None for AWS and also for `local`, whose address is known only once the
-    local service listens.
+    local service listens. With `package` nothing is started, and role and output URI may be empty.
     """
 
     role_arn: str
@@ -123,6 +123,7 @@ class Options:
     container_registry_map: Path | None = None
     max_tasks_per_run: int = 1000
     parallel_runs: int = 1
+    package: Path | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
     transfer_concurrency: int = 16

@@ -1,13 +1,12 @@
-"""Snakemake's graph becomes one wave: seen through `snakemake-omics package`."""
+"""Snakemake's graph becomes one wave: seen through `--omics-package`."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from running import Done, forked
 
 SNAKEFILE = """
 container: "docker://python:3.11"
@@ -35,21 +34,14 @@ def _project(folder: Path, snakefile: str = SNAKEFILE) -> Path:
     return folder
 
 
-def _package(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake_executor_omics.cli", "package", "Snakefile"]
-    return subprocess.run(
-        [*command, "--output", "out"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+def _package(folder: Path, *options: str) -> Done:
+    wanted = ("--executor", "omics", "--omics-package", "out", "--jobs", "1", *options)
+    return forked(folder, *wanted)
 
 
 def test_snakemakes_default_resources_do_not_cut_the_graph(tmp_path: Path) -> None:
-    folder = _project(tmp_path)
-    done = _package(folder)
+    folder = _project(tmp_path / "project")
+    done = _package(folder, "--default-resources")
     assert done.returncode == 0, done.stderr
     wdl = (folder / "out/main.wdl").read_text()
     assert wdl.count("\ntask ") == 3
@@ -57,7 +49,7 @@ def test_snakemakes_default_resources_do_not_cut_the_graph(tmp_path: Path) -> No
 
 
 def test_a_script_that_only_a_command_names_is_an_input(tmp_path: Path) -> None:
-    folder = _project(tmp_path)
+    folder = _project(tmp_path / "project")
     _package(folder)
     parameters = json.loads((folder / "out/parameters.json").read_text())
     assert sorted(parameters.values()) == ["data/a.txt", "data/b.txt", "scripts/up.py"]
@@ -75,7 +67,10 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("snakefile", "message"),
     [
-        (SNAKEFILE.replace("container:", "#"), "rule up: has no container"),
+        (
+            SNAKEFILE.replace("container:", "#"),
+            "rule up: has no container",
+        ),
         (
             SNAKEFILE.replace(
                 "    log:", "    envmodules: 'bio/samtools'\n    container: None\n    log:"
@@ -102,15 +97,15 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
 def test_what_cannot_run_is_refused_for_people(
     tmp_path: Path, snakefile: str, message: str
 ) -> None:
-    done = _package(_project(tmp_path, snakefile))
-    assert done.returncode == 2
+    done = _package(_project(tmp_path / "project", snakefile), "--container-image", "")
+    assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_jobs_of_a_group_share_a_task(tmp_path: Path) -> None:
     grouped = SNAKEFILE.replace("    output:", '    group: "g"\n    output:')
-    folder = _project(tmp_path, grouped)
+    folder = _project(tmp_path / "project", grouped)
     done = _package(folder)
     assert done.returncode == 0, done.stderr
     assert (folder / "out/main.wdl").read_text().count("\ntask ") == 1
@@ -120,14 +115,16 @@ def test_jobs_of_a_group_with_several_containers_are_tasks_each(tmp_path: Path) 
     grouped = SNAKEFILE.replace("    output:", '    group: "g"\n    output:').replace(
         "    log:", "    container: 'debian:11'\n    log:"
     )
-    folder = _project(tmp_path, grouped)
+    folder = _project(tmp_path / "project", grouped)
     done = _package(folder)
     assert done.returncode == 0, done.stderr
     assert (folder / "out/main.wdl").read_text().count("\ntask ") == 3
 
 
 def test_a_path_of_this_machine_is_not_in_the_definition(tmp_path: Path) -> None:
-    folder = _project(tmp_path, SNAKEFILE.replace('"all.txt"', 'os.path.abspath("all.txt")'))
+    folder = _project(
+        tmp_path / "project", SNAKEFILE.replace('"all.txt"', 'os.path.abspath("all.txt")')
+    )
     done = _package(folder)
     assert done.returncode == 0, done.stderr
     assert str(folder) not in (folder / "out/main.wdl").read_text()
