@@ -178,7 +178,7 @@ def test_jobs_are_listed_by_status_and_time(fake: Clients, store: SequenceStore,
         "activation": lambda: other.activated(id),
     }
     made = [begin[kind]()["id"] for _ in range(3)]
-    operation, key = f"list_read_set_{kind}_jobs", f"{kind}Background"
+    operation, key = f"list_read_set_{kind}_jobs", f"{kind}Jobs"
 
     def listed(**asked: str) -> list[str]:
         pages = fake.omics.get_paginator(operation).paginate(

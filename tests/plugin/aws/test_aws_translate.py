@@ -134,6 +134,7 @@ def test_a_waiter_that_got_an_error_tells_that_error() -> None:
         raise denied
 
 
-def test_what_is_no_error_of_aws_passes() -> None:
-    with pytest.raises(KeyError), translated("x"):
-        raise KeyError("ours")
+@pytest.mark.parametrize("ours", [ZeroDivisionError(), KeyError("ours")])
+def test_what_has_nothing_to_do_with_an_answer_passes(ours: Exception) -> None:
+    with pytest.raises(type(ours)), translated("x"):
+        raise ours
