@@ -258,6 +258,8 @@ def _spawn(
         said = _first_words(process, patience)
         ready = "url" in said
         if ready:
+            assert process.stdout is not None
+            process.stdout.close()  # the server says no more there
             return _of(said, process)
         wrong = said.get("error") or _last_words(log, began)
         how = said.get("how", "cannot start")
