@@ -35,7 +35,7 @@ class FileRef:
 
     `producer` is the task of the same wave that makes it, or None for a raw input, which becomes a
     workflow parameter. A raw input that lies in S3 already has a `uri`, and an `etag` that tells
-    its content.
+    its content. A `program` is a real file for the job, not a link: it looks beside itself.
     """
 
     path: str
@@ -43,6 +43,7 @@ class FileRef:
     directory: bool = False
     uri: str | None = None
     etag: str | None = None
+    program: bool = False
 
 
 class OutputKind(StrEnum):
@@ -140,7 +141,8 @@ class Task:
 
     The steps of a layer run at the same time, layers one after the other. `inputs` keep the order
     of the job's inputs; `sources` are files of the project that the job uses without declaring
-    them (its script). With `copies` the inputs may be written to. `s3_targets` has the URI of each
+    them (its script), real files. `executables` are those of both that have an execute bit here,
+    `may_run` the producers of files that the job may run. With `copies` the inputs may be written to. `s3_targets` has the URI of each
     path that Snakemake wants in S3 instead of the project's folder.
     Where a `may_fail` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `cache_buster` sets a task apart from
@@ -152,6 +154,8 @@ class Task:
     layers: tuple[tuple[Step, ...], ...]
     inputs: tuple[FileRef, ...] = ()
     sources: tuple[str, ...] = ()
+    executables: frozenset[str] = frozenset()
+    may_run: tuple[JobKey, ...] = ()
     copies: bool = False
     may_fail: bool = False
     cache_buster: str | None = None

@@ -16,7 +16,7 @@ from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .literal import python_literal
 from .names import parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
-from .sandbox import archive, left_by_task, project_folder, seen_by_job
+from .sandbox import EXECUTABLES, archive, left_by_task, project_folder, seen_by_job
 
 # In a checkout the templates stand beside the package, in a wheel inside it.
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -45,6 +45,14 @@ THREAD_VARIABLES = (
 )
 # Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"
+# How a file comes to its place in the task's folder. Data is linked, programs are not: what they
+# have beside them is looked for beside the real file.
+_WAYS = {
+    "link": 'ln -s -- "$file" "$path"',
+    "copy": 'cp -- "$file" "$path"; chmod u+w -- "$path"',
+    "program": 'cp -- "$file" "$path"; chmod u+wx -- "$path"',
+    "unpack": 'mkdir -p -- "$path"; tar -xmf "$file" -C "./$path"',
+}
 # What `snakemake.deployment.conda.Conda.shellcmd` does, for whatever the interpreter is.
 _ACTIVATE = 'source activate "$1" && shift && exec "$@"'
 
@@ -54,8 +62,10 @@ def render_task(task: Task) -> str:
     title = " ".join(str(task.key).split())
     folder = project_folder(_paths(task))
     files_in = {
-        "inputs": [_line(ref) for ref in task.inputs],
-        "sources": [seen_by_job(path) for path in task.sources],
+        "inputs": _placed((_way(task, ref), ref.path) for ref in task.inputs),
+        "sources": _placed(
+            ("program" if path in task.executables else "copy", path) for path in task.sources
+        ),
     }
     numbers = {step.key: number for number, step in enumerate(task.steps, 1)}
     layers = [
@@ -78,11 +88,12 @@ def render_task(task: Task) -> str:
         code_file=_CODE_FILE if task.may_fail else None,
         folder=folder,
         files_in=files_in,
-        directories_in={
-            kind: any(path.endswith("/") for path in paths) for kind, paths in files_in.items()
-        },
-        copies=task.copies,
-        delimiter=heredoc_delimiter("\n".join(files_in["inputs"]), "OMICS_JOB"),
+        ways=_WAYS,
+        modes=task.may_run,
+        delimiter=heredoc_delimiter(
+            "\n".join(line for placed in files_in.values() for line in placed["lines"]),
+            "OMICS_JOB",
+        ),
         single=_step(task.steps[0], numbers) if len(task.steps) == 1 else None,
         layers=layers,
         together=any(len(layer) > 1 for layer in task.layers),
@@ -99,12 +110,20 @@ def render_task(task: Task) -> str:
             )
             for output in directories
         ],
+        plain=[seen_by_job(o.path) for o in task.files if o.kind is OutputKind.FILE],
+        executables=PurePosixPath(EXECUTABLES).name,
     )
+    left = ", ".join(wdl_string(left_by_task(output, folder)) for output in task.files)
+    executables = wdl_string(left_by_task(OutputFile(EXECUTABLES), folder))
     return _env.get_template("task.wdl.j2").render(
         name=task_name(task.key),
-        **files_in,
+        inputs=[
+            *(name for name, placed in files_in.items() if placed["lines"]),
+            *(["modes"] if task.may_run else []),
+        ],
         script=script.rstrip("\n"),
-        files=[left_by_task(output, folder) for output in task.files],
+        # One more where there are executable ones: storage in S3 and the run cache keep no modes.
+        files=f"flatten([[{left}], glob({executables})])" if left else "[]",
         logs=[left_by_task(OutputFile(log), folder) for log in task.logs],
         may_fail=task.may_fail,
         volatile=task.volatile,
@@ -125,9 +144,21 @@ def _paths(task: Task) -> list[str]:
     ]
 
 
-def _line(ref: FileRef) -> str:
-    """An input in the list of paths; a closing slash marks an archive to unpack."""
-    return seen_by_job(ref.path) + ("/" if ref.directory else "")
+def _way(task: Task, ref: FileRef) -> str:
+    if ref.directory:
+        return "unpack"
+    if ref.path in task.executables:
+        return "program"
+    return "copy" if task.copies or ref.program else "link"
+
+
+def _placed(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The list of a task's files, each after the way that it comes to its place."""
+    lines = [(way, seen_by_job(path)) for way, path in files]
+    return {
+        "lines": [f"{way} {path}" for way, path in lines],
+        "ways": [way for way in _WAYS if any(way == used for used, _ in lines)],
+    }
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
@@ -166,6 +197,7 @@ def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
             "repeats": step.benchmark.repeats,
         },
         "logs": [{"path": log, "seen": seen_by_job(log)} for log in step.logs],
+        "settled": [*(seen_by_job(o.path) for o in wanted), *map(seen_by_job, step.logs)],
         # Snakemake makes the log files that a job did not write.
         "touch": [
             seen_by_job(path)
@@ -221,11 +253,26 @@ def _arguments(
 ) -> list[str]:
     inputs = [_expression(ref, positions, uncertain) for ref in task.inputs]
     sources = [parameter_name(path) for path in task.sources]
-    return [
+    found = [
         f"{name} = [{', '.join(values)}]"
         for name, values in (("inputs", inputs), ("sources", sources))
         if values
     ]
+    if task.may_run:
+        modes = ", ".join(_modes(key, len(positions[key]), uncertain) for key in task.may_run)
+        found.append(f"modes = flatten([{modes}])")
+    return found
+
+
+def _modes(key: JobKey, count: int, uncertain: Collection[JobKey]) -> str:
+    """The list of a task's executable files, which it leaves after its `count` others, if any."""
+    files = _files(key, uncertain)
+    return f"if (length({files}) > {count}) then [{files}[{count}]] else []"
+
+
+def _files(key: JobKey, uncertain: Collection[JobKey]) -> str:
+    files = f"{task_name(key)}.files"
+    return f"select_first([{files}])" if key in uncertain else files
 
 
 def _expression(
@@ -235,10 +282,7 @@ def _expression(
 ) -> str:
     if ref.producer is None:
         return parameter_name(ref.path)
-    files = f"{task_name(ref.producer)}.files"
-    if ref.producer in uncertain:
-        files = f"select_first([{files}])"
-    return f"{files}[{positions[ref.producer][ref.path]}]"
+    return f"{_files(ref.producer, uncertain)}[{positions[ref.producer][ref.path]}]"
 
 
 def render_readme(wave: Wave, workflow: str) -> str:

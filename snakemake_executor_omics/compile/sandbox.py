@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from ..model import OutputFile, OutputKind
 
 OUTSIDE = ".omics/root"
+EXECUTABLES = ".omics/executables"  # the plain outputs that have an execute bit, a line each
 _ARCHIVES = ".omics/directories"
 _LONGEST_NAME = 255  # bytes, of most file systems
 

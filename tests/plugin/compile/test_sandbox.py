@@ -5,16 +5,30 @@ A stand-in takes the interpreter's place and keeps what it is given.
 
 from __future__ import annotations
 
+import dataclasses
+import glob
+import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
 import WDL
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from snakemake_executor_omics.compile import compile_wave
-from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task, Wave
+from snakemake_executor_omics.compile.render import render_task
+from snakemake_executor_omics.model import (
+    FileRef,
+    JobKey,
+    OutputFile,
+    OutputKind,
+    Step,
+    Task,
+    Wave,
+)
 
 KEEP = "bash -c 'cp -- \"$1\" .omics/seen' keep"
 NASTY = (
@@ -57,32 +71,67 @@ def _task(command: str, inputs: list[str], outputs: list[str], logs: list[str]) 
 class _Library(WDL.StdLib.Base):
     """Writes real files, as the engine's does."""
 
+    def __init__(self, work: Path) -> None:
+        super().__init__("1.1", write_dir=str(work.parent))
+        self._work = work
+        self.glob = WDL.StdLib.StaticFunction(
+            "glob", [WDL.Type.String()], WDL.Type.Array(WDL.Type.File()), self._glob
+        )
+
+    def _glob(self, pattern: WDL.Value.String) -> WDL.Value.Array:
+        found = sorted(glob.glob(pattern.value, root_dir=self._work))
+        return WDL.Value.Array(WDL.Type.File(), [WDL.Value.File(path) for path in found])
+
     def _virtualize_filename(self, filename: str) -> str:
         return filename
 
 
-def _run(task: Task, folder: Path) -> tuple[list[str], list[str]]:
-    """Run the task's command section in `folder`; returns the files and logs it declares."""
-    document = WDL.parse_document(compile_wave(Wave((task,))).files["main.wdl"])
+def _run(
+    task: Task, folder: Path, modes: str | None = None, **variables: str
+) -> tuple[list[str], list[str], str]:
+    """Run the task's command section in `folder`; returns the files and logs that it declares, and
+    what it said.
+
+    Each staged file holds its path. `modes` is what the task is told of executable inputs.
+    """
+    document = WDL.parse_document(
+        compile_wave(Wave((task,))).files["main.wdl"]
+        if not task.may_run
+        else f"version 1.1\n{render_task(task)}"
+    )
     document.typecheck()
     (compiled,) = document.tasks
-    staged = []
-    for number, ref in enumerate(task.inputs):
-        file = folder / "staged" / str(number)
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(ref.path, newline="")
-        staged.append(WDL.Value.File(str(file)))
-    values = WDL.Env.Bindings().bind("inputs", WDL.Value.Array(WDL.Type.File(), staged))
-    library = _Library("1.1", write_dir=str(folder))
-    script = compiled.command.eval(values, library).value
+    files = {"inputs": [ref.path for ref in task.inputs], "sources": list(task.sources)}
+    values = WDL.Env.Bindings()
+    for kind, paths in files.items():
+        staged = []
+        for number, path in enumerate(paths):
+            file = folder / "staged" / kind / str(number) / "file"
+            file.parent.mkdir(parents=True)
+            file.write_text(path, newline="")
+            file.chmod(0o444)
+            staged.append(WDL.Value.File(str(file)))
+        values = values.bind(kind, WDL.Value.Array(WDL.Type.File(), staged))
+    if modes is not None:
+        (folder / "modes").write_text(modes)
+        listed = WDL.Value.Array(WDL.Type.File(), [WDL.Value.File(str(folder / "modes"))])
+        values = values.bind("modes", listed)
     work = folder / "work"
+    library = _Library(work)
+    script = compiled.command.eval(values, library).value
     work.mkdir()
     done = subprocess.run(
-        ["bash"], input=script.encode(), cwd=work, capture_output=True, check=False
+        ["bash"],
+        input=script.encode(),
+        cwd=work,
+        capture_output=True,
+        check=False,
+        env=variables or None,
     )
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    said = done.stderr.decode(errors="replace")
+    assert done.returncode == 0, said
     declared = {output.name: output.expr.eval(values, library).json for output in compiled.outputs}
-    return declared["files"], declared.get("logs", [])
+    return declared["files"], declared.get("logs", []), said
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,7 +149,7 @@ def test_any_command_and_any_path_arrive_byte_for_byte(
         folder = Path(name)
         # As a path of the project, "out" is a folder of the outputs.
         inputs = [path for path in paths if path.split("/")[0] not in ("out", "logs")]
-        files, told = _run(_task(command, inputs, outputs, logs), folder)
+        files, told, _ = _run(_task(command, inputs, outputs, logs), folder)
         work = folder / "work"
         assert (work / ".omics/seen").read_bytes() == command.encode() + b"\n"
         for path in inputs:
@@ -109,3 +158,98 @@ def test_any_command_and_any_path_arrive_byte_for_byte(
         assert told == logs
         for path in (*outputs, *logs):
             assert (work / path).is_file()
+
+
+def _job(command: str, *outputs: OutputFile) -> Task:
+    """A job that bash runs."""
+    task = _task(f"set -euo pipefail; {command}", [], [], [])
+    step = dataclasses.replace(task.steps[0], interpreter="bash", outputs=outputs)
+    return dataclasses.replace(task, layers=((step,),))
+
+
+def _given(task: Task, *inputs: FileRef) -> Task:
+    return dataclasses.replace(task, inputs=inputs)
+
+
+@pytest.mark.parametrize("command", ["ln -sr", "ln", "mv", "cp -d", "ln -s $PWD/data/a"])
+def test_an_output_that_is_a_link_becomes_what_it_leads_to(command: str, tmp_path: Path) -> None:
+    source = "" if "PWD" in command else "data/a"
+    task = _given(_job(f"{command} {source} out/b", OutputFile("out/b")), FileRef("data/a"))
+    _run(task, tmp_path)
+    left = tmp_path / "work/out/b"
+    assert not left.is_symlink()
+    assert left.read_text() == "data/a"
+
+
+def test_links_within_a_directory_stay_links_and_others_become_what_they_lead_to(
+    tmp_path: Path,
+) -> None:
+    command = (
+        "mkdir -p out/sub/deep; echo one > out/one; ln -s ../../one out/sub/deep/relative; "
+        "ln -s $PWD/out/one out/sub/deep/absolute; ln -s $PWD/out/sub out/folder; "
+        "ln -s ../../data/a out/sub/leaves; ln -s ../nowhere out/sub/nowhere; "
+        "ln -s itself/for/ever out/sub/itself"
+    )
+    task = _given(_job(command, OutputFile("out", OutputKind.DIRECTORY)), FileRef("data/a"))
+    (archive,), _, said = _run(task, tmp_path)
+    subprocess.run(["tar", "-xf", tmp_path / "work" / archive, "-C", tmp_path], check=True)
+    for name in ("relative", "absolute"):
+        link = tmp_path / "sub/deep" / name
+        assert not link.readlink().is_absolute()
+        assert link.read_text() == "one\n"
+    assert (tmp_path / "folder").readlink() == Path("./sub")
+    assert not (tmp_path / "sub/leaves").is_symlink()
+    assert (tmp_path / "sub/leaves").read_text() == "data/a"
+    assert "1 links in ./out lead out of it, sub/leaves the first" in said
+    assert "The link ./out/sub/nowhere leads nowhere: it is left out" in said
+
+
+def test_a_program_is_a_real_file_with_its_execute_bit_beside_its_neighbours(
+    tmp_path: Path,
+) -> None:
+    command = (
+        "test ! -L tools/run && test -x tools/run && test ! -L tools/help && test -w tools/help; "
+        "test ! -L tools/near && test -L data/a"
+    )
+    task = _given(_job(command), FileRef("tools/run"), FileRef("tools/near", program=True))
+    task = dataclasses.replace(
+        task,
+        inputs=(*task.inputs, FileRef("data/a")),
+        sources=("tools/help",),
+        executables=frozenset({"tools/run"}),
+    )
+    _run(task, tmp_path)
+
+
+def test_executable_outputs_are_listed_after_the_others(tmp_path: Path) -> None:
+    command = "echo x | tee out/plain > out/tool; chmod +x out/tool"
+    files, _, _ = _run(_job(command, OutputFile("out/plain"), OutputFile("out/tool")), tmp_path)
+    assert files == ["out/plain", "out/tool", ".omics/executables"]
+    assert (tmp_path / "work/.omics/executables").read_text() == "out/tool\n"
+
+
+def test_what_an_earlier_task_made_executable_can_be_run(tmp_path: Path) -> None:
+    producer = JobKey("make", (), ("tool",))
+    task = _given(_job("test -x tool && test ! -x other"), FileRef("tool"), FileRef("other"))
+    task = dataclasses.replace(task, may_run=(producer,))
+    _run(task, tmp_path, modes="absent\ntool\n")
+
+
+def test_a_job_has_a_home_and_a_user_where_the_service_gives_none(tmp_path: Path) -> None:
+    command = 'test -d "$(printenv HOME)" && test -n "$(printenv USER)"'
+    _run(_job(command), tmp_path, PATH=os.environ["PATH"])
+
+
+def test_the_wrapper_holds_nothing_that_bash_before_4_4_takes_otherwise(tmp_path: Path) -> None:
+    """There, an empty array is unset to `set -u`, and a replacement within double quotes keeps its
+    own quotes."""
+    service = OutputFile("socket", OutputKind.SERVICE)
+    steps = tuple(
+        Step(key=JobKey(name, (), ()), command="cat __omics_project__/x", outputs=outputs)
+        for name, outputs in (("a", (service,)), ("b", ()), ("c", (OutputFile("out"),)))
+    )
+    for layers in (((steps[0],), steps[1:]), (steps,), (steps[1:],)):
+        task = Task(key=JobKey("g", (), ()), layers=layers, inputs=(FileRef("x"),), container="d")
+        text = render_task(task)
+        assert not re.findall(r'(?<!\+)"\$\{(?!running)\w+\[@\]\}"', text)
+        assert not re.findall(r'"\$\{\w+//?[^}"]*"[^}]*\}', text)

@@ -27,13 +27,18 @@ task trim_f44eef2626 {
   command <<<
 # rule trim (sample=A)
 set -euo pipefail
-while IFS= read -r file <&3 && IFS= read -r path <&4; do
-  mkdir -p -- "$(dirname -- "$path")"
-  ln -s -- "$file" "$path"
-done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
-data/A.fq
-OMICS_JOB_PATHS
+# A task may have neither.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
 mkdir -p .omics
+while IFS= read -r file <&3 && IFS= read -r line <&4; do
+  path=${line#* }
+  case $path in */*) mkdir -p -- "${path%/*}" ;; esac
+  case $line in
+    link\ *) ln -s -- "$file" "$path" ;;
+  esac
+done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
+link data/A.fq
+OMICS_JOB_PATHS
 mkdir -p -- benchmarks logs results
 export OMP_NUM_THREADS=2
 export GOTO_NUM_THREADS=2
@@ -70,6 +75,14 @@ if [ "$status" -ne 0 ]; then
   fi
   exit "$status"
 fi
+# The engine takes no link for an output.
+for path in results/A.fq benchmarks/A.tsv logs/A.log; do
+  if [ -L "$path" ] && [ -e "$path" ]; then
+    cp -L -- "$path" .omics/job.settled
+    rm -- "$path"
+    mv -- .omics/job.settled "$path"
+  fi
+done
 touch -- logs/A.log
 broken=0
 for path in results/A.fq benchmarks/A.tsv; do
@@ -79,10 +92,15 @@ for path in results/A.fq benchmarks/A.tsv; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
+for path in results/A.fq benchmarks/A.tsv; do
+  if [ -x "$path" ]; then
+    printf '%s\n' "$path" >> .omics/executables
+  fi
+done
   >>>
 
   output {
-    Array[File] files = ["results/A.fq", "benchmarks/A.tsv"]
+    Array[File] files = flatten([["results/A.fq", "benchmarks/A.tsv"], glob(".omics/executables")])
     Array[File?] logs = ["logs/A.log"]
   }
 
@@ -102,13 +120,18 @@ task count_2f2f7dd8c8 {
   command <<<
 # rule count
 set -euo pipefail
-while IFS= read -r file <&3 && IFS= read -r path <&4; do
-  mkdir -p -- "$(dirname -- "$path")"
-  ln -s -- "$file" "$path"
-done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
-results/A.fq
-OMICS_JOB_PATHS
+# A task may have neither.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
 mkdir -p .omics
+while IFS= read -r file <&3 && IFS= read -r line <&4; do
+  path=${line#* }
+  case $path in */*) mkdir -p -- "${path%/*}" ;; esac
+  case $line in
+    link\ *) ln -s -- "$file" "$path" ;;
+  esac
+done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
+link results/A.fq
+OMICS_JOB_PATHS
 export OMP_NUM_THREADS=1
 export GOTO_NUM_THREADS=1
 export OPENBLAS_NUM_THREADS=1
@@ -123,6 +146,14 @@ bash .omics/job || status=$?
 if [ "$status" -ne 0 ]; then
   exit "$status"
 fi
+# The engine takes no link for an output.
+for path in counts.txt done; do
+  if [ -L "$path" ] && [ -e "$path" ]; then
+    cp -L -- "$path" .omics/job.settled
+    rm -- "$path"
+    mv -- .omics/job.settled "$path"
+  fi
+done
 touch -- done
 broken=0
 for path in counts.txt done; do
@@ -132,10 +163,15 @@ for path in counts.txt done; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
+for path in counts.txt done; do
+  if [ -x "$path" ]; then
+    printf '%s\n' "$path" >> .omics/executables
+  fi
+done
   >>>
 
   output {
-    Array[File] files = ["counts.txt", "done"]
+    Array[File] files = flatten([["counts.txt", "done"], glob(".omics/executables")])
   }
 
   runtime {
