@@ -14,6 +14,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from ..model import JobKey
+
 INCOMING = Path(".snakemake/omics/incoming")  # in the project's folder
 HIDDEN = ".omics-"
 _KEPT_SECONDS = 7 * 24 * 3600
@@ -28,8 +30,16 @@ def incoming(place: Path, folder: Path) -> Path:
 
 def archive_beside(path: str) -> str:
     """The archive that a directory of results comes in, before it is unpacked, from the project."""
-    name = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
-    return (INCOMING / f"{name[:32]}.tar").as_posix()
+    return (INCOMING / f"{_digest(path)}.tar").as_posix()
+
+
+def executables_list(job: JobKey) -> str:
+    """The list of a job's executable results, which storage in S3 has no modes for."""
+    return (INCOMING / f"{_digest(repr(job))}.executables").as_posix()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def sweep(folder: Path, names: Collection[str]) -> None:

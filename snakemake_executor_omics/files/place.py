@@ -19,10 +19,11 @@ from ..aws.objects import clock, copy_objects
 from ..aws.session import Services
 from ..aws.transfer import Download
 from ..aws.unpacking import unpack_inside
-from ..model import JobKey, OutputKind, Wave
+from ..compile.sandbox import seen_by_job
+from ..model import JobKey, OutputKind, Task, Wave
 from .archive import TIMESTAMP, unpack_directory
 from .download import fetch, keep_newer
-from .incoming import INCOMING, archive_beside
+from .incoming import INCOMING, archive_beside, executables_list
 
 Say = Callable[[str], None]
 
@@ -59,6 +60,9 @@ def deliver(
             copy_objects(services, copies)
             copied += len(copies)
         tasks = [task for task in level if task.key in done]
+        for task in tasks:
+            if (listed := executables_list(task.key)) in sources:
+                _make_executable(task, workdir / listed, workdir)
         for output in (output for task in tasks for output in task.files):
             if output.kind is OutputKind.DIRECTORY:
                 archive = archive_beside(output.path)
@@ -84,6 +88,17 @@ def deliver(
                 _date(path, now)
     if copied:
         say(f"omics: {copied} results copied inside S3")
+
+
+def _make_executable(task: Task, listed: Path, workdir: Path) -> None:
+    """Set the execute bits of those results whose places in the task `listed` names."""
+    names = set(listed.read_text(errors="surrogateescape").split("\n"))
+    for output in task.files:
+        path = workdir / output.path
+        if seen_by_job(output.path) in names and path.is_file():
+            mode = path.stat().st_mode
+            path.chmod(mode | (mode & 0o444) >> 2)  # for whom may read it
+    listed.unlink()
 
 
 def _date(path: Path, now: int) -> None:

@@ -27,9 +27,9 @@ from snakemake.utils import format as snakemake_format
 from ..compile import script_source
 from ..compile.sandbox import seen_by_job
 from ..errors import UnsupportedRule
-from .imports import imported, run_by
 from .internals import plain, positions_of_names, script_file, script_with_values, strict_mode
 from .paths import named_files, project_path
+from .programs import imported, used_by, used_by_command
 from .sources import SOURCES, snakefile
 from .storage import is_stored
 
@@ -80,7 +80,7 @@ def _shell(job: Job, workdir: Path) -> Command:
     # By name: the container has its shells at places of its own.
     interpreter = shlex.quote(os.path.basename(executable))
     named = named_files(command, workdir)
-    return Command(text, interpreter, (*named, *run_by(command, named, workdir)))
+    return Command(text, interpreter, (*named, *used_by_command(command, named, workdir)))
 
 
 def _formatted(job: Job) -> str:
@@ -239,7 +239,7 @@ def _with_preamble(
     return Command(
         f"{preamble}\n{source}",
         "Rscript --vanilla" if language == "r" else "bash",
-        tuple(named_files(source, workdir)),
+        (*named_files(source, workdir), *used_by([location], workdir)),
     )
 
 

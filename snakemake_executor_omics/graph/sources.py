@@ -13,8 +13,8 @@ from snakemake.sourcecache import LocalSourceFile, SourceFile
 
 from ..errors import SelectionError
 from ..files.archive import write_archive
-from .imports import imported
 from .paths import named_files
+from .programs import imported
 
 SOURCES = ".snakemake/omics/sources.tar"
 _SMALL = 10 * 1024 * 1024  # bytes; a sample sheet is smaller, data larger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +20,7 @@ from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind
 from .commands import Command, Unknown, command_of
 from .internals import environment_hash
 from .paths import Rewriting, project_path
+from .programs import is_executable, is_program, may_be_run, used_by
 from .resources import job_resources
 from .storage import Storage
 
@@ -138,6 +139,19 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     produced_here = {path(output, job) for job in jobs for output in job.output}
     sources = {source for command in commands.values() for source in command.sources}
     sources |= set(settings.include)
+    sources |= set(used_by((ref.path for ref in inputs if _is_here(ref)), settings.workdir))
+    undeclared = tuple(
+        sorted(
+            source
+            for source in sources
+            if not any(
+                place in known
+                for place in _with_parents(source)
+                for known in (inputs_here, produced_here, settings.produced)
+            )
+        )
+    )
+    texts = "\n".join(command.text for command in commands.values())
     return Task(
         key=job_key(unit),
         layers=tuple(
@@ -145,15 +159,17 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             for layer in _layers(unit)
         ),
         inputs=inputs,
-        sources=tuple(
-            sorted(
-                source
-                for source in sources
-                if not any(
-                    place in known
-                    for place in _with_parents(source)
-                    for known in (inputs_here, produced_here, settings.produced)
-                )
+        sources=undeclared,
+        executables=frozenset(
+            path
+            for path in (*undeclared, *(ref.path for ref in inputs if _is_here(ref)))
+            if is_executable(settings.workdir / path)
+        ),
+        may_run=tuple(
+            dict.fromkeys(
+                ref.producer
+                for ref in inputs
+                if ref.producer and not ref.directory and may_be_run(ref.path, texts)
             )
         ),
         copies=any(
@@ -173,6 +189,11 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         container=containers[0],
         resources=resources,
     )
+
+
+def _is_here(ref: FileRef) -> bool:
+    """Whether an input is a file of this machine."""
+    return ref.producer is None and ref.uri is None and not ref.directory
 
 
 def _with_parents(path: str) -> Iterator[str]:
@@ -230,6 +251,7 @@ def _inputs(
                 directory = (path.workdir / name).is_dir()
                 found = storage.inputs(item, name, job.rule.name)
                 found = found or [FileRef(name, directory=directory)]
+            found = [replace(r, program=not r.directory and is_program(r.path)) for r in found]
             refs.update((ref.path, ref) for ref in found)
             named[str(item)] = [ref.path for ref in found]
     for job in jobs:

@@ -18,7 +18,7 @@ from ..aws.session import Services
 from ..aws.transfer import Download, Listed, list_prefix, read_json
 from ..compile import WORKFLOW, task_name
 from ..errors import StagingError
-from ..files.incoming import archive_beside
+from ..files.incoming import archive_beside, executables_list
 from ..model import JobKey, OutputFile, OutputKind, Task, Wave
 
 _LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
@@ -70,19 +70,20 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
         name = f"{WORKFLOW}.{task_name(task.key)}"
         if task.key in uncertain and summary.get(f"{name}_files") is None:
             codes[task.key] = summary.get(f"{name}_code")
-        files = _places(task.files)
+        files = [*_places(task.files), executables_list(task.key)]
         for output, paths in (("files", files), ("logs", task.logs)):
             uris = summary.get(f"{name}_{output}")
-            if not paths or (uris is None and task.key in codes):
+            if uris is None and task.key in codes:
                 continue
-            if uris is None or len(uris) != len(paths):
+            uris = uris or []
+            if not 0 <= len(paths) - len(uris) <= (output == "files"):
                 raise StagingError(
                     f"the outputs.json of run {run.id} does not tell the files of job {task.key}",
                     hint=f"look at {run.output_uri}",
                 )
             downloads += [
                 Download(uri, Path(path), listed.get(uri))
-                for uri, path in zip(uris, paths, strict=True)
+                for uri, path in zip(uris, paths, strict=False)
                 if uri is not None and not (output == "logs" and path in files)
             ]
     return Export(downloads, codes)
@@ -104,6 +105,9 @@ def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] 
             return None
         item = found["files", index]
         downloads.append(Download(item.uri, Path(path), item))
+    if ("files", len(task.files)) in found:
+        item = found["files", len(task.files)]
+        downloads.append(Download(item.uri, Path(executables_list(task.key)), item))
     for index, path in enumerate(task.logs):
         if ("logs", index) in found:
             item = found["logs", index]

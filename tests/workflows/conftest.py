@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,12 @@ class Project:
     def files(self, *without: str) -> dict[str, bytes]:
         return files(self.copy, without=(".snakemake", "project/.snakemake", *without))
 
+    def executables(self) -> list[str]:
+        """The project's files that have an execute bit."""
+        found = [path for path in sorted(self.copy.rglob("*")) if os.access(path, os.X_OK)]
+        files = [path for path in found if path.is_file() and ".snakemake" not in path.parts]
+        return [path.relative_to(self.copy).as_posix() for path in files]
+
 
 @dataclass(frozen=True)
 class Both:
@@ -77,6 +84,8 @@ class Both:
     omics: Done
     local_files: dict[str, bytes]
     omics_files: dict[str, bytes]
+    local_executables: list[str]
+    omics_executables: list[str]
 
     @property
     def runs(self) -> int:
@@ -88,6 +97,7 @@ class Both:
         assert list(self.omics_files) == list(self.local_files)
         for name, content in self.omics_files.items():
             assert content == self.local_files[name], name
+        assert self.omics_executables == self.local_executables
 
 
 @pytest.fixture
@@ -111,9 +121,11 @@ def both(project: Callable[[str], Project]) -> Callable[..., Both]:
     def run(case: str, *options: str, without: tuple[str, ...] = (), **variables: str) -> Both:
         here = project(case)
         local = here.local(*options, **variables)
-        local_files = here.files(*without)
+        local_files, executables = here.files(*without), here.executables()
         there = project(case)
         omics = there.omics(*options, **variables)
-        return Both(local, omics, local_files, there.files(*without))
+        return Both(
+            local, omics, local_files, there.files(*without), executables, there.executables()
+        )
 
     return run

@@ -1,0 +1,222 @@
+"""Which files are programs, and what of the project they import, source, call or read in turn.
+
+Read by pattern, not by a parser: there are many languages, Snakefiles are none of them, and a name
+too many costs little, since only files count that are there: beside the program, where the job
+runs, or in a folder that the text names too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path, PurePath
+
+from .paths import project_path
+
+_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("sh", "bash", "bsh", "csh", "fish", "ksh", "zsh", "xsh", "awk", "sed", "tcl"),
+        *("py", "hy", "pl", "pm", "rb", "php", "lua", "js", "mjs", "groovy", "nf", "wls"),
+        *("r", "rmd", "qmd", "jl", "rs"),
+    )
+)
+_MAGIC = (b"#!", b"\x7fELF")
+_LARGEST = 10 * 1024 * 1024  # bytes of what a program names; data is larger, and is declared
+_LEVELS = 3  # how often a folder may be named within a named folder
+
+_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?(.*)$", re.MULTILINE)
+_IMPORT = re.compile(r"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+_RUN_MODULE = re.compile(r"(?<!\S)-m[ \t]+([A-Za-z_][\w.]*)")
+_PERL_MODULE = re.compile(r"^[ \t]*(?:use|require)[ \t]+([A-Za-z]\w*(?:::\w+)*)", re.MULTILINE)
+# A path, or what is left of one after a variable: `$here/common.sh` has `common.sh`.
+_NAME = re.compile(r"(?:\.{1,2}/)*[\w+@][\w.+@-]*(?:/[\w.+@-]+)*|(?<=['\"])\.\.(?=['\"])")
+_VARIABLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|`[^`]*`")
+
+
+def is_executable(path: Path) -> bool:
+    """Whether `path` is a program by its execute bit and its content: some disks set all bits."""
+    if not os.access(path, os.X_OK) or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(_MAGIC)
+    except OSError:
+        return False
+
+
+def is_program(name: str) -> bool:
+    """Whether a file is a program by its name."""
+    return PurePath(name).suffix.lower() in _SUFFIXES
+
+
+def may_be_run(path: str, text: str) -> bool:
+    """Whether a job of this text may run `path`, which does not exist yet."""
+    if is_program(path) or not PurePath(path).suffix:
+        return True
+    before = r"(?:^|[\n;|&(`{]|\b(?:then|do|else|time|exec|env|nohup|command|xargs)\b)[ \t'\"]*"
+    name = re.escape(path)
+    pattern = rf"{before}(?:\./)?{name}(?![\w.])|\./{name}(?![\w.])"
+    return re.search(pattern, text) is not None
+
+
+def used_by_command(command: str, named: Iterable[str], workdir: Path) -> list[str]:
+    """What the modules (`python -m`) that a command runs are, and what it and its files use."""
+    found: dict[str, None] = {}
+    modules = "\n".join(f"import {name}" for name in _RUN_MODULE.findall(command))
+    if modules:
+        folders = _folders(command, [workdir])
+        for file in _modules(modules, workdir, folders):
+            found[project_path(file, workdir, "")] = None
+    found.update(dict.fromkeys(used_by([*named, *found], workdir)))
+    return list(found)
+
+
+def used_by(programs: Iterable[str], workdir: Path) -> list[str]:
+    """The project paths of what `programs`, project paths, use in turn; not they themselves."""
+    found: dict[str, None] = {}
+    pending = list(programs)
+    given = set(pending)
+    while pending:
+        path = pending.pop(0)
+        file = workdir / path
+        if not (is_program(path) or is_executable(file)):
+            continue
+        for used in _used(file, workdir, _changed(file)):
+            if used not in found and used not in given:
+                found[used] = None
+                pending.append(used)
+    return list(found)
+
+
+def imported(text: str, folder: Path, workdir: Path) -> list[str]:
+    """The project paths of what `text`, Python in `folder`, imports and names, and these in turn.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    found = dict.fromkeys(_named(text, folder, workdir, is_python=True))
+    return [*found, *(path for path in used_by(found, workdir) if path not in found)]
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=10_000)
+def _used(file: Path, workdir: Path, changed: int) -> tuple[str, ...]:
+    try:
+        if file.stat().st_size > _LARGEST:
+            return ()
+        content = file.read_bytes()
+    except OSError:
+        return ()
+    if b"\0" in content:  # a compiled program
+        return ()
+    text = content.decode("utf-8", "replace")
+    is_python = file.suffix == ".py" or (text.startswith("#!") and "python" in text.split("\n")[0])
+    return tuple(_named(text, file.parent, workdir, is_python))
+
+
+def _named(text: str, folder: Path, workdir: Path, is_python: bool) -> Iterator[str]:
+    """What `text`, a program in `folder`, names and has."""
+    text = _VARIABLE.sub(" ", text) if not is_python else text
+    root = folder
+    while (root / "__init__.py").is_file():
+        root = root.parent  # where the packages lie that a module in one imports
+    folders = _folders(text, list(dict.fromkeys([folder, root, workdir])))
+    files = dict.fromkeys(_files(text, folders))
+    if is_python:
+        files.update(dict.fromkeys(_modules(text, folder, folders)))
+    for name in _PERL_MODULE.findall(text):
+        places = (base / f"{name.replace('::', '/')}.pm" for base in folders)
+        files.update(dict.fromkeys(place for place in places if place.is_file()))
+    base = workdir if folder.is_relative_to(workdir) else folder.parent
+    for file in files:
+        path = Path(os.path.normpath(file))
+        if not path.is_relative_to(base):
+            continue
+        if any(part.startswith(".") for part in path.relative_to(base).parts):
+            continue  # settings of people and tools, `.snakemake` and `.git` among them
+        if path.stat().st_size <= _LARGEST:
+            yield project_path(path, workdir, "")
+
+
+def _folders(text: str, folders: list[Path]) -> list[Path]:
+    """`folders`, and those that the text names within them."""
+    found = dict.fromkeys(folders)
+    names = {name for name in _NAME.findall(text) if len(name) < 256}
+    for _ in range(_LEVELS):
+        more = [base / name for base in found for name in names if _is_dir(base / name)]
+        fresh = [Path(os.path.normpath(path)) for path in more]
+        if all(path in found for path in fresh):
+            break
+        found.update(dict.fromkeys(sorted(fresh)))
+        if len(found) > 50:  # words that are folders by chance
+            break
+    return list(found)
+
+
+def _files(text: str, folders: list[Path]) -> Iterator[Path]:
+    for name in dict.fromkeys(_NAME.findall(text)):
+        if len(name) > 255:
+            continue
+        for base in folders:
+            file = base / name
+            # A bare word is a file's name by chance, unless that is a program.
+            if _is_file(file) and ("." in name or "/" in name or is_executable(file)):
+                yield file
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _modules(text: str, folder: Path, folders: list[Path]) -> Iterator[Path]:
+    """The files of the modules and packages that a Python text in `folder` imports."""
+    places: list[Path] = []
+    for dots, module, names in _FROM.findall(text):
+        bases = folders
+        if dots:
+            bases = [folder]
+            for _ in dots[1:]:
+                bases = [bases[0].parent]
+        if module:
+            places += [base / module.split(".")[0] for base in bases]
+        else:
+            places += [base / name for base in bases for name in re.findall(r"\w+", names)]
+    for names in _IMPORT.findall(text):
+        for name in names.split(","):
+            first = (name.split() or ["."])[0].split(".")[0]
+            places += [base / first for base in folders if first]
+    for place in dict.fromkeys(places):
+        yield from _module_files(place)
+
+
+def _module_files(module: Path) -> Iterator[Path]:
+    """The files of a module, or of a whole package."""
+    if module.with_name(f"{module.name}.py").is_file():
+        yield module.with_name(f"{module.name}.py")
+    if module.is_dir() and (
+        (module / "__init__.py").is_file() or any(module.glob("*.py"))  # or a namespace package
+    ):
+        yield from sorted(
+            file
+            for file in module.rglob("*.py")
+            if file.is_file() and "__pycache__" not in file.parts
+        )

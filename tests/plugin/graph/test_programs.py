@@ -1,0 +1,95 @@
+"""What programs of a project use in turn, by language and by the ways that people find files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_omics.graph.programs import (
+    is_executable,
+    may_be_run,
+    used_by,
+    used_by_command,
+)
+
+
+def _project(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "used"),
+    [
+        ("a/x.py", "from helper import twice", "a/helper.py"),
+        ("a/x.py", "import os.path, pack.inner as p", "a/pack/inner.py"),
+        ("a/x.py", "from .near import (\n  x,\n)", "a/near.py"),
+        (
+            "a/x.py",
+            "sys.path.insert(0, os.path.join(HERE, '..', 'lib'))\nimport deep",
+            "lib/deep.py",
+        ),
+        ("a/x.py", "subprocess.run(['bash', f'{here}/tool.sh'])", "a/tool.sh"),
+        ("a/x.sh", '. "$(dirname "$(readlink -f "$0")")/common.sh"', "a/common.sh"),
+        ("a/x.sh", "source ${HERE}/../lib/common.sh", "lib/common.sh"),
+        ("a/x.sh", 'python "$here"/count.py --table=$here/table.tsv', "a/table.tsv"),
+        ("a/x.sh", "bash tools/from_project.sh", "tools/from_project.sh"),
+        ("a/x.R", 'source(file.path(dirname(script), "lib", "plot.R"))', "a/lib/plot.R"),
+        ("a/x.pl", "use Inner::Thing;", "a/Inner/Thing.pm"),
+        ("a/x.jl", 'include("near.jl")', "a/near.jl"),
+    ],
+)
+def test_a_program_brings_what_it_uses(program: str, text: str, used: str, tmp_path: Path) -> None:
+    _project(tmp_path, {program: text, used: "", "a/pack/__init__.py": "", "a/other.py": ""})
+    found = used_by([program], tmp_path)
+    assert used in found
+    assert "a/other.py" not in found
+
+
+def test_what_is_used_uses_others_in_turn(tmp_path: Path) -> None:
+    _project(tmp_path, {"x.sh": "./y.py", "y.py": "import z", "z.py": "import y"})
+    assert used_by(["x.sh"], tmp_path) == ["y.py", "z.py"]
+
+
+def test_data_is_not_read_for_names(tmp_path: Path) -> None:
+    _project(tmp_path, {"reads.txt": "x.sh", "x.sh": ""})
+    assert used_by(["reads.txt"], tmp_path) == []
+
+
+def test_nothing_outside_of_the_project_and_no_hidden_file_comes_along(tmp_path: Path) -> None:
+    text = "source ../outside.sh /etc/passwd; . .env; cat .git/config"
+    _project(tmp_path, {"p/a.sh": text, "outside.sh": "", "p/.env": "SECRET", "p/.git/config": "x"})
+    assert used_by(["a.sh"], tmp_path / "p") == []
+
+
+def test_a_command_brings_the_modules_that_python_runs(tmp_path: Path) -> None:
+    files = {"lib/tool/__init__.py": "", "lib/tool/__main__.py": "import side", "lib/side.py": ""}
+    command = "PYTHONPATH=lib python -m tool"
+    found = used_by_command(command, [], _project(tmp_path, files))
+    assert {"lib/tool/__main__.py", "lib/tool/__init__.py", "lib/side.py"} <= set(found)
+
+
+def test_an_execute_bit_alone_makes_no_program(tmp_path: Path) -> None:
+    _project(tmp_path, {"reads.fq": "@r", "tool": "#!/bin/sh\n"})
+    for name in ("reads.fq", "tool"):
+        (tmp_path / name).chmod(0o755)
+    assert [is_executable(tmp_path / name) for name in ("reads.fq", "tool")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "may"),
+    [
+        ("gen.sh", "cat gen.sh", True),
+        ("bin/tool", "bin/tool -x", True),
+        ("out/made.exe", "set -e; out/made.exe", True),
+        ("made.bin", "time ./made.bin", True),
+        ("data/a.bam", "samtools view data/a.bam", False),
+    ],
+)
+def test_a_job_may_run_what_is_named_like_a_program_or_stands_in_its_place(
+    path: str, command: str, may: bool
+) -> None:
+    assert may_be_run(path, command) is may

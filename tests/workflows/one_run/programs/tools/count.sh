@@ -1,0 +1,2 @@
+#!/bin/bash
+wc -l < "${BASH_SOURCE%/*}/table.csv"
