@@ -15,5 +15,10 @@ def written(moment: datetime) -> str:
     return aware.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def age(moment: str) -> float:
+    """Seconds since a moment in a document."""
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
 def epoch_ms() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)

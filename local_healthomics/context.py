@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ from .background import Background
 from .definitions import DefinitionChecker
 from .other_services.application import OtherServices
 from .quotas import Quotas
+from .readings import DEFAULTS, Readings
 from .runs.scheduler import Scheduler
 from .store.documents import ID_DIGITS, Store
 from .store.paging import page
@@ -32,6 +33,7 @@ class Context:
     scheduler: Scheduler
     background: Background[Context]
     quotas: Quotas
+    readings: Readings = field(default_factory=lambda: DEFAULTS)
     analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
     endpoint_url: Callable[[], str]
     uploads: Path  # the parts of read sets that are on their way, in a folder per upload

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Self
 
 from .quotas import Quotas, add_quota_options
+from .readings import DEFAULTS, Readings, add_reading_option, readings
 
 BACKENDS = ("process", "docker", "podman", "apptainer")
 ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
@@ -27,6 +28,7 @@ class ServerOptions:
     archive_after: timedelta = ARCHIVE_AFTER
     analytics_open: bool = True
     ecr_only: bool = False
+    readings: Readings = field(default_factory=lambda: DEFAULTS)
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Self:
@@ -38,6 +40,7 @@ class ServerOptions:
             archive_after=options.archive_after,
             analytics_open=options.analytics == "open",
             ecr_only=options.images == "ecr",
+            readings=readings(options.reading),
         )
 
 
@@ -67,6 +70,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         default="open",
         help="closed: refuse variant and annotation stores, as to new customers",
     )
+    add_reading_option(parser)
     add_quota_options(parser)
 
 

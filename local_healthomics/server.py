@@ -78,6 +78,7 @@ class Server:
             scheduler=self._scheduler,
             background=self._background,
             quotas=options.quotas,
+            readings=options.readings,
             endpoint_url=lambda: self.url,
             uploads=uploads,
             archive_after=options.archive_after,

@@ -168,7 +168,9 @@ class OmicsTask(TaskContainer):
                 raise Terminated(quiet=True)
             self._grant = grant
             board.move(attempt, "STARTING")
-            with TaskLog(self.session.events, attempt.key, self.streams()) as log:
+            self.session.pause("task-start-seconds")
+            cut = self.session.request.readings["long-lines"] == "cut"
+            with TaskLog(self.session.events, attempt.key, self.streams(), cut=cut) as log:
                 exit_code = self.execute(logger, terminating, command, log)
             attempt.exit_code = exit_code
             if wants.scratch_gib:

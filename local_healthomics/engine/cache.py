@@ -27,6 +27,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..readings import Readings
 from .events import EventStream
 from .request import CacheRequest
 from .resources import Resources
@@ -145,6 +146,7 @@ class RunCache:
     def __init__(
         self,
         request: CacheRequest,
+        readings: Readings,
         s3: Any,
         events: EventStream,
         run_id: str,
@@ -152,6 +154,9 @@ class RunCache:
         region: str,
     ) -> None:
         self._request = request
+        self._at_once = (
+            readings["cache-entries"] == "task-end" and request.behavior == "CACHE_ALWAYS"
+        )
         self._s3 = s3
         self._events = events
         self._run_id = run_id
@@ -206,6 +211,16 @@ class RunCache:
         with self._lock:
             self._finished.append(entry)
 
+    def write_at_once(self, task_key: int) -> str | None:
+        """The URI of the entry of a task that has just finished, if it is to have one already."""
+        if not self._at_once:
+            return None
+        with self._lock:
+            mine = [entry for entry in self._finished if entry.task_key == task_key]
+            self._finished = [entry for entry in self._finished if entry.task_key != task_key]
+        written = [self._attempt(entry) for entry in mine]
+        return written[0][1] if written and written[0] is not None else None
+
     def write(self, run_status: str) -> list[tuple[int, str]]:
         """Write the entries this run owes the cache; returns (task key, S3 URI) of each."""
         if self._request.behavior == "CACHE_ON_FAILURE" and run_status == "COMPLETED":
@@ -213,15 +228,15 @@ class RunCache:
         with self._lock:
             entries = list(self._finished)
 
-        def attempt(entry: Entry) -> tuple[int, str] | None:
-            try:
-                return entry.task_key, self._write(entry)
-            except (*S3_ERRORS, OSError) as error:  # a cache that cannot be written loses no run
-                self._events.say("cache", f"CACHE_ENTRY_FAILED task {entry.task_id}: {error}")
-                return None
-
         with ThreadPoolExecutor(_WRITERS) as pool:
-            return [done for done in pool.map(attempt, entries) if done is not None]
+            return [done for done in pool.map(self._attempt, entries) if done is not None]
+
+    def _attempt(self, entry: Entry) -> tuple[int, str] | None:
+        try:
+            return entry.task_key, self._write(entry)
+        except (*S3_ERRORS, OSError) as error:  # a cache that cannot be written loses no run
+            self._events.say("cache", f"CACHE_ENTRY_FAILED task {entry.task_id}: {error}")
+            return None
 
     def _write(self, entry: Entry) -> str:
         entry_id = str(uuid.uuid4())

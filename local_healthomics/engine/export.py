@@ -11,13 +11,15 @@ import WDL
 from WDL import Env, Value
 
 from .errors import ExportFailed
+from .request import RunRequest
 from .transfer import S3_ERRORS, put_text, upload_all
 
 
 def export_outputs(
-    s3: Any, workflow: str, outputs: Env.Bindings[Value.Base], wdl_dir: Path, output_uri: str
+    s3: Any, workflow: str, outputs: Env.Bindings[Value.Base], wdl_dir: Path, request: RunRequest
 ) -> dict[str, Any]:
     """Upload every file of the outputs; returns what outputs.json holds."""
+    output_uri = request.output_uri
     files: dict[str, str] = {}
 
     def place(path: str) -> str:
@@ -37,10 +39,21 @@ def export_outputs(
     summary: dict[str, Any] = WDL.values_to_json(moved, workflow)
     try:
         upload_all(s3, [(path, uri) for uri, path in files.items()])
-        put_text(s3, f"{output_uri}/logs/outputs.json", json.dumps(summary, indent=2))
+        put_summary(s3, request, summary)
     except S3_ERRORS as error:
         raise ExportFailed(f"could not export to {output_uri}: {error}") from error
     return summary
+
+
+def put_summary(s3: Any, request: RunRequest, summary: dict[str, Any]) -> None:
+    """The summary of a run's outputs, where and as it is read to be."""
+    where, form = request.readings["outputs-summary"], request.readings["outputs-form"]
+    if where == "absent":
+        return
+    found: Any = summary
+    if form == "list":
+        found = [{name: value} for name, value in summary.items()]
+    put_text(s3, f"{request.output_uri}/{where}", json.dumps(found, indent=2))
 
 
 def export_log(s3: Any, log_file: Path, output_uri: str) -> None:

@@ -67,6 +67,7 @@ def task_hook(session: Session) -> Callable[..., Coroutine]:
         task: Tree.Task,
         **received: Any,
     ) -> Coroutine:
+        session.pace()
         attempt = board.new(call_name(run_id_stack, task))
         container: OmicsTask | None = None
         try:
@@ -79,6 +80,8 @@ def task_hook(session: Session) -> Callable[..., Coroutine]:
             container.finish(received["outputs"], run_dir)
             session.finished.add(run_id_stack, received["outputs"])
             board.move(attempt, "COMPLETED")
+            if session.cache is not None and (uri := session.cache.write_at_once(attempt.key)):
+                board.cached(attempt.key, uri)
             yield received
         except Exception as error:
             if container is not None:

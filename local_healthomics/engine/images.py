@@ -36,10 +36,17 @@ class RegistryMap:
     images: Mapping[str, str] = field(default_factory=dict)
     registries: Sequence[Mapping[str, str]] = ()
     ecr_only: bool = False
+    whole_segments: bool = True  # an upstream prefix ends where a part of the name ends
 
     @classmethod
     def of(
-        cls, data: Mapping[str, Any], account: str, region: str, *, ecr_only: bool = False
+        cls,
+        data: Mapping[str, Any],
+        account: str,
+        region: str,
+        *,
+        ecr_only: bool = False,
+        whole_segments: bool = True,
     ) -> Self:
         """From the API's ContainerRegistryMap; mappings that lack a side map nothing."""
         return cls(
@@ -52,6 +59,7 @@ class RegistryMap:
             },
             registries=data.get("registryMappings") or (),
             ecr_only=ecr_only,
+            whole_segments=whole_segments,
         )
 
     def resolve(self, image: str | None) -> Image | None:
@@ -76,10 +84,12 @@ class RegistryMap:
         for mapping in self.registries:
             if _canonical(mapping["upstreamRegistryUrl"]) != registry:
                 continue
-            prefix = mapping.get("upstreamRepositoryPrefix")
-            if prefix and not repository.startswith(f"{prefix}/"):
+            prefix = mapping.get("upstreamRepositoryPrefix") or ""
+            if prefix and self.whole_segments:
+                prefix = f"{prefix.rstrip('/')}/"
+            if not repository.startswith(prefix):
                 continue
-            rest = repository.removeprefix(f"{prefix}/") if prefix else repository
+            rest = repository.removeprefix(prefix).lstrip("/")
             account = mapping.get("ecrAccountId") or self.account
             host = f"{account}.dkr.ecr.{self.region}.amazonaws.com"
             return Image(

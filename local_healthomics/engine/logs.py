@@ -56,9 +56,13 @@ def attach(events: EventStream, log_file: Path) -> logging.Logger:
 class TaskLog:
     """Follows a task's stdout and stderr files and reports whole lines."""
 
-    def __init__(self, events: EventStream, key: int, paths: Sequence[str]) -> None:
+    def __init__(
+        self, events: EventStream, key: int, paths: Sequence[str], *, cut: bool = False
+    ) -> None:
         self._events = events
         self._key = key
+        self._cut = cut  # of a long line the first piece is reported, and nothing else
+        self._inside: set[str] = set()  # files whose last line was reported before its end
         self._paths = list(paths)
         self._files: dict[str, io.BufferedReader] = {}
         self._rest: dict[str, bytes] = {}
@@ -101,12 +105,18 @@ class TaskLog:
         if pieces[-1] and not final and len(pieces[-1]) < _LINE:
             self._rest[path] = pieces[-1]
             pieces[-1] = b""
-        if not pieces[-1]:
+        unfinished = bool(pieces[-1])
+        if not unfinished:
             pieces.pop()
         now = epoch_ms()
         lines: list[LogLine] = []
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
             text = piece.decode("utf-8", "replace").rstrip("\r")
-            lines += [(now, text[i : i + _LINE]) for i in range(0, max(len(text), 1), _LINE)]
+            parts = [(now, text[i : i + _LINE]) for i in range(0, max(len(text), 1), _LINE)]
+            if self._cut:
+                parts = [] if number == 0 and path in self._inside else parts[:1]
+            lines += parts
+        if pieces:
+            (self._inside.add if unfinished else self._inside.discard)(path)
         if lines:
             self._events.log("task", lines, self._key)

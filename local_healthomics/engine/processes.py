@@ -25,7 +25,8 @@ from .logs import TaskLog
 from .transfer import protect
 from .usage import Usage
 
-_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+_INHERITED = ("PATH", "LANG", "TMPDIR")
+_HOMES: dict[str, dict[str, str]] = {"unset": {}, "root": {"HOME": "/root", "USER": "root"}}
 
 
 class ProcessTask(OmicsTask):
@@ -112,4 +113,5 @@ class ProcessTask(OmicsTask):
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         declared: dict[str, str] = self.runtime_values.get("env", {})
-        return {"TMPDIR": "/tmp"} | inherited | declared | self.environment()
+        home = _HOMES[self.session.request.readings["task-home"]]
+        return {"TMPDIR": "/tmp"} | inherited | home | declared | self.environment()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from ..readings import DEFAULTS, Readings
 from .images import RegistryMap
 
 _FILE = "request.json"
@@ -46,11 +47,18 @@ class RunRequest:
     container_backend: str = "process"  # or docker, podman, apptainer
     image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
     ecr_only: bool = False  # refuse the images that the service would not take
+    readings: Readings = field(default_factory=lambda: DEFAULTS)
     scratch_local: bool = False  # each task has a disk of its own at /tmp
 
     @property
     def registries(self) -> RegistryMap:
-        return RegistryMap.of(self.image_map, self.account, self.region, ecr_only=self.ecr_only)
+        return RegistryMap.of(
+            self.image_map,
+            self.account,
+            self.region,
+            ecr_only=self.ecr_only,
+            whole_segments=self.readings["registry-prefix"] == "segment",
+        )
 
     def save(self) -> None:
         """Write it where `load` reads it."""

@@ -142,17 +142,25 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             cache=None
             if request.cache is None
             else RunCache(
-                request.cache, s3, events, request.run_id, request.account, request.region
+                request.cache,
+                request.readings,
+                s3,
+                events,
+                request.run_id,
+                request.account,
+                request.region,
             ),
             stopping=stopping,
             groups=groups,
         )
+        session.pause("start-seconds")
         events.emit("run", status="RUNNING", at=timestamp())
         result = _outcome(session, logger, control)
         if control.orphaned.is_set():
             return False
-        if not control.timed_out:
-            _write_cache(session, result)
+        if session.cache is not None and _is_cached(session, control, result):
+            for key, uri in session.cache.write(result.status):
+                session.board.cached(key, uri)
         result = _export_log(session, logger, log_file, result)
         if not control.finish():
             return False
@@ -243,10 +251,10 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
         late = failed is not None and failed.failure_reason == TaskTimedOut.reason
         if late and isinstance(workflow, Tree.Workflow):
             made = session.finished.outputs(workflow, CallCache(cfg, logger), wdl_dir)
-            export_outputs(session.s3, workflow.name, made, wdl_dir, request.output_uri)
+            export_outputs(session.s3, workflow.name, made, wdl_dir, request)
         raise
     _check_stop(session)
-    return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request.output_uri)
+    return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request)
 
 
 def _check_stop(session: Session) -> None:
@@ -343,11 +351,16 @@ def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
     return cfg
 
 
-def _write_cache(session: Session, result: Result) -> None:
-    if session.cache is None or result.failure_reason in (ExportFailed.reason, OutOfSpace.reason):
-        return
-    for key, uri in session.cache.write(result.status):
-        session.board.cached(key, uri)
+def _is_cached(session: Session, control: Control, result: Result) -> bool:
+    """Whether the run cache gets what the run's tasks have made."""
+    readings = session.request.readings
+    if result.failure_reason == ExportFailed.reason:
+        return False
+    if control.timed_out:
+        return readings["cache-after-timeout"] == "completed"
+    if result.failure_reason == OutOfSpace.reason:
+        return readings["cache-after-full-storage"] == "completed"
+    return result.status != "CANCELLED" or readings["cache-after-cancel"] == "completed"
 
 
 def _export_log(session: Session, logger: logging.Logger, log_file: Path, result: Result) -> Result:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +15,8 @@ from .gate import Gate
 from .request import RunRequest
 from .tasks import TaskBoard
 from .transfer import Inputs
+
+_LOOK = 0.2  # seconds between looks whether the run is to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,19 @@ class Session:
     cache: RunCache | None
     stopping: Callable[[], bool]
     finished: FinishedCalls = field(default_factory=FinishedCalls)
+    _pace: threading.Lock = field(default_factory=threading.Lock, repr=False)
     groups: set[int] = field(default_factory=set)  # process groups that are alive
+
+    def pause(self, reading: str) -> None:
+        """Let as much time go by as a reading of times says, or until the run is to end."""
+        end = time.monotonic() + float(self.request.readings[reading])
+        while (left := end - time.monotonic()) > 0 and not self.stopping():
+            time.sleep(min(left, _LOOK))
+
+    def pace(self) -> None:
+        """Wait until it is the turn of another task to be created."""
+        with self._pace:
+            self.pause("task-pace")
 
     def task_environment(self, key: int, grant: Mapping[str, Any]) -> dict[str, str]:
         """The variables the service documents. The server, who names tasks, may say their ids."""

@@ -7,18 +7,28 @@ from typing import Any
 from ..context import Context, Handler, Params
 from ..errors import NotFound
 from .common import asked_states, existing
+from .runs import known_run
 
 
 def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "run", params["id"])
+    known_run(context, params["id"])
+    order = context.readings["task-order"]
     statuses = asked_states(params)
     # Oldest first, so that tasks which start between two pages are on a later one.
-    found = context.page("task", params, newest_first=False, parent=params["id"], statuses=statuses)
+    found = context.page(
+        "task",
+        params,
+        newest_first=order == "newest-first",
+        parent=params["id"],
+        statuses=statuses,
+    )
+    if order == "any":
+        found["items"].sort(key=lambda task: str(task["id"]))  # which is at random
     return {**found, "items": [_task(item) for item in found["items"]]}
 
 
 def get_run_task(context: Context, params: Params) -> dict[str, Any]:
-    existing(context, "run", params["id"])
+    known_run(context, params["id"])
     task = existing(context, "task", params["taskId"])
     if task["runId"] != params["id"]:
         raise NotFound("run task", params["taskId"])

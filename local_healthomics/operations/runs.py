@@ -7,13 +7,13 @@ import uuid
 from typing import Any
 
 from ..arn import key_of, log_stream_arn, object_of
-from ..clock import now
+from ..clock import age, now
 from ..context import Context, Handler, Params
 from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFault
 from ..runs import parameters as run_parameters
 from ..runs import run_log
 from ..states import FINAL
-from .common import asked_states, existing, given
+from .common import asked_states, existing, given, not_found
 from .sharing import accessible, check_export, check_run
 from .workflows import definition_link
 
@@ -54,7 +54,8 @@ def begin_run(context: Context, params: Params, batch_id: str | None = None) -> 
     """A new run, of its own or of a batch."""
     wanted = _wanted(context, params)
     settings = settle(context, wanted)
-    parameters = _parameters(wanted, settings["parameterTemplate"])
+    most = int(context.readings["parameter-bytes"])
+    parameters = _parameters(wanted, settings["parameterTemplate"], most)
     if parameters.get("parametersUri") is None:
         del settings["parameterTemplate"]
     check_output_uri(context, wanted["outputUri"])
@@ -84,7 +85,7 @@ def begin_run(context: Context, params: Params, batch_id: str | None = None) -> 
             "logLevel": wanted.get("logLevel") or "ALL",
             "retentionMode": wanted.get("retentionMode") or "RETAIN",
             "outputUriPrefixMode": wanted.get("outputUriPrefixMode") or "SERVICE_DEFINED",
-            "rank": wanted.get("priority") or _LAST,
+            "rank": _rank(context, wanted.get("priority")),
             "startedBy": f"arn:aws:sts::{context.account}:assumed-role/local/user",
             "creationTime": now(),
             "tags": dict(params.get("tags") or {}),
@@ -106,6 +107,13 @@ def begin_run(context: Context, params: Params, batch_id: str | None = None) -> 
     document = context.store.update("run", id, changes)
     run_log.tell(context.other_services, document, "CREATING_RUN")
     return {**document, "follow_up": [("run", id)]}
+
+
+def _rank(context: Context, priority: int | None) -> int:
+    """The place of a run among those that wait: the smallest number is next."""
+    if not priority:
+        return _LAST
+    return priority if context.readings["priority"] == "low-first" else -priority
 
 
 def _wanted(context: Context, params: Params) -> dict[str, Any]:
@@ -132,7 +140,8 @@ def settle(context: Context, wanted: Params) -> dict[str, Any]:
     if wanted.get("runGroupId"):
         existing(context, "group", wanted["runGroupId"])
     _check_policy(wanted.get("sessionPolicy"))
-    storage = wanted.get("storageType") or definition.get("storageType") or "STATIC"
+    storage = wanted.get("storageType") or definition.get("storageType")
+    storage = storage or context.readings["storage-type"]
     settings: dict[str, Any] = {
         "workflowId": wanted["workflowId"],
         "workflowType": "PRIVATE",
@@ -172,7 +181,7 @@ def _definition(context: Context, wanted: Params) -> tuple[dict[str, Any], dict[
     return workflow, definition
 
 
-def _parameters(wanted: Params, template: dict[str, Any]) -> dict[str, Any]:
+def _parameters(wanted: Params, template: dict[str, Any], most: int) -> dict[str, Any]:
     """The checked parameters, or where they are: the service checks a file when the run starts."""
     if wanted.get("parametersUri"):
         if not wanted["parametersUri"].startswith("s3://"):
@@ -181,7 +190,7 @@ def _parameters(wanted: Params, template: dict[str, Any]) -> dict[str, Any]:
     parameters = wanted.get("parameters")
     if parameters is None:
         parameters = {}
-    run_parameters.check_size(parameters)
+    run_parameters.check_size(parameters, most)
     run_parameters.check(parameters, template)
     return {"parameters": parameters}
 
@@ -255,8 +264,16 @@ def _capacity(asked: int | None) -> int:
     return 1200 if not asked or asked <= 1200 else -(-asked // 2400) * 2400
 
 
+def known_run(context: Context, id: str) -> dict[str, Any]:
+    """A run of the account, if it was started long enough ago to be known everywhere."""
+    run = existing(context, "run", id)
+    if age(run["creationTime"]) < float(context.readings["run-lag"]):
+        raise not_found("run", id)
+    return run
+
+
 def get_run(context: Context, params: Params) -> dict[str, Any]:
-    run = existing(context, "run", params["id"])
+    run = known_run(context, params["id"])
     if "DEFINITION" in (params.get("export") or []):
         check_export(context, run.get("workflowOwnerId"))
         link = definition_link(context, run["definitionUuid"])

@@ -27,7 +27,6 @@ from .common import given
 INLINE_ZIP_BYTES = 4_400_000
 ZIP_BYTES = 100 * 1024 * 1024
 TEMPLATE_ENTRIES = 1000  # API Reference, parameterTemplate; botocore's model has 2000
-TEMPLATE_BYTES = 400 * 1024
 _REGISTRY_MAP_BYTES = 1024 * 1024  # ours: such a map is read into the document
 _CONNECTIONS = (":codeconnections:", ":codestar-connections:")
 _KEPT = (
@@ -54,7 +53,7 @@ def new_document(context: Context, params: Params) -> dict[str, Any]:
         for member in ("parameterTemplatePath", "readmePath"):
             if params.get(member) is not None:
                 raise ValidationFault(f"{member} is a path in a definitionRepository")
-    _check_template(params)
+    _check_template(context, params)
     id = str(uuid.uuid4())
     document = {
         **given(params, *_KEPT),
@@ -94,12 +93,13 @@ def _only_one(params: Params, *names: str, required: bool = False) -> str | None
     return found[0] if found else None
 
 
-def _check_template(params: Params) -> None:
+def _check_template(context: Context, params: Params) -> None:
     template = params.get("parameterTemplate") or {}
     if len(template) > TEMPLATE_ENTRIES:
         raise ValidationFault(f"parameterTemplate has more than {TEMPLATE_ENTRIES} entries")
-    if len(json.dumps(template, ensure_ascii=False).encode()) > TEMPLATE_BYTES:
-        raise ValidationFault(f"parameterTemplate is larger than {TEMPLATE_BYTES} bytes")
+    most = int(context.readings["template-bytes"])
+    if len(json.dumps(template, ensure_ascii=False).encode()) > most:
+        raise ValidationFault(f"parameterTemplate is larger than {most} bytes")
 
 
 def _place_definition(context: Context, params: Params, source: str, archive: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from ..arn import arn, log_stream_arn
 from ..instances import instance_type
 from ..other_services.application import OtherServices
+from ..readings import DEFAULTS, Readings
 from ..states import FINAL
 from ..store.documents import Store
 from . import failures, run_log
@@ -44,10 +45,16 @@ class EngineEvents:
     """Writes down what engines say."""
 
     def __init__(
-        self, store: Store, other_services: OtherServices, pool: Pool, limits: Mapping[str, int]
+        self,
+        store: Store,
+        other_services: OtherServices,
+        pool: Pool,
+        limits: Mapping[str, int],
+        readings: Readings = DEFAULTS,
     ) -> None:
         self._store, self._other_services, self._pool = store, other_services, pool
-        self._limits = limits
+        self._limits, self._readings = limits, readings
+        self._forgotten: set[str] = set()  # streams of tasks that were stopped
 
     def bound_group(self, group: Mapping[str, Any]) -> None:
         """Hold the tasks of a run group to its limits."""
@@ -115,6 +122,8 @@ class EngineEvents:
                 task = found
             changed = task["status"] != event["status"]
             changes = task_changes(task, event)
+            if self._readings["task-cache-uri"] == "hits" and not changes.get("cacheHit"):
+                changes.pop("cacheS3Uri", None)
             if event["status"] == "RUNNING" and active.log_level != "OFF":
                 changes["logStream"] = log_stream_arn(
                     self._stream(active, event["key"]), active.account
@@ -125,12 +134,13 @@ class EngineEvents:
         stream = self._stream(active, event["key"])
         if event["status"] == "CANCELLED":
             # A task that is stopped with its run leaves none (published: many, stopped early).
+            self._forgotten.add(stream)
             self._other_services.forget_log(stream, active.account)
         if changed and (name := run_log.OF_TASK.get(event["status"])):
             self._tell(active, name, name=event["name"], task=id)
         kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
         if kept and event["status"] == "FAILED":
-            self._other_services.log(stream, kept, active.account)
+            self._deliver(stream, self._fit(list(kept)), active.account)
 
     @staticmethod
     def _stream(active: Active, key: int) -> str:
@@ -138,21 +148,39 @@ class EngineEvents:
 
     def _log(self, active: Active, event: Mapping[str, Any]) -> None:
         lines = [(int(at), text) for at, text in event["lines"]]
-        key = event.get("key")
         if not run_log.lets_through(active.log_level, event.get("level", "")):
             if event["stream"] == "task" and active.log_level == "ERROR":
                 # Whether these lines tell of an error is known when the task has ended.
                 active.kept.setdefault(event["key"], deque(maxlen=_KEPT_LINES)).extend(lines)
             return
+        if event["stream"] == "task":
+            self._deliver(self._stream(active, event["key"]), self._fit(lines), active.account)
+            return
         match event["stream"]:
             case "engine":
                 stream = f"run/{active.id}/engine"
-            case "task":
-                assert key is not None
-                stream = self._stream(active, key)
             case _:
                 stream = active.cache_stream
         self._other_services.log(stream, lines, active.account)
+
+    def _fit(self, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        """The lines as CloudWatch takes them, which takes no empty one."""
+        if self._readings["blank-lines"] == "dropped":
+            return [(at, text) for at, text in lines if text]
+        return [(at, text or " ") for at, text in lines]
+
+    def _deliver(self, stream: str, lines: list[tuple[int, str]], account: str) -> None:
+        def deliver() -> None:
+            if lines and stream not in self._forgotten:
+                self._other_services.log(stream, lines, account)
+
+        delay = float(self._readings["log-delay"])
+        if not delay:
+            deliver()
+            return
+        timer = threading.Timer(delay, deliver)
+        timer.daemon = True
+        timer.start()
 
     def _acquire(self, active: Active, event: Mapping[str, Any]) -> None:
         key = event["key"]

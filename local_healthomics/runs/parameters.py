@@ -9,7 +9,6 @@ from typing import Any
 
 from ..errors import ValidationFault
 
-INLINE_BYTES = 50_000  # in a request ("HealthOmics service quotas")
 _FILE_BYTES = 16 * 1024 * 1024
 
 
@@ -30,10 +29,10 @@ def check(parameters: Any, template: Mapping[str, Any]) -> None:
         raise ValidationFault(f"missing required parameters: {', '.join(missing)}")
 
 
-def check_size(parameters: Any) -> None:
+def check_size(parameters: Any, most: int) -> None:
     size = len(json.dumps(parameters, separators=(",", ":"), ensure_ascii=False).encode())
-    if size > INLINE_BYTES:
-        raise ValidationFault(f"parameters are {size} bytes, more than {INLINE_BYTES}")
+    if size > most:
+        raise ValidationFault(f"parameters are {size} bytes, more than {most}")
 
 
 def read(path: Path | None, uri: str, template: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,10 +74,11 @@ class Scheduler:
         self._folder, self._options, self._endpoint = folder, options, endpoint_url
         self._engine, self._pool = list(engine), pool
         self._limits = options.quotas.resources
-        self._events = EngineEvents(store, other_services, pool, self._limits)
+        self._events = EngineEvents(store, other_services, pool, self._limits, options.readings)
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
         self._closing = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
 
@@ -116,6 +117,7 @@ class Scheduler:
         """End every engine; their runs are FAILED, as nobody follows them any more."""
         with self._store.transaction():
             self._closing = True
+            self._closed.set()
             active = list(self._active.values())
         self.wake()
         for run in active:
@@ -236,6 +238,7 @@ class Scheduler:
             container_backend=self._options.backend,
             image_map=run.get("imageMap") or {},
             ecr_only=self._options.ecr_only,
+            readings=self._options.readings,
             scratch_local=run.get("scratchStorageMode") == "LOCAL",
         ).save()
         engine = EngineProcess(self._engine, run_dir, CREDENTIALS)
@@ -311,6 +314,7 @@ class Scheduler:
                 "failure_reason": "SERVICE_ERROR",
                 "status_message": f"{problem}\n{tail}".strip(),
             }
+        self._closed.wait(float(self._options.readings["stop-seconds"]))
         self._conclude(active, end)
 
     def _stopping(self, id: str, end: dict[str, Any]) -> None:

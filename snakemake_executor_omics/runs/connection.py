@@ -53,8 +53,14 @@ def open_connection(options: Options, state: Path, say: Callable[[str], None]) -
         return Connection(services, journal)
     local = local_package()
     try:
-        service = local.start(state / "local", backend=options.local_backend.value)
-    except local.LocalError as error:
+        for reading in options.local_readings:
+            local.readings.parsed(reading)
+        service = local.start(
+            state / "local",
+            backend=options.local_backend.value,
+            options=[f"--reading={reading}" for reading in options.local_readings],
+        )
+    except (local.LocalError, ValueError) as error:
         raise LocalServiceError(str(error)) from error
     say(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":

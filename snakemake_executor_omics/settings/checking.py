@@ -97,6 +97,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         package=None if package is None else Path(package),
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
+        local_readings=tuple(getattr(settings, "local_reading", None) or ()),
         transfer_concurrency=_whole(settings, "transfer_concurrency", 1, _CONCURRENCY) or 16,
         poll_seconds=_poll_seconds(settings, local),
     )

@@ -212,6 +212,11 @@ class ExecutorSettings(ExecutorSettingsBase):
         env_var=True,
         choices=_values(options.LocalBackend),
     )
+    local_reading: List[str] = _list(
+        "How the local service answers where AWS's documents leave it open, each as NAME=VALUE "
+        "(docs/readings.md).",
+        metavar="NAME=VALUE",
+    )
     transfer_concurrency: Optional[int] = _option(
         "Most requests to S3 at once while inputs are sent and results fetched, 1 to 256. "
         "Default: 16.",

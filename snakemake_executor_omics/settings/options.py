@@ -126,6 +126,7 @@ class Options:
     package: Path | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
+    local_readings: tuple[str, ...] = ()
     transfer_concurrency: int = 16
     poll_seconds: float = 10.0
 

@@ -165,9 +165,9 @@ def test_parameters_that_are_missing_are_all_named(given_: Any, says: str) -> No
 
 
 def test_the_size_of_parameters_counts_bytes() -> None:
-    parameters.check_size({"a": "é" * 24_990})
+    parameters.check_size({"a": "é" * 24_990}, 50_000)
     with pytest.raises(ValidationFault, match="are 50002 bytes"):
-        parameters.check_size({"a": "é" * 24_997})
+        parameters.check_size({"a": "é" * 24_997}, 50_000)
 
 
 @pytest.mark.parametrize(

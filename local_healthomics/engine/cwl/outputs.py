@@ -6,22 +6,23 @@ CWL").
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 from schema_salad.ref_resolver import uri_file_path
 
 from ..errors import ExportFailed
-from ..transfer import S3_ERRORS, put_text, upload_all
+from ..export import put_summary
+from ..request import RunRequest
+from ..transfer import S3_ERRORS, upload_all
 
 _KEPT = ("class", "basename", "size", "secondaryFiles", "listing", "format")
 
 
-def export_outputs(s3: Any, outputs: Any, run_dir: Path, output_uri: str) -> dict[str, Any]:
+def export_outputs(s3: Any, outputs: Any, request: RunRequest) -> dict[str, Any]:
     """Upload every file of the outputs; returns what outputs.json holds."""
     files: list[tuple[str, str]] = []
+    output_uri = request.output_uri
 
     def exported(value: Any) -> Any:
         if isinstance(value, list):
@@ -31,7 +32,7 @@ def export_outputs(s3: Any, outputs: Any, run_dir: Path, output_uri: str) -> dic
         if value.get("class") not in ("File", "Directory"):
             return {name: exported(item) for name, item in value.items()}
         path = uri_file_path(value["location"])
-        uri = f"{output_uri}/{os.path.relpath(path, run_dir)}"
+        uri = f"{output_uri}/{os.path.relpath(path, request.run_dir)}"
         if value["class"] == "File":
             files.append((path, uri))
         kept = {name: exported(value[name]) for name in _KEPT if value.get(name)}
@@ -40,7 +41,7 @@ def export_outputs(s3: Any, outputs: Any, run_dir: Path, output_uri: str) -> dic
     summary: dict[str, Any] = exported(outputs)
     try:
         upload_all(s3, files)
-        put_text(s3, f"{output_uri}/logs/outputs.json", json.dumps(summary, indent=2))
+        put_summary(s3, request, summary)
     except S3_ERRORS as error:
         raise ExportFailed(f"could not export to {output_uri}: {error}") from error
     return summary

@@ -20,6 +20,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from local_healthomics.engine.request import CacheRequest, RunRequest
+from local_healthomics.readings import DEFAULTS
 
 TIMEOUT = 40  # seconds; a bound for a hung engine, nothing is measured against it
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,6 +120,7 @@ class Bench:
         *,
         cache: CacheRequest | None = None,
         grants: bool = True,
+        **readings: str,
     ) -> Engine:
         number = 1000 + len(self.engines)
         run_dir = self.folder / str(number)
@@ -138,6 +140,7 @@ class Bench:
             parameters=parameters or {},
             output_uri=f"s3://data/results/{number}",
             cache=cache,
+            readings={**DEFAULTS, **{k.replace("_", "-"): v for k, v in readings.items()}},
         ).save()
         environment = {
             "PATH": os.environ["PATH"],

@@ -32,6 +32,7 @@ from local_healthomics.engine.resources import (
     parse_timeout,
 )
 from local_healthomics.engine.tasks import TaskBoard
+from local_healthomics.readings import DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,7 @@ def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
         groups=set(),
         stopping=lambda: False,
         task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_ID": str(key)},
+        request=SimpleNamespace(readings=DEFAULTS),
     )
     logger = logging.getLogger("test")
     task: Any = task_class(config.Loader(logger, filenames=[]), "call-t", str(tmp_path))

@@ -1,0 +1,88 @@
+"""What an engine does under other readings than the default."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local_healthomics.engine.request import CacheRequest
+
+if TYPE_CHECKING:
+    from conftest import Bench
+
+ONE = """
+version 1.1
+workflow wf { call t  output { File o = t.o  String home = t.home } }
+task t {
+  command <<< echo "${HOME-none} ${USER-none}" > o.txt >>>
+  output { File o = "o.txt"  String home = read_string("o.txt") }
+  runtime { docker: "x:1" }
+}
+"""
+THEN_WAIT = """
+version 1.1
+workflow wf { call t  call wait { input: o = t.o }  output { File o = t.o } }
+task t {
+  command <<< echo x > o.txt >>>
+  output { File o = "o.txt" }
+  runtime { docker: "x:1" }
+}
+task wait { input { File o } command <<< sleep 300 >>> runtime { docker: "x:1" } }
+"""
+
+
+def cache() -> CacheRequest:
+    return CacheRequest(id="7", s3_uri="s3://data/cache/u/", behavior="CACHE_ALWAYS")
+
+
+@pytest.mark.parametrize(("value", "home"), [("unset", "none none"), ("root", "/root root")])
+def test_home_and_user_are_as_read(bench: Bench, value: str, home: str) -> None:
+    assert bench.start(ONE, task_home=value).end()["outputs"]["wf.home"] == home
+
+
+@pytest.mark.parametrize(
+    ("where", "form"),
+    [("logs/output.json", "map"), ("logs/outputs.json", "list"), ("absent", "map")],
+)
+def test_the_summary_of_outputs_is_where_and_as_it_is_read(
+    bench: Bench, where: str, form: str
+) -> None:
+    engine = bench.start(ONE, outputs_summary=where, outputs_form=form)
+    outputs = engine.end()["outputs"]
+    folder = f"results/{engine.run_dir.name}"
+    there = [key.removeprefix(f"{folder}/") for key in bench.keys(folder)]
+    assert [key for key in there if "json" in key] == ([] if where == "absent" else [where])
+    if where == "absent":
+        return
+    found: Any = json.loads(bench.read(f"s3://data/{folder}/{where}"))
+    pairs = [{name: value} for name, value in outputs.items()]
+    assert found == (pairs if form == "list" else outputs)
+
+
+def test_an_entry_may_be_written_when_its_task_ends(bench: Bench) -> None:
+    engine = bench.start(THEN_WAIT, cache=cache(), cache_entries="task-end")
+    engine.until(lambda e: e["event"] == "task" and e["name"] == "t" and "cache_s3_uri" in e)
+    assert bench.keys(f"cache/u/{engine.run_dir.name}/")
+    engine.send(cancel=True)
+    engine.end()
+
+
+@pytest.mark.parametrize(
+    ("timed_out", "reading", "value", "kept"),
+    [
+        (False, "cache_after_cancel", "completed", True),
+        (False, "cache_after_cancel", "nothing", False),
+        (True, "cache_after_timeout", "completed", True),
+        (True, "cache_after_timeout", "nothing", False),
+    ],
+)
+def test_what_is_cached_after_an_end_from_outside_is_as_read(
+    bench: Bench, timed_out: bool, reading: str, value: str, kept: bool
+) -> None:
+    engine = bench.start(THEN_WAIT, cache=cache(), **{reading: value})
+    engine.until(lambda e: e.get("name") == "wait" and e.get("status") == "RUNNING")
+    engine.send(cancel=True, timed_out=timed_out)
+    engine.end()
+    assert bool(bench.keys("cache/u/")) == kept

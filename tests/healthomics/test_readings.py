@@ -1,0 +1,172 @@
+"""Readings: the table and its page, the option, and what each of them changes."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import local_healthomics as local
+from local_healthomics.engine.events import EventStream
+from local_healthomics.engine.images import RegistryMap
+from local_healthomics.engine.logs import TaskLog
+from local_healthomics.options import ServerOptions, add_server_options, mean_the_same
+from local_healthomics.readings import DEFAULTS, READINGS, Reading, markdown, parsed, readings
+
+from .conftest import TEMPLATE, Clients, connect
+
+PAGE = Path(__file__).parents[2] / "docs" / "readings.md"
+OTHERS = {
+    "task-order": "newest-first",
+    "priority": "high-first",
+    "storage-type": "DYNAMIC",
+    "parameter-bytes": "256000",
+    "template-bytes": "409600",
+    "blank-lines": "kept",
+    "log-delay": "0.3",
+    "stop-seconds": "0.3",
+}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
+    """The server with a fake engine and other readings."""
+    options = [f"--reading={name}={value}" for name, value in OTHERS.items()]
+    service = local.start(tmp_path_factory.mktemp("other"), engine=fake_engine, options=options)
+    yield connect(service)
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def other_workflow(other: Clients) -> str:
+    return other.active_workflow(parameterTemplate=TEMPLATE)
+
+
+def test_the_page_is_the_table(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        PAGE.write_text(markdown())
+    assert PAGE.read_text() == markdown()
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
+def test_a_reading_has_its_default_among_several_values_and_says_who_says_so(
+    reading: Reading,
+) -> None:
+    reading.check(reading.default)
+    assert reading.sources
+    assert reading.is_seconds or len(reading.values) > 1
+    assert not reading.is_seconds or reading.default == "0"  # nobody waits who did not ask
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("moon=full", "'moon' is none of the readings task-cache-uri, "),
+        ("task-order=sideways", "reading task-order: 'sideways' is none of any, oldest-first"),
+        ("task-order", "reading task-order: '' is none of"),
+        ("log-delay=soon", "reading log-delay: 'soon' is no number of seconds"),
+        ("log-delay=-1", "-1 is no number of seconds"),
+        ("log-delay=inf", "inf is no number of seconds"),
+    ],
+)
+def test_a_reading_that_is_none_is_refused_with_those_there_are(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parsed(text)
+
+
+def test_a_server_takes_readings_as_options() -> None:
+    parser = argparse.ArgumentParser()
+    add_server_options(parser)
+    options = ServerOptions.of(parser.parse_args(["--reading", "task-order=newest-first"]))
+    assert options.readings == {**DEFAULTS, "task-order": "newest-first"}
+    assert ServerOptions.of(parser.parse_args([])).readings == readings([])
+    assert not mean_the_same(["--reading", "run-lag=1"], [])
+
+
+def test_a_run_may_be_dynamic_where_it_does_not_say(other: Clients, other_workflow: str) -> None:
+    run = other.start(other_workflow, "ok")
+    assert other.omics.get_run(id=run)["storageType"] == "DYNAMIC"
+
+
+def test_parameters_and_templates_may_be_larger(other: Clients, other_workflow: str) -> None:
+    other.start_with(other_workflow, {"how": "x" * 200_000})
+    with pytest.raises(other.omics.exceptions.ValidationException, match="more than 256000"):
+        other.start_with(other_workflow, {"how": "x" * 256_000})
+    template = {f"p{i}": {"description": "x" * 240, "optional": True} for i in range(1000)}
+    size = len(json.dumps(template))
+    assert size < 400_000
+    other.active_workflow(parameterTemplate=template)
+
+
+def test_the_run_of_the_highest_number_starts_first(other: Clients, other_workflow: str) -> None:
+    group = other.omics.create_run_group(maxRuns=1)["id"]
+    first = other.start(other_workflow, "wait", runGroupId=group)
+    other.until(first, "RUNNING")
+    low = other.start(other_workflow, "ok", runGroupId=group, priority=1)
+    high = other.start(other_workflow, "ok", runGroupId=group, priority=9)
+    other.omics.cancel_run(id=first)
+    ends = [other.until(run, "COMPLETED")["startTime"] for run in (high, low)]
+    assert ends == sorted(ends)
+
+
+def test_a_run_may_be_stopping_for_a_while_and_its_logs_late(
+    other: Clients, other_workflow: str
+) -> None:
+    run = other.start(other_workflow, "ok")
+    other.until(run, "STOPPING")
+    other.until(run, "COMPLETED")
+    [task] = other.omics.list_run_tasks(id=run)["items"]
+    assert other.first_line(f"run/{run}/task/{task['taskId']}") == "said by one"
+
+
+def test_a_run_may_not_be_known_at_once(tmp_path: Path, fake_engine: list[str]) -> None:
+    service = local.start(tmp_path, engine=fake_engine, options=["--reading", "run-lag=1"])
+    clients = connect(service)
+    run = clients.start(clients.active_workflow(parameterTemplate=TEMPLATE), "ok")
+    for ask in (clients.omics.get_run, clients.omics.list_run_tasks):
+        with pytest.raises(clients.omics.exceptions.ResourceNotFoundException):
+            ask(id=run)
+    tick = threading.Event()
+    for _ in range(600):
+        try:
+            clients.omics.get_run(id=run)
+            break
+        except clients.omics.exceptions.ResourceNotFoundException:
+            tick.wait(0.05)
+    clients.until(run, "COMPLETED")
+    service.stop()
+
+
+@pytest.mark.parametrize(("whole", "covers"), [(True, False), (False, True)])
+def test_a_prefix_may_end_within_a_name(whole: bool, covers: bool) -> None:
+    mapping = {
+        "upstreamRegistryUrl": "quay.io",
+        "upstreamRepositoryPrefix": "bio",
+        "ecrRepositoryPrefix": "quay",
+    }
+    registries = RegistryMap.of(
+        {"registryMappings": [mapping]}, "123456789012", "us-east-1", whole_segments=whole
+    )
+    found = registries.resolve("quay.io/biocontainers/samtools:1")
+    assert found is not None
+    assert (found.source is not None) == covers
+
+
+def test_a_long_line_may_be_cut(tmp_path: Path) -> None:
+    """In pieces, as a file grows: what comes before the line's end is lost as well."""
+    said, out = tmp_path / "stdout.txt", io.StringIO()
+    with TaskLog(EventStream(out), 1, [str(said)], cut=True) as log, said.open("w") as file:
+        for text in ("short\n" + "x" * 300_000, "y" * 300_000, "z\nnext\n"):
+            file.write(text)
+            file.flush()
+            log.poll()
+    lines = [
+        text for event in out.getvalue().splitlines() for _, text in json.loads(event)["lines"]
+    ]
+    assert [line[:5] for line in lines] == ["short", "xxxxx", "next"]
+    assert set(lines[1]) == {"x"}
