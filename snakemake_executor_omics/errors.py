@@ -5,6 +5,7 @@
     ├── SelectionError             the jobs chosen for a task cannot be put together
     ├── CompileError               a workflow cannot be turned into a definition
     │   ├── UnsupportedRule        one rule uses a thing the service has no form for
+    │   ├── UnsupportedRules       all rules that do, told at once
     │   └── LimitExceeded          a number is above a limit of the service
     ├── StagingError               files cannot be brought to or from S3
     ├── ServiceError               the service answered with an error, or not at all
@@ -22,6 +23,8 @@
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class OmicsError(Exception):
@@ -51,10 +54,34 @@ class CompileError(OmicsError):
 class UnsupportedRule(CompileError):
     """One rule uses a thing the service has no form for."""
 
-    def __init__(self, rule: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"rule {rule}: {reason}", hint=hint)
+    def __init__(
+        self, rule: str, reason: str, hint: str | None = None, *, where: str | None = None
+    ) -> None:
+        super().__init__(
+            f"rule {rule}: {reason}" + (f" ({where})" if where else ""),
+            hint=hint,
+        )
         self.rule = rule
         self.reason = reason
+
+    def at(self, where: str) -> UnsupportedRule:
+        """The same, with the place of the rule."""
+        return UnsupportedRule(self.rule, self.reason, self.hint, where=where)
+
+
+class UnsupportedRules(CompileError):
+    """All rules that use what the service has no form for, each with a place and a way out."""
+
+    def __init__(self, rules: Sequence[UnsupportedRule]) -> None:
+        if len(rules) == 1:
+            super().__init__(str(rules[0].message), hint=rules[0].hint)
+        else:
+            lines = [f"{len(rules)} things cannot run on HealthOmics:"]
+            for refused in rules:
+                lines.append(f"- {refused.message}")
+                lines += [f"  hint: {refused.hint}"] if refused.hint else []
+            super().__init__("\n".join(lines))
+        self.rules = tuple(rules)
 
 
 class LimitExceeded(CompileError):

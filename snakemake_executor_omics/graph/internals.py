@@ -211,6 +211,17 @@ def evaluate_again(jobs: Iterable[Any]) -> None:
         job.reset_params_and_resources()
 
 
+def forget_values(jobs: Iterable[Any]) -> None:
+    """Drop params and resources that were looked at before the job's inputs were there.
+
+    Snakemake keeps what it evaluated, and its provenance would record values that are not known
+    yet. Since 8.0: `job._params`, `_resources`, `_params_and_resources_resetted`.
+    """
+    for job in jobs:
+        evaluate_again([job])
+        job._params_and_resources_resetted = False
+
+
 def positions_of_names(values: Any) -> dict[str, tuple[int, int | None]]:
     """The names of a job's files or params, with the (start, end) of each; end None for one item.
 
@@ -235,6 +246,15 @@ def environment_hash(workflow: Any, specification: Any) -> str:
     environment._conda = SimpleNamespace(platform="linux-64")
     digits: str = environment.content_hash
     return digits
+
+
+def line_of(rule: Any) -> int:
+    """The line of its Snakefile at which a rule begins.
+
+    `rule.lineno` counts in the Python that the Snakefile became. Since 8.0: `workflow.linemaps`.
+    """
+    line: int = rule.workflow.linemaps.get(rule.snakefile, {}).get(rule.lineno, rule.lineno)
+    return line
 
 
 def script_file(job: Any, script: Any) -> Any:

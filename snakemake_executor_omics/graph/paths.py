@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..compile.sandbox import OUTSIDE
-from ..errors import SelectionError
+from ..errors import SelectionError, UnsupportedRule
 from ..model import PROJECT
 
 # Where a folder holds programs, devices or other jobs' files, only the declared file itself is
@@ -25,11 +25,13 @@ def project_path(path: object, workdir: Path, rule: str) -> str:
     """`path` as the model has it.
 
     Raises:
-        SelectionError: the path holds a line break.
+        UnsupportedRule: the path holds a line break.
     """
     text = str(path)
     if "\n" in text:
-        raise SelectionError(f"rule {rule}: the path {text!r} holds a line break")
+        raise UnsupportedRule(
+            rule, f"the path {text!r} holds a line break", hint="take it out of the file's name"
+        )
     if not os.path.isabs(text):
         return os.path.normpath(text)
     relative = os.path.relpath(text, workdir)

@@ -13,18 +13,20 @@ from typing import Any
 
 from snakemake.exceptions import InputFunctionException
 
-from ..errors import UnsupportedRule
+from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
-from .internals import evaluate_again
+from .internals import evaluate_again, forget_values
 from .partition import Partition
 from .tasks import (
     Job,
     TaskSettings,
     Unit,
     container_of,
+    has_unknown_values,
     job_key,
     members,
+    place_of,
     task_of,
     written_by,
 )
@@ -54,15 +56,19 @@ def select(
     `failed` jobs that it has given up.
 
     Raises:
-        UnsupportedRule: a job cannot be a task, with the reason.
+        UnsupportedRules: jobs can never be tasks, with all reasons; at first those of the whole
+            graph, as far as it is known.
     """
     handed_in = {id(job) for unit in ready for job in members(unit)}
     produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
     settings = replace(settings, produced=frozenset(produced))
     graph = _Graph(dag, settings)
+    refusals = _Refusals()
     tasks: dict[JobKey, Task] = {}
     made: dict[str, FileRef] = {}
     deferred: dict[JobKey, str] = {}
+    waiting: list[Unit] = []
+    begun = False
     for unit in graph.topological():
         key, jobs, parents = job_key(unit), members(unit), graph.parents(unit)
         # A job of a group that is not one task may wait for another one of it.
@@ -71,19 +77,23 @@ def select(
             # Also a done local job is no reason to wait: only needed ones are listed.
             deferred[key] = f"local rule {jobs[0].rule.name} runs here"
         elif landed(key):
-            continue
+            begun = True
         elif key in failed:
-            deferred[key] = f"{key} has failed"
+            begun, deferred[key] = True, f"{key} has failed"
         elif in_flight(key):
-            deferred[key] = f"{key} is in flight in another run"
+            begun, deferred[key] = True, f"{key} is in flight in another run"
         elif (reason := _waits_for(parents, tasks, deferred)) is not None and not asked:
             deferred[key] = reason
+            waiting.append(unit)
         else:
             if not any(job_key(parent) in tasks for parent in parents):
                 # Its inputs are here, so what Snakemake could not evaluate before it now can.
                 evaluate_again(jobs)
             try:
                 task = tasks[key] = task_of(unit, settings, made)
+            except (UnsupportedRule, UnsupportedRules) as error:
+                refusals.add(error, jobs)
+                deferred[key] = f"rule {jobs[0].rule.name} cannot run on HealthOmics"
             except InputFunctionException:
                 if asked:
                     raise
@@ -106,7 +116,48 @@ def select(
                         for output in task.files
                     }
                 )
+    if not begun:
+        # Before anything is billed, also what later waves would be refused for.
+        for unit in waiting:
+            refusals.look_ahead(unit, settings)
+    refusals.raise_all()
     return Selection(wave=Wave(tuple(tasks.values())), deferred=deferred)
+
+
+class _Refusals:
+    """What can never run, each thing of a rule once, in the order of the graph."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], UnsupportedRule] = {}
+
+    def add(self, error: UnsupportedRule | UnsupportedRules, jobs: Iterable[Job]) -> None:
+        rules = {job.rule.name: job.rule for job in jobs}
+        for refused in error.rules if isinstance(error, UnsupportedRules) else (error,):
+            rule = rules.get(refused.rule)
+            self._found.setdefault(
+                (refused.rule, refused.reason),
+                refused if rule is None else refused.at(place_of(rule)),
+            )
+
+    def look_ahead(self, unit: Unit, settings: TaskSettings) -> None:
+        """Look at a unit whose inputs are not there yet: what cannot be told now is no refusal."""
+        jobs = members(unit)
+        try:
+            task_of(unit, settings, {})
+        except UnsupportedRules as error:
+            self.add(error, jobs)
+        except UnsupportedRule as error:  # of its text, which may not be known yet
+            if not any(map(has_unknown_values, jobs)):
+                self.add(error, jobs)
+        except Exception:  # also what the workflow's own functions raise without their files
+            pass
+        finally:
+            forget_values(jobs)
+
+    def raise_all(self) -> None:
+        """Raise them all as one error, if there are any."""
+        if self._found:
+            raise UnsupportedRules(list(self._found.values()))
 
 
 def tell_selection(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +15,10 @@ from snakemake.deployment.containerize import CONDA_ENV_PATH
 from snakemake.io import get_flag_value, is_flagged
 from snakemake.settings.types import DeploymentMethod
 
-from ..errors import UnsupportedRule
+from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .commands import Command, Unknown, command_of
-from .internals import environment_hash
+from .internals import environment_hash, line_of
 from .paths import Rewriting, project_path
 from .programs import is_executable, is_program, may_be_run, used_by
 from .resources import job_resources
@@ -115,12 +115,12 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
 
     Raises:
         Unknown: its text holds what only its inputs will tell.
-        UnsupportedRule: no task can do it.
+        UnsupportedRule, UnsupportedRules: no task can do it.
         StagingError: an input in S3 is not there, or may not be read.
     """
     jobs = members(unit)
-    for job in jobs:
-        _refuse_unsupported(job)
+    if refused := [reason for job in jobs for reason in _refused(job, settings)]:
+        raise UnsupportedRules(refused)
     containers = sorted({container_of(job, settings) for job in jobs})
     if len(containers) > 1:
         raise UnsupportedRule(
@@ -370,7 +370,14 @@ def _conda(job: Job, command: Command) -> str | None:
     return None  # as Snakemake: without --software-deployment-method conda it is ignored
 
 
-def _refuse_unsupported(job: Job) -> None:
+def has_unknown_values(job: Job) -> bool:
+    """Whether the job has a param or resource that only its inputs will tell."""
+    values = (*job.params, *(value for name, value in job.resources.items() if name != "tmpdir"))
+    return any(isinstance(value, TBDString) for value in values)
+
+
+def _refused(job: Job, settings: TaskSettings) -> Iterator[UnsupportedRule]:
+    """What no task can do for the job, as far as it can be told without its text."""
     methods = job.rule.workflow.deployment_settings.deployment_method
     modules = bool(job.env_modules) and (
         DeploymentMethod.ENV_MODULES in methods or not job.container_img_url
@@ -385,7 +392,24 @@ def _refuse_unsupported(job: Job) -> None:
         ),
     ):
         if used:
-            raise UnsupportedRule(job.rule.name, f"uses {what}", hint=hint)
+            yield UnsupportedRule(job.rule.name, f"uses {what}", hint=hint)
+    checks: list[Callable[[], object]] = [lambda: container_of(job, settings)]
+    checks += [
+        lambda file=file: settings.storage.target(file, job.rule.name)  # type: ignore[misc]
+        for file in _left_by(job)
+    ]
+    for check in checks:
+        try:
+            check()
+        except UnsupportedRule as refused:
+            yield refused
+
+
+def place_of(rule: Any) -> str:
+    """Where a rule is defined, for people."""
+    file = str(rule.snakefile)
+    inside = os.path.relpath(file) if os.path.isabs(file) else file
+    return f"{file if inside.startswith('..') else inside}, line {line_of(rule)}"
 
 
 _SHORTEST_SECRET = 4  # characters; shorter values stand in texts by chance

@@ -103,6 +103,56 @@ def test_what_cannot_run_is_refused_for_people(
     assert "Traceback" not in done.stderr
 
 
+REFUSED_AT_ONCE = """
+localrules: all, here
+envvars: "HOME"
+rule all:
+    input: "cwl.txt", "bare.txt", "secret.txt", "fine.txt"
+rule here:
+    output: "here.txt"
+    shell: "echo > {output}"
+checkpoint decide:
+    output: "decided.txt"
+    container: "docker://debian"
+    shell: "echo > {output}"
+rule cwl:
+    input: "here.txt"
+    output: "cwl.txt"
+    container: "docker://debian"
+    resources: mem_mb=lambda wildcards, input: input.size_mb
+    cwl: "tool.cwl"
+rule bare:
+    input: "decided.txt"
+    output: "bare.txt"
+    container: None
+    params: lambda wildcards, input: open(input[0]).read()
+    shell: "echo {params} > {output}"
+rule secret:
+    output: "secret.txt"
+    container: "docker://debian"
+    shell: "echo $HOME > {output}"
+rule fine:
+    input: "here.txt"
+    output: "fine.txt"
+    container: "docker://debian"
+    params: lambda wildcards, input: open(input[0]).read()
+    shell: "echo {params.missing} > {output}"
+"""
+
+
+def test_everything_that_can_never_run_is_told_before_anything_starts(tmp_path: Path) -> None:
+    folder = _project(tmp_path / "project", REFUSED_AT_ONCE)
+    done = _package(folder, "--container-image", "", "--default-resources")
+    assert done.returncode == 1
+    told = done.stderr[done.stderr.index("3 things cannot run on HealthOmics:") :]
+    assert "- rule cwl: uses cwl:, a workflow engine of its own (Snakefile, line 13)\n" in told
+    assert "  hint: call the tool from `shell:`\n" in told
+    assert "- rule bare: has no container" in told
+    assert "- rule secret: uses the environment variable HOME of `envvars:` (Snakefile, " in told
+    assert "rule fine" not in told
+    assert not (folder / "here.txt").exists()
+
+
 def test_jobs_of_a_group_share_a_task(tmp_path: Path) -> None:
     grouped = SNAKEFILE.replace("    output:", '    group: "g"\n    output:')
     folder = _project(tmp_path / "project", grouped)

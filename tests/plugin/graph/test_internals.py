@@ -230,6 +230,22 @@ def test_an_environment_has_its_name_without_a_conda(
     assert set(digits) <= set("0123456789abcdef")
 
 
+def test_a_rule_has_the_line_of_its_snakefile(jobs: dict[str, Any]) -> None:
+    lines = SNAKEFILE.splitlines()
+    for name in ("make", "join"):
+        assert lines[internals.line_of(jobs[name].rule) - 1] == f"rule {name}:"
+
+
+def test_values_that_were_looked_at_too_early_leave_no_trace(jobs: dict[str, Any]) -> None:
+    make = jobs["make"]
+    before = make.resources
+    internals.forget_values([make])
+    early = make.resources
+    assert early is not before
+    make.reset_params_and_resources()
+    assert make.resources is not early, "Snakemake would keep the values of too early"
+
+
 def test_a_script_is_found_and_gets_its_values(jobs: dict[str, Any]) -> None:
     make = jobs["make"]
     file = internals.script_file(make, make.rule.script)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.errors import SelectionError
+from snakemake_executor_omics.errors import SelectionError, UnsupportedRule
 from snakemake_executor_omics.graph.paths import Rewriting, named_files, project_path
 from snakemake_executor_omics.model import PROJECT
 
@@ -45,7 +45,7 @@ def test_a_path_leads_where_it_led(parts: list[str]) -> None:
 
 
 def test_a_line_break_is_refused_by_its_rule() -> None:
-    with pytest.raises(SelectionError, match="rule r: the path 'a\\\\nb' holds a line break"):
+    with pytest.raises(UnsupportedRule, match="rule r: the path 'a\\\\nb' holds a line break"):
         project_path("a\nb", _WORK, "r")
 
 
