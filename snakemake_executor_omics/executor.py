@@ -1,41 +1,44 @@
 """The adapter between Snakemake's scheduler and HealthOmics: calls in, reports out.
 
 Snakemake hands in the jobs that are ready; the first one that is not in flight launches a wave,
-which is everything that can be decided now. Later jobs are attached to the run they are in.
+which is everything that can be decided now. Later jobs are attached to the run they are in. Which
+job is in which run, and what is told of it, is the ledger's to know.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from snakemake.io import is_flagged
 from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
-from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from .compile import task_name
 from .errors import OmicsError, ServiceError
-from .graph.internals import give_back
+from .graph import internals
 from .graph.output_cache import OutputCache
-from .graph.partition import Partition, partition
-from .graph.selection import Selection, select
+from .graph.partition import partition
+from .graph.selection import select, tell_selection
 from .graph.sources import write_sources
 from .graph.storage import check_buckets, forget_absent, is_stored, survey
-from .graph.tasks import TaskSettings, job_key, members
-from .model import JobKey, JobState, Wave
+from .graph.tasks import job_key, members, task_settings
+from .graph.updates import Updates
+from .model import JobKey, Wave
 from .packaging import package
 from .runs.connection import Connection, open_connection
-from .runs.follow import Flight
-from .runs.placement import Seat
-from .runs.states import summary
-from .runs.submission import submit
+from .runs.follow import FollowedRun, Follower
+from .runs.interrupts import as_ctrl_c, leave_at_the_next
+from .runs.ledger import Answer, Failed, Ledger, Outcome, Returned, Succeeded
+from .runs.submission import persistently, submit
 from .settings.checking import resolve
+from .settings.options import OnInterrupt
+
+_UNTIL_CONNECTED = 0.1  # seconds between two looks for nothing
 
 
 @contextmanager
@@ -50,7 +53,16 @@ def _for_people() -> Iterator[None]:
 class Executor(RemoteExecutor):
     """Snakemake's executor plugin `omics`."""
 
-    _pause = 0.1  # seconds, for the base class's thread, which polls before `__post_init__` is done
+    def __init__(self, workflow: Any, logger: Any) -> None:
+        # The base class starts its thread, which polls, before it calls `__post_init__`.
+        self._connection: Connection | None = None
+        self._follower: Follower | None = None
+        self._ledger = Ledger()
+        self._lock = threading.Lock()  # of the ledger and the jobs that Snakemake waits for
+        self._infos: dict[JobKey, SubmittedJobInfo] = {}
+        self._detached = False
+        self._cancelled: set[str] = set()
+        super().__init__(workflow, logger)
 
     def __post_init__(self) -> None:
         self._workdir = Path(self.workflow.workdir_init)
@@ -59,14 +71,8 @@ class Executor(RemoteExecutor):
                 self.workflow.executor_settings, project=self._workdir.resolve().name
             )
         self._state = self._workdir / ".snakemake" / "omics"
-        self._backend: Connection | None = None
-        self._seats: dict[JobKey, Flight] = {}
-        self._polling: dict[str, Flight] = {}
-        self._told: dict[str, str] = {}
-        self._cache_busters: dict[JobKey, str] = {}
-        self._backed_up: set[Path] = set()
         self._cache = OutputCache(self.workflow)
-        self._pause = self._options.poll_seconds
+        self._updates = Updates(self.workflow)
         if self._options.package is not None:
             self._package(self._options.package)
 
@@ -85,84 +91,101 @@ class Executor(RemoteExecutor):
         self.run_jobs([job])
 
     def run_jobs(self, jobs: list[Any]) -> None:
-        with _for_people():
-            unseated = [job for job in jobs if not self._seat_of(job).whole]
-            if unseated and (fetched := self.workflow.async_run(self._cache.fetch())):
-                self.logger.info(f"omics: {fetched} jobs have their results in Snakemake's cache")
-                unseated = [job for job in unseated if not self._cache.has(job_key(job))]
-            if unseated:
-                self._launch(unseated)
-            for job in unseated:
-                seat = self._seat_of(job)
-                if not seat.whole and seat.has_landed:
-                    # Nothing is under way that it could wait for.
-                    raise OmicsError(
-                        f"{job_key(job)} cannot go into a run, see above what it lacks"
-                    )
+        try:
+            with _for_people():
+                self._place([job for job in jobs if not self._is_placed(job)])
+        except ApiError as error:
+            # Trouble with the service is no reason to stop the runs that it has.
+            self._detached = isinstance(error.__cause__, ServiceError)
+            raise
         for job in jobs:
-            for path in _updated(job):
-                if path.exists():
-                    self.workflow.persistence.backup_output(path)
-                    self._backed_up.add(path)
-            self.run_job_pre(job)
+            self._updates.keep(job)
+            if not self._ledger.is_given_up(job_key(job), _keys(job)):
+                self.run_job_pre(job)
             self._attach(job)
 
-    def _seat_of(self, job: Any) -> Seat:
-        """Where a job sits, or where each job of a group does."""
-        keys = [job_key(job)]
-        if keys[0] not in self._seats:
-            keys = list(map(job_key, members(job)))
-        places = tuple((self._seats[key], key) for key in keys if key in self._seats)
-        return Seat(places, whole=len(places) == len(keys))
+    def _is_placed(self, job: Any) -> bool:
+        unit, keys = job_key(job), _keys(job)
+        return self._ledger.placement(unit, keys).complete or self._ledger.is_given_up(unit, keys)
+
+    def _place(self, jobs: list[Any]) -> None:
+        """Launch a wave that has these jobs."""
+        if jobs and (fetched := self.workflow.async_run(self._cache.fetch())):
+            self.logger.info(f"omics: {fetched} jobs have their results in Snakemake's cache")
+            jobs = [job for job in jobs if not self._cache.has(job_key(job))]
+        if jobs:
+            self._launch(jobs)
+        for job in jobs:
+            placement = self._ledger.placement(job_key(job), _keys(job))
+            if not placement.complete and not placement.in_flight:
+                # Nothing is under way that it could wait for.
+                raise OmicsError(f"{job_key(job)} cannot go into a run, see above what it lacks")
 
     def _launch(self, ready: list[Any]) -> None:
         if self.workflow.remote_execution_settings.immediate_submit:
             raise OmicsError(
                 "--immediate-submit does not go with this executor: one run carries the workflow"
             )
-        if self._backend is None:
-            self._backend = open_connection(self._options, self._state, self.logger.info)
-            write_sources(self.workflow, self._workdir)
-        services = self._backend.services
-        storage = survey(self.dag, services, self._job_has_landed, self._retrieve)
+        connection = self._connect()
+        storage = survey(self.dag, connection.services, self._is_made, self._retrieve)
+        failed = internals.given_up(self.workflow)
         selection = select(
             self.dag,
             ready,
-            TaskSettings(
+            task_settings(
+                self.workflow,
                 self._workdir,
-                include=_included(self._workdir, self._options.include),
-                default_container=self.workflow.remote_execution_settings.container_image,
-                keep_going=self.workflow.execution_settings.keep_going,
-                cache_busters=self._cache_busters,
+                self._options.include,
+                cache_busters=self._ledger.cache_busters,
                 storage=storage,
             ),
-            in_flight=self._seats.__contains__,
-            landed=self._has_landed,
-            failed=frozenset(
-                key
-                for unit in self.workflow.scheduler.failed
-                for key in (job_key(unit), *map(job_key, members(unit)))
-            ),
+            in_flight=self._ledger.holds,
+            landed=self._is_here,
+            failed=frozenset(key for unit in failed for key in (job_key(unit), *_keys(unit))),
         )
-        check_buckets(services, selection.wave)
+        check_buckets(connection.services, selection.wave)
         parts = partition(
             [task.key for task in selection.wave.tasks],
             selection.wave.parents,
             self._options.max_tasks_per_run,
             self._options.parallel_runs,
         )
-        self._tell_selection(selection, parts)
+        tell_selection(selection, parts, self.logger.info)
         for keys in parts.runs:
-            self._start(selection.wave.only(keys))
+            self._start(connection, selection.wave.only(keys))
 
-    def _has_landed(self, key: JobKey) -> bool:
-        flight = self._seats.get(key)
-        return self._cache.has(key) or (flight is not None and flight.has(key))
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            as_ctrl_c()
+            self._connection = open_connection(self._options, self._state, self.logger)
+            self._ledger = Ledger(self._connection.journal.failures())
+            self._follower = Follower(
+                self._connection, self._workdir, self._options.give_up_seconds, self.logger
+            )
+            write_sources(self.workflow, self._workdir)
+        return self._connection
 
-    def _job_has_landed(self, job: Any) -> bool:
+    def _start(self, connection: Connection, wave: Wave) -> None:
+        def call() -> FollowedRun:
+            run, definition = submit(
+                connection, self._options, wave, self._workdir, self._state, self.logger
+            )
+            return FollowedRun(run, wave, definition)
+
+        # Before anything is in flight, a service that does not answer is a mistake of the user.
+        wait = bool(self._ledger.in_flight)
+        started = persistently(connection, self._options, self.logger, call) if wait else call()
+        with self._lock:
+            self._ledger.place(started.run.id, wave.parents)
+        assert self._follower is not None
+        self._follower.follow(started)
+
+    def _is_here(self, key: JobKey) -> bool:
+        return self._cache.has(key) or self._ledger.is_done(key)
+
+    def _is_made(self, job: Any) -> bool:
         group = self.dag.get_job_group(job)
-        units = [job] if group is None else [job, group]
-        return any(self._has_landed(job_key(unit)) for unit in units)
+        return any(self._is_here(job_key(unit)) for unit in (job, group) if unit is not None)
 
     def _retrieve(self, files: list[Any]) -> None:
         """Have Snakemake fetch files that HealthOmics does not reach."""
@@ -173,126 +196,125 @@ class Executor(RemoteExecutor):
         self.logger.info(f"omics: fetching {len(files)} inputs that are not in the S3 of the runs")
         self.workflow.async_run(fetch())
 
-    def _start(self, wave: Wave) -> None:
-        assert self._backend is not None
-        run, definition = submit(
-            self._backend, self._options, wave, self._workdir, self._state, self.logger.info
-        )
-        flight = Flight(run, wave, definition)
-        self._polling[run.id] = flight
-        self._seats.update((task.key, flight) for task in wave.tasks)
-
-    def _tell_selection(self, selection: Selection, parts: Partition[JobKey]) -> None:
-        waiting = {**selection.deferred, **dict.fromkeys(parts.deferred, "it gathers across runs")}
-        going, runs = sum(map(len, parts.runs)), len(parts.runs)
-        into = "one run" if runs == 1 else f"{runs} runs"
-        self.logger.info(f"omics: {going} jobs go into {into}, {len(waiting)} wait")
-        for reason, count in Counter(waiting.values()).most_common(10):
-            self.logger.info(f"omics:   {count} wait: {reason}")
-
     def _attach(self, job: Any) -> None:
-        if self._cache.has(job_key(job)):
+        unit, keys = job_key(job), _keys(job)
+        if self._cache.has(unit):
+            answer: Answer | None = Succeeded(unit)
             info = SubmittedJobInfo(job=job, external_jobid="cache")
-            RealExecutor.report_job_submission(self, info)
-            self.report_job_success(info)
+        else:
+            tasks = self._ledger.placement(unit, keys).tasks
+            names = ",".join(task_name(key) for _, key in tasks)
+            info = SubmittedJobInfo(
+                job=job, external_jobid=f"{tasks[0][0] if tasks else '-'}/{names}"
+            )
+            info.aux = {"unit": unit}
+            with self._lock:
+                answer = self._ledger.ask(unit, keys)
+                if answer is None:
+                    self._infos[unit] = info
+        if answer is None:
+            self.report_job_submission(info)
             return
-        seat = self._seat_of(job)
-        name = ",".join(task_name(key) for _, key in seat.places)
-        info = SubmittedJobInfo(
-            job=job, external_jobid=f"{seat.flights[0].run.id}/{name}", aux={"seat": seat}
-        )
-        if seat.is_success:
-            # The results are here: report at once, so that the cascade down the graph costs no
-            # poll interval per level.
-            RealExecutor.report_job_submission(self, info)
+        # Its end is known: told at once, so that the cascade down the graph costs no poll
+        # interval per level.
+        internals.report_submission_without_polling(self, info)
+        if isinstance(answer, Succeeded):
             self.workflow.async_run(self._report_success(info))
         else:
-            self.report_job_submission(info)
+            internals.give_back(self.workflow, [job], [])
 
     # --- states out ----------------------------------------------------------------------
 
     async def sleep(self) -> None:
-        await asyncio.sleep(self._pause)
+        if self._follower is None:
+            await asyncio.sleep(_UNTIL_CONNECTED)
+        else:
+            await self._follower.pause(self._options.poll_seconds)
 
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
-        if not active_jobs:
-            return  # the first call comes before Snakemake has its scheduler
-        flying = {id(flight): flight for info in active_jobs for flight in _seat(info).flights}
-        for flight in flying.values():
-            if not flight.landed:
-                await asyncio.to_thread(self._poll, flight)
-        done, failed, stranded = [], [], []
+        if self._follower is not None:
+            with _for_people():
+                for run, end in await self._follower.look():
+                    with self._lock:
+                        answers = self._ledger.advance(run, end)
+                        infos = {
+                            answer.unit: self._infos.pop(answer.unit)
+                            for answer in answers
+                            if answer.unit in self._infos
+                        }
+                    self._end_if_over(run, end.completed)
+                    await self._carry_out(answers, infos)
         for info in active_jobs:
-            if not _seat(info).has_landed:
+            if self._infos.get(info.aux["unit"]) is info:
                 yield info
-            elif _seat(info).is_success:
-                done.append(info)
-            elif _seat(info).is_stranded:
-                stranded.append(info)
-            else:
-                failed.append(info)
-        for info in failed:
-            self._tell_failure(info)
-        for flight in flying.values():
-            self._leave_if_over(flight)
-        # Jobs that stopped because another one failed are no failures: Snakemake gets them back as
-        # ready, once the failures were told or never will be. It runs them again if it goes on.
-        running = list(self.workflow.scheduler.running)
-        idle = {id(info.job) for info in stranded} >= set(map(id, running))
-        stopped = []
-        for info in stranded:
-            if idle or not any(flight.failures for flight in _seat(info).flights):
-                stopped.append(info)
-            else:
-                yield info
-        if failed or stopped:
-            self._tell_stopped(stopped)
-            give_back(self.workflow, _jobs(failed), _jobs(stopped))
-        for info in done:
-            await self._report_success(info)
 
-    def _poll(self, flight: Flight) -> None:
-        assert self._backend is not None
-        before = dict(flight.states)
-        try:
-            flight.poll(
-                self._backend.services, self._workdir, self.logger.info, self.logger.warning
+    def _end_if_over(self, run: str, completed: bool) -> None:
+        assert self._connection is not None
+        busters = self._ledger.cache_busters.items()
+        self._connection.journal.remember_failures(item for item in busters if item[1] == run)
+        if self._ledger.is_over(run):
+            self._connection.journal.ended(run)
+
+    async def _carry_out(
+        self, answers: list[Answer], infos: dict[JobKey, SubmittedJobInfo]
+    ) -> None:
+        failed = [answer for answer in answers if isinstance(answer, Failed)]
+        units = self._units() if any(not answer.asked for answer in failed) else {}
+        told: set[int] = set()
+        back = []
+        for answer in failed:
+            job = infos[answer.unit].job if answer.asked else units.get(answer.unit)
+            if job is None or id(job) in told:
+                continue  # of a group that was told, or of a graph that Snakemake has changed
+            told.add(id(job))
+            info = infos.get(answer.unit) or SubmittedJobInfo(job=job)
+            self._tell_failure(info, "".join(answer.details))
+            if not internals.is_tried_again(job):
+                self._ledger.give_up([job_key(job), *_keys(job)])
+            if answer.asked:
+                back.append(job)
+            else:
+                internals.fail_before_start(self.workflow, job)
+        final = any(
+            not internals.is_tried_again(infos[answer.unit].job)
+            for answer in failed
+            if answer.asked
+        )
+        returned = [answer for answer in answers if isinstance(answer, Returned)]
+        self._tell_returned(returned, goes_on=self._goes_on(final))
+        if back or returned:
+            internals.give_back(
+                self.workflow, back, [infos[answer.unit].job for answer in returned]
             )
-        except ServiceError as error:
-            # Throttling and lost connections are no reason to fail a job; a denied right is.
-            if not error.transient:
-                raise ApiError(str(error)) from error
-            self.logger.warning(f"omics: {error}; trying again")
-            return
-        except OmicsError as error:
-            raise ApiError(str(error)) from error
-        for key, state in flight.states.items():
-            if state is not before.get(key) and state is not JobState.WAITING:
-                self.logger.info(f"omics: {state:9} {key}")
-        line = f"omics: run {flight.run.id} {flight.run.status}: {summary(flight.states)}"
-        if self._told.get(flight.run.id) != line:
-            self._told[flight.run.id] = line
-            self.logger.info(f"{line}, {flight.elapsed} elapsed")
-        if flight.landed:
-            self._polling.pop(flight.run.id, None)
-            self._backend.journal.ended(flight.run.id)
-            self._cache_busters.update(dict.fromkeys(flight.stale, flight.run.id))
+        for unit in [answer.unit for answer in answers if isinstance(answer, Succeeded)]:
+            await self._report_success(infos[unit])
 
-    def _leave_if_over(self, flight: Flight) -> None:
-        """Let jobs that an ended run left out go into another one, once its failures are told.
+    def _goes_on(self, has_failed: bool) -> bool:
+        keep_going = self.workflow.execution_settings.keep_going
+        return internals.goes_on(self.workflow) and (keep_going or not has_failed)
 
-        Before that Snakemake may stop altogether, and no new run must start.
-        """
-        if flight.landed and not flight.failures:
-            for key, state in flight.states.items():
-                if not state.is_success:
-                    self._leave(flight, key)
+    def _units(self) -> dict[JobKey, Any]:
+        """The jobs and groups of the graph by what the ledger knows them by."""
+        found: dict[JobKey, Any] = {}
+        for job in self.dag.needrun_jobs():
+            unit = self.dag.get_job_group(job) or job
+            found[job_key(job)] = found[job_key(unit)] = unit
+        return found
 
-    def _leave(self, flight: Flight, key: JobKey) -> None:
-        if self._seats.get(key) is flight:
-            del self._seats[key]
+    def _tell_failure(self, info: SubmittedJobInfo, why: str) -> None:
+        if info.job.is_group():
+            self.logger.error(f"omics: {why}")  # Snakemake has no place for it
+        told = {} if info.external_jobid is None else {"external_jobid": info.external_jobid}
+        info.job.log_error(why, **told)
+
+    def _tell_returned(self, returned: list[Returned], *, goes_on: bool) -> None:
+        again = "runs again" if goes_on else "does not run again now: another job failed"
+        for answer in returned:
+            for key, end in answer.why:
+                if end is not None:
+                    self.logger.info(f"omics: {key} {again}: {_WHY[end.outcome]}")
 
     async def _report_success(self, info: SubmittedJobInfo) -> None:
         for job in members(info.job):
@@ -300,84 +322,71 @@ class Executor(RemoteExecutor):
             forget_absent(self.dag, job)
             # S3 has no write protection; Snakemake itself would look for a local copy.
             if not any(is_stored(file) for file in job.protected_output):
-                self.dag.handle_protected(job)
+                internals.write_protect(self.dag, job)
         self.report_job_success(info)
 
-    def _tell_failure(self, info: SubmittedJobInfo) -> None:
-        seat = _seat(info)
-        messages = []
-        for flight, key in seat.places:
-            self._leave(flight, key)
-            failure = flight.failures.pop(key, None)
-            if failure is not None:
-                messages.append(str(failure))
-        run = next(flight.run for flight, key in seat.places if not flight.states[key].is_success)
-        why = f"{run.failure_reason or ''} {run.status_message or ''}"
-        told = "".join(messages) or f"run {run.id} ended {run.status}: {why}\n"
-        if info.job.is_group():
-            self.logger.error(f"omics: {told}")  # Snakemake has no place for it
-        self.print_job_error(info, msg=told)
-
-    def _tell_stopped(self, stopped: list[SubmittedJobInfo]) -> None:
-        for info in stopped:
-            for flight, key in _seat(info).places:
-                if key in flight.stale:
-                    self.logger.info(f"omics: {key} runs again: the run cache had its failure")
-                elif not flight.states[key].is_success:
-                    self.logger.info(f"omics: {key} runs again: its run stopped")
-
     def handle_job_success(self, job: Any) -> None:
-        for path in _updated(job):
-            self.workflow.persistence.cleanup_backup(path)
+        self._updates.forget(job)
+        with self._lock:
+            over = self._ledger.record([job_key(job), *_keys(job)])
+        for run in over:
+            assert self._connection is not None
+            self._connection.journal.ended(run)
 
     def handle_job_error(self, job: Any) -> None:
-        # Snakemake has removed the outputs; one that was to be updated was here before.
-        for path in _updated(job):
-            if path in self._backed_up and self.workflow.persistence.restore_output(path):
-                self.logger.info(f"omics: {path} is as it was before the job failed")
+        for path in self._updates.put_back(job):
+            self.logger.info(f"omics: {path} is as it was before the job failed")
 
     # --- end -----------------------------------------------------------------------------
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
-        """Ask the service to stop the runs in flight."""
-        if self._backend is None:
+        """Ask the service to stop the runs in flight, or leave them to it."""
+        leave_at_the_next(self._leave)
+        if self._connection is None or self._detached:
             return
-        for flight in list(self._polling.values()):
-            self.logger.info(f"omics: cancelling run {flight.run.id}")
+        if self._options.on_interrupt is OnInterrupt.DETACH:
+            return
+        for run in self._ledger.in_flight:
+            self.logger.info(
+                f"omics: cancelling run {run}; the service takes some minutes to stop it"
+            )
             try:
-                self._backend.cancel(flight.run.id)
+                self._connection.cancel(run)
+                self._cancelled.add(run)
             except OmicsError as error:
-                self.logger.error(f"omics: cannot cancel run {flight.run.id}: {error}")
+                self.logger.error(f"omics: cannot cancel run {run}: {error}")
+
+    def _leave(self) -> None:
+        """A second Ctrl-C: no more than a line, and the lock of the folder."""
+        runs = ", ".join(self._ledger.in_flight) or "none"
+        self.logger.error(f"omics: left at once; runs that may be in flight still: {runs}")
+        internals.unlock(self.workflow)
 
     def shutdown(self) -> None:
+        self.wait = False
+        if self._follower is not None:
+            self._follower.stop()
         super().shutdown()
-        if self._backend is not None:
-            self._backend.close()
+        if self._connection is None:
+            return
+        for run in self._ledger.in_flight:
+            if run not in self._cancelled:
+                self.logger.warning(
+                    f"omics: run {run} is in flight still. The same command attaches to it; "
+                    f"`snakemake-omics status {run}` shows how far it is, `snakemake-omics cancel "
+                    f"{run}` stops it"
+                )
+        self._connection.close()
 
 
-def _seat(info: SubmittedJobInfo) -> Seat:
-    seat: Seat = info.aux["seat"]
-    return seat
+_WHY = {
+    Outcome.STOPPED: "its run stopped",
+    Outcome.LOST: "it was done, and its results are nowhere: its run failed, and the run cache "
+    "does not have them",
+    Outcome.SERVED_FAILURE: "the run cache had its failure",
+    Outcome.INTERRUPTED: "a fault of the service stopped it, which is tried once more",
+}
 
 
-def _updated(job: Any) -> list[Path]:
-    """What a job changes in place."""
-    return [
-        Path(path)
-        for member in members(job)
-        for path in member.output
-        if is_flagged(path, "update") and not path.is_storage
-    ]
-
-
-def _jobs(infos: list[SubmittedJobInfo]) -> list[Any]:
-    return [info.job for info in infos]
-
-
-def _included(workdir: Path, globs: tuple[str, ...]) -> list[str]:
-    return [
-        path.relative_to(workdir).as_posix()
-        for pattern in globs
-        for path in sorted(workdir.glob(pattern))
-        if path.is_file()
-    ]
+def _keys(job: Any) -> list[JobKey]:
+    return [job_key(member) for member in members(job)]

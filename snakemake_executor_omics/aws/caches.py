@@ -62,6 +62,12 @@ def ensure_run_cache(
     return str(item["id"])
 
 
+def cache_location(services: Services, cache_id: str) -> str | None:
+    """Where a run cache keeps its entries; the cache's uuid may be the last part of it or not."""
+    with translated(f"read run cache {cache_id}"):
+        return services.omics.get_run_cache(id=cache_id).get("cacheS3Uri")
+
+
 def _is_at(location: str, cache: Mapping[str, Any]) -> bool:
     """The service may add the cache's uuid to the location that it was given."""
     return f"{cache.get('cacheS3Uri', '')}/".startswith(f"{location}/")

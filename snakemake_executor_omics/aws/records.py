@@ -154,6 +154,7 @@ class Run:
     status_message: str | None = None
     workflow_id: str | None = None
     version_name: str | None = None
+    cache_id: str | None = None
     created: datetime | None = None
     started: datetime | None = None
     stopped: datetime | None = None
@@ -171,6 +172,7 @@ class Run:
             status_message=data.get("statusMessage"),
             workflow_id=data.get("workflowId"),
             version_name=data.get("workflowVersionName"),
+            cache_id=data.get("cacheId"),
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),

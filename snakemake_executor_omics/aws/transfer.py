@@ -205,6 +205,21 @@ def list_prefix(services: Services, uri: str) -> list[Listed]:
         ]
 
 
+def list_folders(services: Services, uri: str) -> list[str]:
+    """The URIs of the folders directly below the folder `uri`."""
+    bucket, key = split_uri(uri)
+    prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
+    with translated(f"list the folders of {uri}"):
+        pages = services.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, Delimiter="/"
+        )
+        return [
+            f"s3://{bucket}/{item['Prefix']}"
+            for page in pages
+            for item in page.get("CommonPrefixes", ())
+        ]
+
+
 def check_bucket(services: Services, uri: str, region: str) -> None:
     """Refuse a bucket that a run could not use, before anything is billed."""
     bucket, _ = split_uri(uri)

@@ -133,6 +133,47 @@ def give_back(workflow: Any, failed: Iterable[Any], stopped: Iterable[Any]) -> N
     scheduler._open_jobs.release()
 
 
+def is_tried_again(job: Any) -> bool:
+    """Whether Snakemake will try a failed job or group again, by its `retries`.
+
+    Since 8.0: `restart_times` and `attempt`, compared as `scheduler._handle_error` does.
+    """
+    again: bool = job.restart_times > job.attempt - 1
+    return again
+
+
+def fail_before_start(workflow: Any, job: Any) -> None:
+    """A job or group failed that Snakemake has not asked for yet, and may never ask for.
+
+    It counts as an error and is given up, or its next try is its next attempt. Since 8.0:
+    `scheduler._lock`, `_errors`, `_open_jobs`, `failed`, `job.attempt`.
+    """
+    scheduler = workflow.scheduler
+    with scheduler._lock:
+        if is_tried_again(job):
+            job.attempt += 1
+        else:
+            scheduler._errors = True
+            scheduler.failed.add(job)
+    scheduler._open_jobs.release()
+
+
+def goes_on(workflow: Any) -> bool:
+    """Whether Snakemake starts jobs still: it does not after an error, but with `--keep-going`.
+
+    Since 8.0: `scheduler._errors`.
+    """
+    return bool(workflow.execution_settings.keep_going or not workflow.scheduler._errors)
+
+
+def unlock(workflow: Any) -> None:
+    """Remove the lock of the project's folder, before the process leaves at once.
+
+    Since 8.0: `persistence.unlock`.
+    """
+    workflow.persistence.unlock()
+
+
 def given_up(workflow: Any) -> list[Any]:
     """The jobs and groups that failed and that Snakemake will not try again.
 

@@ -6,24 +6,36 @@ Opened once per Snakemake invocation, with the project's journal beside it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..aws.runs import cancel_run
 from ..aws.session import Services, connect
 from ..errors import LocalServiceError
+from ..log import Log
 from ..settings.options import LOCAL_BUCKET, Options
 from .journal import Journal
 
 
-@dataclass(frozen=True, slots=True)
 class Connection:
     """Clients, journal, and the local service where this process started one."""
 
-    services: Services
-    journal: Journal
-    local: Any = None
+    def __init__(
+        self,
+        services: Services,
+        journal: Journal,
+        reconnect: Callable[[], Services],
+        local: Any = None,
+    ) -> None:
+        self.services = services
+        self.journal = journal
+        self._reconnect = reconnect
+        self._local = local
+
+    def renew(self) -> None:
+        """Read the credentials anew: a session keeps those that it was made with."""
+        self.services = self._reconnect()
 
     def cancel(self, run_id: str) -> None:
         """Ask the service to stop a run; its plan is no longer in flight."""
@@ -32,11 +44,11 @@ class Connection:
 
     def close(self) -> None:
         self.journal.close()
-        if self.local is not None:
-            self.local.stop()
+        if self._local is not None:
+            self._local.stop()
 
 
-def open_connection(options: Options, state: Path, say: Callable[[str], None]) -> Connection:
+def open_connection(options: Options, state: Path, log: Log) -> Connection:
     """Connect as `options` say; `state` is the project's folder for what must survive.
 
     Raises:
@@ -44,13 +56,14 @@ def open_connection(options: Options, state: Path, say: Callable[[str], None]) -
     """
     journal = Journal(state / "journal.sqlite")
     if not options.local:
-        services = connect(
+        reconnect = partial(
+            connect,
             options.region,
             options.aws_profile,
             options.endpoint_url,
             concurrency=options.transfer_concurrency,
         )
-        return Connection(services, journal)
+        return Connection(reconnect(), journal, reconnect)
     local = local_package()
     try:
         for reading in options.local_readings:
@@ -62,18 +75,20 @@ def open_connection(options: Options, state: Path, say: Callable[[str], None]) -
         )
     except (local.LocalError, ValueError) as error:
         raise LocalServiceError(str(error)) from error
-    say(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
+    log.info(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":
-        say("omics: tasks run as plain processes of this machine; container images are not used")
-    services = connect(
+        log.info("omics: tasks run as plain processes of this machine; images are not used")
+    reconnect = partial(
+        connect,
         service.region,
         None,
         service.endpoint_url,
         environment=service.environment,
         concurrency=options.transfer_concurrency,
     )
+    services = reconnect()
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)
-    return Connection(services, journal, service)
+    return Connection(services, journal, reconnect, service)
 
 
 def local_package() -> Any:

@@ -1,129 +1,316 @@
-"""One run in flight: what it carries, how far it is, and what it left when it ended."""
+"""Runs in flight: looked at side by side, and what an ended one left is fetched beside that.
+
+While the files of one run come, the others are looked at, and their finished jobs are reported.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ..aws.records import Run, RunStatus, RunTask
 from ..aws.runs import get_run, list_tasks
 from ..aws.session import Services
-from ..aws.transfer import Download, write_bytes
+from ..aws.transfer import write_bytes
 from ..compile import task_name
+from ..errors import ServiceError
 from ..files.place import deliver
+from ..log import Log
 from ..model import Definition, JobKey, JobState, Wave
 from . import results
-from .results import Failure
-from .states import job_states, newest_tasks
+from .connection import Connection
+from .courtesy import Courtesy
+from .failures import Failure, failure, why_ended
+from .ledger import Ending, Outcome, RunEnd
+from .patience import UNSEEN_SECONDS, Patience, is_expired
+from .reasons import is_fault
+from .states import job_states, newest_tasks, summary
+
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Flight:
-    """A run and its jobs; `poll` moves it on until it has `landed` with its files in place.
-
-    `stale` are jobs that did not run, because the run cache had their failure of an earlier run.
-    """
+@dataclass(frozen=True, slots=True)
+class FollowedRun:
+    """A run with its wave, and how far it was when it was last looked at."""
 
     run: Run
     wave: Wave
     definition: Definition
+    tasks: Mapping[str, RunTask] = field(default_factory=dict)
     states: Mapping[JobKey, JobState] = field(default_factory=dict)
-    failures: dict[JobKey, Failure] = field(default_factory=dict)
-    stale: set[JobKey] = field(default_factory=set)
-    had_failures: bool = False
-    landed: bool = False
-
-    def has(self, key: JobKey) -> bool:
-        """Whether the results of a job of this run are where Snakemake looks for them."""
-        return self.landed and self.states[key].is_success
 
     @property
     def elapsed(self) -> timedelta:
         """Time since the run was made, by the service's clock where it has ended."""
-        begin = self.run.created or datetime.now(UTC)
-        return timedelta(
-            seconds=int(((self.run.stopped or datetime.now(UTC)) - begin).total_seconds())
+        now = datetime.now(UTC)
+        age = (self.run.stopped or now) - (self.run.created or now)
+        return timedelta(seconds=int(age.total_seconds()))
+
+
+def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedRun:
+    """Read the run and its tasks once.
+
+    Tasks are listed after the run is read, so that the listing of an ended run is complete.
+    """
+    run = get_run(services, seen.run.id)
+    listed = courtesy.ask(
+        "the tasks of a run are",
+        "omics:ListRunTasks",
+        lambda: list_tasks(services, run.id),
+        list(seen.tasks.values()),
+        again=True,
+    )
+    tasks = newest_tasks(listed)
+    states = job_states(
+        seen.definition.names,
+        tasks,
+        run.status,
+        may_fail={task.key for task in seen.wave.tasks if task.may_fail},
+    )
+    return replace(seen, run=run, tasks=tasks, states=states)
+
+
+def collect(
+    services: Services, ended: FollowedRun, workdir: Path, courtesy: Courtesy, log: Log
+) -> RunEnd:
+    """Bring what an ended run left to its place, and tell how each job ended.
+
+    Results come first; why a job failed is asked when they are here.
+    """
+    run, wave = ended.run, ended.wave
+    completed = run.status is RunStatus.COMPLETED
+    run_tasks = {task.key: ended.tasks.get(task_name(task.key)) for task in wave.tasks}
+    if completed:
+        export = results.exported(services, run, wave.tasks)
+    else:
+        done = [
+            (task, run_task)
+            for task in wave.tasks
+            if ended.states[task.key].is_success and (run_task := run_tasks[task.key]) is not None
+        ]
+        export = results.kept(services, run, done, courtesy)
+    outcomes = {
+        task.key: _outcome(ended.states[task.key], run_tasks[task.key], export, task.key, completed)
+        for task in wave.tasks
+    }
+    here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
+    deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
+    failures = {
+        task.key: failure(
+            services, run, task, run_tasks[task.key], courtesy, export.codes.get(task.key)
         )
+        for task in wave.tasks
+        if outcomes[task.key] is Outcome.FAILED
+    }
+    for found in failures.values():
+        _leave_logs(services, wave, found, workdir)
+    return RunEnd(
+        completed=completed,
+        endings={
+            key: _ending(outcome, failures.get(key), export.codes.get(key))
+            for key, outcome in outcomes.items()
+        },
+        reason=f"run {run.id} completed, and its files are not below {run.output_uri}\n"
+        if completed
+        else why_ended(services, run),
+        interrupted=is_fault(run.failure_reason),
+    )
 
-    def poll(
+
+def _outcome(
+    state: JobState,
+    run_task: RunTask | None,
+    export: results.Export,
+    key: JobKey,
+    completed: bool,
+) -> Outcome:
+    if not completed:
+        if state.is_success:
+            return Outcome.DONE if key in export.downloads else Outcome.LOST
+        return Outcome.FAILED if state is JobState.FAILED else Outcome.STOPPED
+    if key not in export.codes:
+        return Outcome.DONE if key in export.downloads else Outcome.LOST
+    if export.codes[key] is None:
+        return Outcome.STOPPED
+    served = run_task is not None and run_task.cache_hit
+    return Outcome.SERVED_FAILURE if served else Outcome.FAILED
+
+
+def _ending(outcome: Outcome, found: Failure | None, code: int | None) -> Ending:
+    if outcome is Outcome.SERVED_FAILURE:
+        return Ending(outcome, f"the run cache has its failure, with exit code {code}\n")
+    if found is None:
+        return Ending(outcome)
+    return Ending(Outcome.INTERRUPTED if found.fault else outcome, str(found))
+
+
+def _leave_logs(services: Services, wave: Wave, found: Failure, workdir: Path) -> None:
+    """The log files of a failed job, which only its task's output has."""
+    stored = wave.s3_targets
+    for log, text in found.logs.items():
+        if log in stored:
+            write_bytes(services, stored[log], text.encode())
+            continue
+        path = workdir / log
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+class Follower:
+    """The runs in flight. All but `follow` and `stop` belong to the loop of one thread."""
+
+    def __init__(
         self,
-        services: Services,
+        connection: Connection,
         workdir: Path,
-        say: Callable[[str], None],
-        warn: Callable[[str], None],
+        give_up_after: float,
+        log: Log,
     ) -> None:
-        """Read the run and its tasks once, and deliver everything when it has ended.
+        self._connection = connection
+        self._workdir = workdir
+        self._give_up_after = give_up_after
+        self._log = log
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = asyncio.Event()
+        self._fetched = asyncio.Event()  # there is something to take from `look`
+        self._courtesy = Courtesy(log)
+        self._runs: dict[str, FollowedRun] = {}
+        self._looks: dict[str, Patience] = {}
+        self._fetches: dict[str, Patience] = {}
+        self._collecting: dict[str, asyncio.Task[RunEnd | None]] = {}
+        self._said: dict[str, str] = {}
 
-        Tasks are listed after the run is read, so that the listing of an ended run is complete.
+    def follow(self, started: FollowedRun) -> None:
+        self._looks[started.run.id] = Patience(self._give_up_after)
+        self._fetches[started.run.id] = Patience(self._give_up_after)
+        self._runs[started.run.id] = started
+
+    async def look(self) -> list[tuple[str, RunEnd]]:
+        """Look at every run once; the ends of those whose results are here since the last look.
+
+        Raises:
+            OmicsError: a run cannot be followed any longer. It goes on without its head.
         """
-        self.run = get_run(services, self.run.id)
-        tasks = newest_tasks(list_tasks(services, self.run.id))
-        states = job_states(
-            self.definition.names,
-            tasks,
-            self.run.status,
-            may_fail={task.key for task in self.wave.tasks if task.may_fail},
-        )
-        if self.run.status.is_final:
-            self._land(services, workdir, tasks, states, say, warn)
-        self.states = states
+        self._fetched.clear()
+        waiting = [id for id in list(self._runs) if id not in self._collecting]
+        await self._unless_stopped(asyncio.gather(*map(self._look_at, waiting)))
+        ends = []
+        for id, task in list(self._collecting.items()):
+            if not task.done():
+                continue
+            del self._collecting[id]
+            end = task.result()
+            if end is not None:
+                del self._runs[id], self._looks[id], self._fetches[id]
+                ends.append((id, end))
+        return ends
 
-    def _land(
-        self,
-        services: Services,
-        workdir: Path,
-        tasks: Mapping[str, RunTask],
-        states: dict[JobKey, JobState],
-        say: Callable[[str], None],
-        warn: Callable[[str], None],
-    ) -> None:
-        downloads: list[Download] = []
-        if self.run.status is RunStatus.COMPLETED:
-            export = results.exported(services, self.run, self.wave.tasks)
-            downloads = export.downloads
-            for task in self.wave.tasks:
-                run_task = tasks.get(task_name(task.key))
-                if task.key not in export.codes:
-                    if not states[task.key].is_success:
-                        states[task.key] = JobState.DONE
-                elif (code := export.codes[task.key]) is None:
-                    states[task.key] = JobState.CANCELLED
-                elif run_task is not None and run_task.cache_hit:
-                    states[task.key] = JobState.CANCELLED
-                    self.stale.add(task.key)
-                else:
-                    states[task.key] = JobState.FAILED
-                    self.failures[task.key] = results.failure(
-                        services, self.run, task, run_task, code
-                    )
+    async def pause(self, seconds: float) -> None:
+        """Until the next look: less long if results are here, or nobody waits any more."""
+        self._loop = asyncio.get_running_loop()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._stopped, self._fetched)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    def stop(self) -> None:
+        """Let whoever waits for this stop waiting; called by another thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    async def _unless_stopped(self, looks: asyncio.Future[list[None]]) -> None:
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        both: set[asyncio.Future[Any]] = {looks, stopped}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if looks.done():
+            looks.result()
         else:
-            for task in self.wave.tasks:
-                run_task = tasks.get(task_name(task.key))
-                if states[task.key].is_success and run_task is not None:
-                    kept = results.cached(services, task, run_task)
-                    if kept is None:
-                        # Done but nowhere to be had: it runs again, or is a cache hit then.
-                        states[task.key] = JobState.CANCELLED
-                    else:
-                        downloads += kept
-                elif states[task.key] is JobState.FAILED:
-                    self.failures[task.key] = results.failure(services, self.run, task, run_task)
-        done = {key for key, state in states.items() if state.is_success}
-        deliver(services, self.wave, done, downloads, workdir, self.run.created, say, warn)
-        self._leave_logs(services, workdir)
-        self.had_failures = bool(self.failures or self.stale)
-        self.landed = True
+            looks.cancel()
 
-    def _leave_logs(self, services: Services, workdir: Path) -> None:
-        """The log files of failed jobs, which only their task's output has."""
-        stored = self.wave.s3_targets
-        for failed in self.failures.values():
-            for log, text in failed.logs.items():
-                if log in stored:
-                    write_bytes(services, stored[log], text.encode())
-                    continue
-                path = workdir / log
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+    async def _look_at(self, id: str) -> None:
+        before = self._runs[id]
+        now = await self._borne(
+            self._looks[id],
+            before.run,
+            lambda: look(self._connection.services, before, self._courtesy),
+        )
+        if now is None:
+            return
+        self._runs[id] = now
+        self._tell(before, now)
+        if now.run.status.is_final:
+            self._collecting[id] = asyncio.create_task(self._collect(now))
+
+    async def _collect(self, ended: FollowedRun) -> RunEnd | None:
+        def here() -> RunEnd:
+            return collect(
+                self._connection.services, ended, self._workdir, self._courtesy, self._log
+            )
+
+        try:
+            return await self._borne(self._fetches[ended.run.id], ended.run, here)
+        finally:
+            self._fetched.set()
+
+    async def _borne(self, patience: Patience, run: Run, call: Callable[[], T]) -> T | None:
+        """What `call` gives, or None for what may go by until the next look."""
+        try:
+            answer = await beside(call)
+        except ServiceError as error:
+            if not patience.bears(error, may_be_unseen=_is_new(run)):
+                raise patience.given_up(error) from error
+            if (line := patience.says(error)) is not None:
+                self._log.warning(f"omics: {line}")
+            if is_expired(error):
+                await beside(self._connection.renew)
+            return None
+        patience.worked()
+        return answer
+
+    def _tell(self, before: FollowedRun, now: FollowedRun) -> None:
+        for key, state in now.states.items():
+            if state is not before.states.get(key) and state is not JobState.WAITING:
+                self._log.info(f"omics: {state:9} {key}")
+        line = f"omics: run {now.run.id} {now.run.status}: {summary(now.states)}"
+        if now.run.status is RunStatus.STOPPING:
+            line += "; the service takes some minutes to stop a run"
+        if self._said.get(now.run.id) != line:
+            self._said[now.run.id] = line
+            self._log.info(f"{line}, {now.elapsed} elapsed")
+
+
+def _is_new(run: Run) -> bool:
+    now = datetime.now(UTC)
+    return (now - (run.created or now)).total_seconds() < UNSEEN_SECONDS
+
+
+async def beside(function: Callable[[], T]) -> T:
+    """Call in a thread of its own, which nobody waits for when Snakemake ends."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = function()
+        except BaseException as raised:
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await future

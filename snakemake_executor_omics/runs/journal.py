@@ -6,12 +6,17 @@ the idempotency token that makes a doubtful start safe to repeat.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import threading
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import JournalError
+from ..model import JobKey
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
@@ -21,65 +26,107 @@ CREATE TABLE IF NOT EXISTS run (
     ended INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS run_in_flight ON run (plan) WHERE ended = 0;
+CREATE TABLE IF NOT EXISTS failure (job TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL);
 """
+_COLUMNS = ("plan", "request_id", "run_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A run in flight; `run_id` is None where `StartRun` was not seen to answer."""
+    """A run in flight; `run_id` is None where `StartRun` was not seen to answer.
+
+    A new one was written down just now; of another one the service may know more than we do.
+    """
 
     plan: str
     request_id: str
     run_id: str | None
+    is_new: bool = False
 
 
 class Journal:
     """The project's journal.
 
     Raises:
-        JournalError: the file is no journal, or cannot be written.
+        JournalError: by every method. The file is no journal, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()  # the scheduler's thread and the one that polls
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise JournalError(
-                f"cannot use the journal {path}: {error}",
-                hint="move the file away to start anew; runs that it knew are on the service still",
-            ) from error
+        except (OSError, sqlite3.Error) as error:
+            raise self._damaged(error) from error
+        self._execute(f"SELECT {', '.join(_COLUMNS)}, ended FROM run LIMIT 1")
 
     def open(self, plan: str, request_id: str | None = None) -> Entry:
         """The run in flight for `plan`, or a new entry.
 
         Its idempotency token is fresh, or made of the user's `request_id` and the plan, so that
-        the waves of one invocation do not share a token.
+        the waves of one invocation do not share a token; a plan that is started again after its
+        run has ended has another one.
         """
-        row = self._db.execute(
-            "SELECT plan, request_id, run_id FROM run WHERE plan = ? AND ended = 0", (plan,)
-        ).fetchone()
-        if row is not None:
-            return Entry(*row)
-        token = str(uuid.uuid4()) if request_id is None else f"{request_id}-{plan[:16]}"
-        entry = Entry(plan, token, None)
-        self._db.execute(
-            "INSERT OR REPLACE INTO run (plan, request_id) VALUES (?, ?)", (plan, entry.request_id)
+        rows = self._execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM run WHERE plan = ? AND ended = 0", plan
         )
-        return entry
+        if rows:
+            return Entry(*rows[0])
+        token = str(uuid.uuid4())
+        if request_id is not None:
+            ((before,),) = self._execute("SELECT count(*) FROM run WHERE plan = ?", plan)
+            token = f"{request_id}-{plan[:16]}" + (f"-{before}" if before else "")
+        self._execute("INSERT OR REPLACE INTO run (plan, request_id) VALUES (?, ?)", plan, token)
+        return Entry(plan, token, None, is_new=True)
 
     def started(self, entry: Entry, run_id: str) -> None:
         """`StartRun` answered."""
-        self._db.execute(
-            "UPDATE run SET run_id = ? WHERE request_id = ?", (run_id, entry.request_id)
-        )
+        self._execute("UPDATE run SET run_id = ? WHERE request_id = ?", run_id, entry.request_id)
 
     def ended(self, run_id: str) -> None:
-        """The run's results are where Snakemake looks for them, or it has none to give."""
-        self._db.execute("UPDATE run SET ended = 1 WHERE run_id = ?", (run_id,))
+        """Snakemake has recorded the run's jobs, or it has none to give."""
+        self._execute("UPDATE run SET ended = 1 WHERE run_id = ?", run_id)
+
+    def drop(self, entry: Entry) -> None:
+        """The entry's token leads to a run that is no answer."""
+        self._execute("UPDATE run SET ended = 1 WHERE request_id = ?", entry.request_id)
+
+    def failures(self) -> dict[JobKey, str]:
+        """Jobs that failed in a run that went on: the run cache may have that as a success."""
+        rows = self._execute("SELECT job, run_id FROM failure")
+        return {_job(text): str(run_id) for text, run_id in rows}
+
+    def remember_failures(self, jobs: Iterable[tuple[JobKey, str]]) -> None:
+        for key, run_id in jobs:
+            self._execute(
+                "INSERT OR REPLACE INTO failure (job, run_id) VALUES (?, ?)", _text(key), run_id
+            )
 
     def close(self) -> None:
-        self._db.close()
+        with self._lock:
+            self._db.close()
+
+    def _execute(self, statement: str, *values: object) -> list[Any]:
+        try:
+            with self._lock:
+                return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> JournalError:
+        return JournalError(
+            f"cannot use the journal {self._path}: {error}",
+            hint="move the file away to start anew; runs that it knew are on the service still",
+        )
+
+
+def _text(key: JobKey) -> str:
+    return json.dumps([key.rule, key.wildcards, key.outputs])
+
+
+def _job(text: str) -> JobKey:
+    rule, wildcards, outputs = json.loads(text)
+    return JobKey(rule, tuple((name, value) for name, value in wildcards), tuple(outputs))

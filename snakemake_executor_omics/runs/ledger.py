@@ -241,7 +241,7 @@ class Ledger:
         if end.completed:
             for key in first:
                 if endings[key].outcome in (Outcome.STOPPED, Outcome.LOST):
-                    endings[key] = Ending(Outcome.FAILED, endings[key].detail)
+                    endings[key] = Ending(Outcome.FAILED, endings[key].detail or end.reason)
         elif not any(endings[key].outcome in _MOVES for key in endings):
             # No job failed: the run itself did, and with it what it was at.
             for key in first:

@@ -1,118 +1,222 @@
-"""Where a finished run left each job's files, and why its failed jobs failed.
+"""Where a run that has ended left each job's files.
 
-A completed run exports workflow outputs and says where in `logs/outputs.json`. A run that ended
-otherwise exports nothing, but its completed tasks are in the run cache: their files are taken
-from there, so that a failure loses no finished work.
+A completed run exports workflow outputs and says where in `logs/outputs.json`; where that is
+missing or reads differently, the documented layout `out/<output>/<index>/<file>` is read. A run
+that ended otherwise exports nothing, but its completed tasks may be in the run cache: their files
+are taken from there, so that a failure loses no finished work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import posixpath
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..aws.logs import task_log
+from ..aws.caches import cache_location
 from ..aws.records import Run, RunTask
-from ..aws.runs import get_task
 from ..aws.session import Services
-from ..aws.transfer import Download, Listed, list_prefix, read_json
+from ..aws.transfer import Download, Listed, list_folders, list_prefix, read_json
 from ..compile import WORKFLOW, task_name
-from ..errors import StagingError
+from ..errors import NotFound, StagingError
 from ..files.incoming import archive_beside, executables_list
 from ..model import JobKey, OutputFile, OutputKind, Task, Wave
+from .courtesy import Courtesy
 
-_LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
-TAIL = 30  # lines of a failed task's log that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a job failed: the service's reason and message, the job's last log lines, its logs."""
-
-    reason: str
-    message: str
-    lines: tuple[str, ...]
-    logs: Mapping[str, str]
-
-    def __str__(self) -> str:
-        head = ": ".join(part for part in (self.reason, self.message) if part)
-        tail = "\n".join(f"    {line}" for line in self.lines[-TAIL:])
-        return f"{head}\n{tail}\n" if tail else f"{head}\n"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What a completed run left, and the exit codes of jobs that left nothing.
+    """What a run left: the downloads of each job whose files are all there.
 
-    The code of a job that was left out, because one that it needs failed, is None.
+    `codes` are the exit codes of jobs that left nothing, where a completed run told them; that of
+    a job that was left out, because one that it needs failed, is None.
     """
 
-    downloads: list[Download]
+    downloads: Mapping[JobKey, list[Download]]
     codes: Mapping[JobKey, int | None]
+
+    @property
+    def all(self) -> list[Download]:
+        return [item for items in self.downloads.values() for item in items]
 
 
 def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
-    """The files of a completed run: every file of every task that succeeded, and all logs.
+    """The files of a completed run: of every job that left all of its own, and all logs.
 
     Raises:
-        StagingError: the run's summary lacks a task.
+        StagingError: the run does not say where it wrote.
     """
     if run.output_uri is None:
         raise StagingError(f"run {run.id} reports no output URI")
     folder = run.output_uri.rstrip("/")
-    summary = read_json(services, f"{folder}/logs/outputs.json")
+    summary = _summary(services, f"{folder}/logs/outputs.json")
     # A listing costs a request per 1,000 files, asking for each file's size one per file.
     listed = {item.uri: item for item in list_prefix(services, f"{folder}/")}
-    downloads = []
+    layout = _layouts(listed.values(), f"{folder}/out/")
+    downloads: dict[JobKey, list[Download]] = {}
     codes: dict[JobKey, int | None] = {}
     uncertain = Wave(tuple(tasks)).uncertain
     for task in tasks:
-        name = f"{WORKFLOW}.{task_name(task.key)}"
-        if task.key in uncertain and summary.get(f"{name}_files") is None:
-            codes[task.key] = summary.get(f"{name}_code")
-        files = [*_places(task.files), executables_list(task.key)]
-        for output, paths in (("files", files), ("logs", task.logs)):
-            uris = summary.get(f"{name}_{output}")
-            if uris is None and task.key in codes:
-                continue
-            uris = uris or []
-            if not 0 <= len(paths) - len(uris) <= (output == "files"):
-                raise StagingError(
-                    f"the outputs.json of run {run.id} does not tell the files of job {task.key}",
-                    hint=f"look at {run.output_uri}",
-                )
-            downloads += [
-                Download(uri, Path(path), listed.get(uri))
-                for uri, path in zip(uris, paths, strict=False)
-                if uri is not None and not (output == "logs" and path in files)
-            ]
+        name = task_name(task.key)
+        told = summary.get(f"{name}_files")
+        if told is None and task.key in uncertain and f"{name}_files" not in layout:
+            code = summary.get(f"{name}_code")
+            codes[task.key] = code if isinstance(code, int) else None
+        files = _found(task, _items(told, listed), layout.get(f"{name}_files", {}))
+        logs = _items(summary.get(f"{name}_logs"), listed) or layout.get(f"{name}_logs", {})
+        if files is not None or task.key in codes:
+            # A job that failed has left its logs all the same.
+            downloads[task.key] = (files or []) + _logs(task, logs)
     return Export(downloads, codes)
 
 
-def cached(services: Services, task: Task, run_task: RunTask) -> list[Download] | None:
-    """The downloads of a completed task from its cache entry, None where it has none."""
-    if run_task.cache_s3_uri is None:
-        return None
-    found: dict[tuple[str, int], Listed] = {}
-    for item in list_prefix(services, run_task.cache_s3_uri.rstrip("/") + "/"):
-        _, _, inner = item.uri.partition("/out/")
-        parts = inner.split("/")
-        if len(parts) == 3 and parts[1].isdigit():
-            found[parts[0], int(parts[1])] = item
+def _summary(services: Services, uri: str) -> Mapping[str, Any]:
+    """`outputs.json` without the workflow's name before each output's; empty if it says nothing."""
+    try:
+        found = read_json(services, uri)
+    except (NotFound, StagingError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {str(name).removeprefix(f"{WORKFLOW}."): value for name, value in found.items()}
+
+
+def _items(uris: object, listed: Mapping[str, Listed]) -> dict[int, Listed]:
+    """The objects of an output that the summary tells, by index."""
+    if not isinstance(uris, list):
+        return {}
+    return {index: listed[uri] for index, uri in enumerate(uris) if uri in listed}
+
+
+def _found(
+    task: Task, told: Mapping[int, Listed], layout: Mapping[int, Listed]
+) -> list[Download] | None:
+    """The downloads of a task's files, None if one is nowhere."""
     downloads = []
     for index, path in enumerate(_places(task.files)):
-        if ("files", index) not in found:
+        item = told.get(index) or layout.get(index)
+        if item is None:
             return None
-        item = found["files", index]
         downloads.append(Download(item.uri, Path(path), item))
-    if ("files", len(task.files)) in found:
-        item = found["files", len(task.files)]
+    last = len(task.files)
+    if (item := told.get(last) or layout.get(last)) is not None:
         downloads.append(Download(item.uri, Path(executables_list(task.key)), item))
-    for index, path in enumerate(task.logs):
-        if ("logs", index) in found:
-            item = found["logs", index]
-            downloads.append(Download(item.uri, Path(path), item))
     return downloads
+
+
+def _logs(task: Task, found: Mapping[int, Listed]) -> list[Download]:
+    files = set(_places(task.files))
+    return [
+        Download(found[index].uri, Path(path), found[index])
+        for index, path in enumerate(task.logs)
+        if index in found and path not in files
+    ]
+
+
+def kept(
+    services: Services, run: Run, done: Sequence[tuple[Task, RunTask]], courtesy: Courtesy
+) -> Export:
+    """The files of completed tasks of a run that exported nothing, from their cache entries.
+
+    The entry is where the task says, which it may do of a cache hit only, or below the run cache's
+    location, where the run and the task name its folder.
+    """
+    entries = _Entries(services, run, courtesy)
+    downloads = {}
+    for task, run_task in done:
+        for layouts in entries.of(run_task):
+            files = _found(task, {}, layouts.get("files", {}))
+            if files is not None:
+                downloads[task.key] = files + _logs(task, layouts.get("logs", {}))
+                break
+    return Export(downloads, {})
+
+
+class _Entries:
+    """The entries that a run cache has of one run."""
+
+    def __init__(self, services: Services, run: Run, courtesy: Courtesy) -> None:
+        self._services = services
+        self._courtesy = courtesy
+        self._run = run
+        self._listed: dict[str, list[Listed]] | None = None  # by the id of the task
+
+    def of(self, task: RunTask) -> list[dict[str, dict[int, Listed]]]:
+        """What the entries of a task hold, the newest first."""
+        items: list[Listed] = []
+        if task.cache_s3_uri is not None:
+            items = self._list(f"{task.cache_s3_uri.rstrip('/')}/")
+        if not items:
+            if self._listed is None:
+                self._listed = self._find()
+            items = self._listed.get(task.id, [])
+        by_entry: dict[str, list[Listed]] = {}
+        for item in items:
+            above = posixpath.dirname(item.uri).split("/")
+            if len(above) > 3 and above[-3] == "out":
+                by_entry.setdefault("/".join(above[:-3]), []).append(item)
+        newest = sorted(by_entry.items(), key=lambda entry: max(item.modified for item in entry[1]))
+        return [_layouts(found, f"{entry}/out/") for entry, found in reversed(newest)]
+
+    def _find(self) -> dict[str, list[Listed]]:
+        """All that the cache has of the run: its location may be that of several caches."""
+        cache_id = self._run.cache_id
+        if cache_id is None:
+            return {}
+        location = self._courtesy.ask(
+            "where finished jobs of failed runs are kept is",
+            "omics:GetRunCache",
+            lambda: cache_location(self._services, cache_id),
+            None,
+            again=True,
+        )
+        if location is None:
+            return {}
+        location = location.rstrip("/")
+        places = [location]
+        found: dict[str, list[Listed]] = {}
+        while places and not found:
+            for place in places:
+                prefix = f"{place.rstrip('/')}/{self._run.id}/"
+                for item in self._list(prefix):
+                    task, _, _ = item.uri.removeprefix(prefix).partition("/")
+                    found.setdefault(task, []).append(item)
+            places = self._folders(location) if places == [location] else []
+        return found
+
+    def _folders(self, location: str) -> list[str]:
+        """The folders of single caches below a location."""
+        folders = self._courtesy.ask(
+            f"the run cache at {location} is",
+            "s3:ListBucket",
+            lambda: list_folders(self._services, location),
+            list[str](),
+            again=True,
+        )
+        return [uri for uri in folders if _UUID.fullmatch(posixpath.basename(uri.rstrip("/")))]
+
+    def _list(self, prefix: str) -> list[Listed]:
+        return self._courtesy.ask(
+            f"what the run cache has of run {self._run.id} is",
+            "s3:ListBucket",
+            lambda: list_prefix(self._services, prefix),
+            [],
+            again=True,
+        )
+
+
+def _layouts(items: Iterable[Listed], prefix: str) -> dict[str, dict[int, Listed]]:
+    """Objects as `<output>/<index>/<file>` below `prefix`: output -> index -> object."""
+    found: dict[str, dict[int, Listed]] = {}
+    for item in items:
+        parts = item.uri.removeprefix(prefix).split("/")
+        if item.uri.startswith(prefix) and len(parts) == 3 and parts[1].isdigit():
+            found.setdefault(parts[0], {})[int(parts[1])] = item
+    return found
 
 
 def _places(files: Sequence[OutputFile]) -> list[str]:
@@ -121,45 +225,3 @@ def _places(files: Sequence[OutputFile]) -> list[str]:
         archive_beside(output.path) if output.kind is OutputKind.DIRECTORY else output.path
         for output in files
     ]
-
-
-def failure(
-    services: Services, run: Run, task: Task, run_task: RunTask | None, code: int | None = None
-) -> Failure:
-    """Why a job failed, with its log files where the task could print them.
-
-    `code` is what a task that completed all the same told of its job.
-    """
-    if run_task is None:
-        return Failure(run.failure_reason or "", run.status_message or "", (), {})
-    detail = get_task(services, run.id, run_task.id)
-    lines = task_log(services, detail.log_stream) if detail.log_stream else []
-    logs, rest = split_logs(lines, task.logs)
-    told = None if code is None else f"the job ended with exit code {code}"
-    return Failure(
-        detail.failure_reason or run.failure_reason or "",
-        told or detail.status_message or run.status_message or "",
-        tuple(rest),
-        logs,
-    )
-
-
-def split_logs(lines: Sequence[str], logs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Separate the log files that a failed task printed from the other lines of its stream."""
-    begins = {_LOG_BEGIN.format(log): log for log in logs}
-    found: dict[str, list[str]] = {}
-    rest: list[str] = []
-    current: str | None = None
-    for line in lines:
-        if current is None and line in begins:
-            current = begins[line]
-            found[current] = []
-        elif current is not None and line == _LOG_END.format(current):
-            current = None
-        else:
-            (rest if current is None else found[current]).append(line)
-    # The task ends what it prints of a log with a line break of its own.
-    texts = {
-        log: "\n".join(text[:-1] if text and not text[-1] else text) for log, text in found.items()
-    }
-    return {log: f"{text}\n" if text else "" for log, text in texts.items()}, rest

@@ -24,7 +24,7 @@ _STATES: Mapping[TaskStatus, JobState] = {
 
 
 def newest_tasks(tasks: Iterable[RunTask]) -> dict[str, RunTask]:
-    """The newest attempt of each task name, by creation time, then by id."""
+    """The newest attempt of each task name."""
     newest: dict[str, RunTask] = {}
     for task in tasks:
         known = newest.get(task.name)
@@ -33,8 +33,12 @@ def newest_tasks(tasks: Iterable[RunTask]) -> dict[str, RunTask]:
     return newest
 
 
-def _age(task: RunTask) -> tuple[float, int]:
-    return (task.created.timestamp() if task.created else 0.0, int(task.id))
+def _age(task: RunTask) -> tuple[float, float, str]:
+    """Ids are random: an id only settles a tie."""
+    created, started = (
+        0.0 if moment is None else moment.timestamp() for moment in (task.created, task.started)
+    )
+    return created, started, task.id
 
 
 def job_states(

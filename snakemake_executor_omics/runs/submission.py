@@ -6,39 +6,57 @@ the journal knows the run before the service does.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ..aws.caches import ensure_run_cache
 from ..aws.groups import ensure_run_group
 from ..aws.images import check_images
-from ..aws.records import Run, RunStatus
+from ..aws.records import OWNER_TAG, Run, RunStatus
 from ..aws.registry_map import read_registry_map
-from ..aws.runs import RunRequest, find_runs, get_run, start_run
+from ..aws.runs import find_runs, get_run, start_run
 from ..aws.transfer import check_bucket
-from ..aws.workflows import VersionSpec, ensure_workflow_version
+from ..aws.workflows import ensure_workflow_version
 from ..compile import compile_wave, spill
-from ..errors import NotFound
-from ..files.upload import send, stage
+from ..errors import NotFound, QuotaExceeded, ServiceError
+from ..files.upload import Staged, send, stage
+from ..log import Log
 from ..model import Definition, Wave
 from ..settings.options import Options
 from .connection import Connection
 from .journal import Entry
+from .patience import Patience, is_expired
+from .request import plan_hash, run_name, run_request, version_spec
 
+T = TypeVar("T")
+
+# What a plan cannot be attached to: it starts anew, and the run cache has what was done.
 _LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
+_QUOTA_PAUSE_SECONDS = 30.0
+_QUOTA_PATIENCE_SECONDS = 24 * 3600.0
+_UNSEEN_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A compiled wave, with everything that a run of it takes."""
+
+    wave: Wave
+    definition: Definition
+    parameters: Mapping[str, str]
+    uploads: Mapping[str, Staged]
+    registry_map: Mapping[str, Any] | None
+    plan: str
+    folder: Path
 
 
 def submit(
-    backend: Connection,
-    options: Options,
-    wave: Wave,
-    workdir: Path,
-    state: Path,
-    say: Callable[[str], None],
+    connection: Connection, options: Options, wave: Wave, workdir: Path, state: Path, log: Log
 ) -> tuple[Run, Definition]:
     """Compile `wave` and start a run of it, or attach to the one in flight for the same plan.
 
@@ -46,6 +64,28 @@ def submit(
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
+    prepared = _prepare(connection, options, wave, workdir, state, log)
+    entry = connection.journal.open(prepared.plan, options.request_id)
+    run = _in_flight(connection, entry, options)
+    if run is not None and run.status not in _LOST:
+        connection.journal.started(entry, run.id)
+        log.info(f"omics: attached to run {run.id}, which was started for the same plan before")
+        return run, prepared.definition
+    if run is not None:
+        connection.journal.drop(entry)
+        entry = connection.journal.open(prepared.plan, options.request_id)
+    run = _start(connection, options, prepared, entry, state, log)
+    if not entry.is_new and _is_lost(connection, run):
+        # The old token gives the old run.
+        connection.journal.drop(entry)
+        entry = connection.journal.open(prepared.plan, options.request_id)
+        run = _start(connection, options, prepared, entry, state, log)
+    return run, prepared.definition
+
+
+def _prepare(
+    connection: Connection, options: Options, wave: Wave, workdir: Path, state: Path, log: Log
+) -> Prepared:
     registry_map = (
         None
         if options.container_registry_map is None
@@ -53,104 +93,117 @@ def submit(
     )
     if options.is_aws:
         rules = {task.container: task.steps[0].key.rule for task in wave.tasks}
-        check_images(rules, backend.services.region, registry_map)
+        check_images(rules, connection.services.region, registry_map)
     objects = wave.objects
     local = [path for path in wave.raw_inputs if path not in objects]
-    uploads = stage(local, workdir, options.output_uri, state, say)
+    uploads = stage(local, workdir, options.output_uri, state, log.info)
     uris = {path: upload.uri for path, upload in uploads.items()}
     uris |= {path: ref.uri for path, ref in objects.items() if ref.uri is not None}
-    literals = spill(uris)
-    definition = compile_wave(wave, literals)
+    definition = compile_wave(wave, spill(uris))
     parameters = {name: uris[path] for name, path in sorted(definition.parameters.items())}
     folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
     write_definition(definition, folder)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
     etags = {ref.uri: ref.etag for ref in objects.values()}
     plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
-    services, entry = backend.services, backend.journal.open(plan, options.request_id)
-    run = _in_flight(backend, entry, options)
-    if run is not None and run.status not in _LOST:
-        backend.journal.started(entry, run.id)
-        say(f"omics: attached to run {run.id}, which was started for the same plan before")
-        return run, definition
-    if entry.run_id is not None:
-        # It failed unseen or was deleted since: the plan starts anew, and the run cache has what
-        # was done.
-        backend.journal.ended(entry.run_id)
-        entry = backend.journal.open(plan, options.request_id)
-    check_bucket(services, options.output_uri, services.region)
-    send(services, uploads, state, say)
-    if objects:
-        say(f"omics: {len(objects)} inputs lie in S3 and are read from there")
-    tags = dict(options.tags)
-    version = ensure_workflow_version(
-        services,
-        VersionSpec(
-            workflow_name=options.workflow_name,
-            zip=definition.zip,
-            template=definition.template,
-            definitions_uri=f"{options.output_uri}/definitions",
-            description=f"Snakemake workflow {options.workflow_name}"[:256],
-            readme=definition.files["README.md"],
-            storage_type=options.storage_type.value,
-            storage_capacity=options.storage_capacity,
-            accelerators=_value(options.accelerators),
-            container_registry_map=registry_map,
-            tags=tags,
-        ),
-        poll_seconds=min(options.poll_seconds, 3.0),
-    )
-    run = start_run(
-        services,
-        RunRequest(
-            workflow_id=version.workflow_id,
-            version_name=version.name,
-            role_arn=options.role_arn,
-            output_uri=f"{options.output_uri}/runs",
-            request_id=entry.request_id,
-            plan=plan,
-            parameters=parameters,
-            name=options.run_name or options.workflow_name,
-            run_group_id=None
-            if options.run_group is None
-            else ensure_run_group(services, options.run_group, options.run_group_limits, tags),
-            cache_id=None
-            if options.run_cache is None
-            else ensure_run_cache(
-                services, options.run_cache, options.output_uri, options.cache_behavior, tags
-            ),
-            cache_behavior=options.cache_behavior.value,
-            priority=options.priority,
-            storage_type=options.storage_type.value,
-            storage_capacity=options.storage_capacity,
-            retention=_value(options.retention),
-            log_level=_value(options.log_level),
-            networking_mode=_value(options.networking_mode),
-            configuration=options.configuration,
-            tags=tags,
-        ),
-    )
-    backend.journal.started(entry, run.id)
-    say(
-        f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
-        f"version {version.name}; definition in {folder}"
-    )
-    return run, definition
+    return Prepared(wave, definition, parameters, uploads, registry_map, plan, folder)
 
 
-def _in_flight(backend: Connection, entry: Entry, options: Options) -> Run | None:
+def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | None:
     """The run of the same plan that an earlier invocation left behind, by journal, then by tag."""
     if entry.run_id is not None:
         try:
-            return get_run(backend.services, entry.run_id)
+            run = get_run(connection.services, entry.run_id)
         except NotFound:
             return None
-    found = find_runs(backend.services, entry.plan, name=options.run_name or options.workflow_name)
+        # Ids are used again: only its tag says that it is ours.
+        return run if run.tags.get(OWNER_TAG) == entry.plan else None
+    found = find_runs(connection.services, entry.plan, name=run_name(options))
     return found[0] if found else None
 
 
-def _value(member: StrEnum | None) -> str | None:
-    return None if member is None else member.value
+def _is_lost(connection: Connection, run: Run) -> bool:
+    """Whether a run that `StartRun` gave for a token of an earlier call is no answer."""
+    for _ in range(_UNSEEN_TRIES):
+        try:
+            return get_run(connection.services, run.id).status in _LOST
+        except NotFound:
+            threading.Event().wait(1.0)  # not seen yet, or deleted
+    return True
+
+
+def _start(
+    connection: Connection,
+    options: Options,
+    prepared: Prepared,
+    entry: Entry,
+    state: Path,
+    log: Log,
+) -> Run:
+    services = connection.services
+    check_bucket(services, options.output_uri, services.region)
+    send(services, prepared.uploads, state, log.info)
+    if prepared.wave.objects:
+        log.info(f"omics: {len(prepared.wave.objects)} inputs lie in S3 and are read from there")
+    tags = dict(options.tags)
+    version = ensure_workflow_version(
+        services,
+        version_spec(options, prepared.definition, prepared.registry_map),
+        poll_seconds=min(options.poll_seconds, 3.0),
+    )
+    request = run_request(
+        options,
+        plan=entry.plan,
+        token=entry.request_id,
+        workflow_id=version.workflow_id,
+        version_name=version.name,
+        parameters=prepared.parameters,
+        run_group_id=None
+        if options.run_group is None
+        else ensure_run_group(services, options.run_group, options.run_group_limits, tags),
+        cache_id=None
+        if options.run_cache is None
+        else ensure_run_cache(
+            services, options.run_cache, options.output_uri, options.cache_behavior, tags
+        ),
+    )
+    run = _within_quotas(lambda: start_run(services, request), log)
+    connection.journal.started(entry, run.id)
+    log.info(
+        f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
+        f"version {version.name}; definition in {prepared.folder}"
+    )
+    return run
+
+
+def _within_quotas(call: Callable[[], T], log: Log) -> T:
+    """Wait while a quota of the account is used up: runs of others end, or are deleted."""
+    patience = Patience(_QUOTA_PATIENCE_SECONDS)
+    while True:
+        try:
+            return call()
+        except QuotaExceeded as error:
+            if not patience.goes_on():
+                raise
+            if (line := patience.says(error)) is not None:
+                log.warning(f"omics: {line}; Ctrl-C ends the wait")
+            threading.Event().wait(_QUOTA_PAUSE_SECONDS)
+
+
+def persistently(connection: Connection, options: Options, log: Log, call: Callable[[], T]) -> T:
+    """Repeat what is safe to repeat while runs are in flight: errors that go by are waited for."""
+    patience = Patience(options.give_up_seconds)
+    while True:
+        try:
+            return call()
+        except ServiceError as error:
+            if not patience.bears(error):
+                raise patience.given_up(error) from error
+            if (line := patience.says(error)) is not None:
+                log.warning(f"omics: {line}")
+            threading.Event().wait(options.poll_seconds)
+            if is_expired(error):
+                connection.renew()
 
 
 def write_definition(definition: Definition, folder: Path) -> list[Path]:
@@ -164,9 +217,3 @@ def write_definition(definition: Definition, folder: Path) -> list[Path]:
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         written.append(path)
     return written
-
-
-def plan_hash(definition: Definition, files: Sequence[object], options: Options) -> str:
-    """What makes two submissions the same: definition, inputs by content, and destinations."""
-    plan = [definition.digest, *files, options.output_uri, options.region]
-    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()

@@ -34,6 +34,7 @@ from .options import (
     LogLevel,
     NamedOrId,
     NetworkingMode,
+    OnInterrupt,
     Options,
     Retention,
     StorageType,
@@ -99,7 +100,10 @@ def resolve(settings: Any, *, project: str) -> Options:
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
         local_readings=tuple(getattr(settings, "local_reading", None) or ()),
         transfer_concurrency=_whole(settings, "transfer_concurrency", 1, _CONCURRENCY) or 16,
-        poll_seconds=_poll_seconds(settings, local),
+        poll_seconds=_number(settings, "poll_seconds", 0.1, 3600) or (1.0 if local else 10.0),
+        give_up_seconds=60
+        * (_number(settings, "give_up_after", 0.1, 10_000) or (1 if local else 30)),
+        on_interrupt=_choice(settings, "on_interrupt", OnInterrupt) or OnInterrupt.CANCEL,
     )
 
 
@@ -323,14 +327,14 @@ def _include(settings: Any) -> tuple[str, ...]:
     return patterns
 
 
-def _poll_seconds(settings: Any, local: bool) -> float:
-    value = getattr(settings, "poll_seconds", None)
+def _number(settings: Any, name: str, low: float, high: float) -> float | None:
+    value = getattr(settings, name, None)
     if value is None:
-        return 1.0 if local else 10.0
+        return None
     try:
-        seconds = float(value)
+        number = float(value)
     except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= 3600:
-        raise _wrong("poll_seconds", f"{value!r} is out of range", "use seconds from 0.1 to 3,600")
-    return seconds
+        number = low - 1
+    if not low <= number <= high:
+        raise _wrong(name, f"{value!r} is out of range", f"use a number from {low:g} to {high:,g}")
+    return number

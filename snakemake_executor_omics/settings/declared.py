@@ -222,6 +222,19 @@ class ExecutorSettings(ExecutorSettingsBase):
         "Default: 16.",
         metavar="N",
     )
+    give_up_after: Optional[float] = _option(
+        "Minutes for which a service that does not answer, or credentials that have expired, are "
+        "waited for while runs are in flight, 0.1 to 10,000. Snakemake ends then, the runs go on, "
+        "and the same command attaches to them. Default: 30, with endpoint 'local' 1.",
+        metavar="MINUTES",
+    )
+    on_interrupt: Optional[str] = _option(
+        "What Ctrl-C, SIGTERM and SIGHUP do with the runs in flight: 'cancel' asks the service to "
+        "stop them, 'detach' lets them go on, and the same command attaches to them. "
+        "Default: cancel.",
+        env_var=True,
+        choices=_values(options.OnInterrupt),
+    )
     poll_seconds: Optional[float] = _option(
         "Seconds between two looks at a run, 0.1 to 3,600. Default: 10, with endpoint 'local' 1.",
         metavar="SECONDS",

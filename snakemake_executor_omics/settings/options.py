@@ -59,6 +59,13 @@ class Accelerators(StrEnum):
     GPU = "GPU"
 
 
+class OnInterrupt(StrEnum):
+    """What becomes of runs in flight when Snakemake is interrupted."""
+
+    CANCEL = "cancel"
+    DETACH = "detach"
+
+
 class LocalBackend(StrEnum):
     """How the local service runs a task's command."""
 
@@ -129,6 +136,8 @@ class Options:
     local_readings: tuple[str, ...] = ()
     transfer_concurrency: int = 16
     poll_seconds: float = 10.0
+    give_up_seconds: float = 1800.0
+    on_interrupt: OnInterrupt = OnInterrupt.CANCEL
 
     @property
     def is_aws(self) -> bool:

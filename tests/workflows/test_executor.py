@@ -187,6 +187,7 @@ def test_the_aws_profile_names_options_that_exist() -> None:
     assert named <= known
 
 
+@pytest.mark.service
 def test_a_head_that_died_finds_its_run_again(project: Path) -> None:
     local = [sys.executable, "-m", "snakemake_executor_omics.cli", "local"]
     subprocess.run([*local, "up"], cwd=project, check=True, timeout=60, capture_output=True)
@@ -237,15 +238,13 @@ def test_keep_going_finishes_what_does_not_depend_on_the_failure_in_one_run(proj
     (project / "scripts/up.py").write_text(
         "import sys\nif 'b' in sys.argv[1]:\n    raise SystemExit('b is broken')\nprint('ok')\n"
     )
-    for _ in range(2):  # the second time the cache has the failure, which must not be served
+    for _ in range(2):  # the second time the cache has the failure, which the journal knows
         done = _omics(project, "--keep-going", "--notemp")
         assert done.returncode != 0
         assert "b is broken" in (project / "logs/b.log").read_text()
         assert "the job ended with exit code 1" in done.stderr
         assert (project / "up/a.txt").read_text() == "ok\n"
-        runs = done.stderr.count("omics: started run")
-    assert runs == 2
-    assert "omics: up (s=b) runs again: the run cache had its failure" in done.stderr
+        assert done.stderr.count(STARTED) == 1
     (project / "scripts/up.py").write_text("print('mended')\n")
     done = _omics(project, "--keep-going", "--notemp", "--rerun-triggers", "mtime")
     assert done.returncode == 0, done.stderr

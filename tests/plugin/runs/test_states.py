@@ -8,7 +8,7 @@ import pytest
 
 from snakemake_executor_omics.aws.records import RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.model import JobKey, JobState
-from snakemake_executor_omics.runs.results import split_logs
+from snakemake_executor_omics.runs.failures import split_logs
 from snakemake_executor_omics.runs.states import job_states, newest_tasks, summary
 
 KEY = JobKey("align", (("sample", "A"),), ("A.bam",))

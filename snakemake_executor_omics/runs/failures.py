@@ -1,0 +1,184 @@
+"""Why a job failed, in words: the service's reason, the job's last lines, and where there is more.
+
+All of it is a courtesy: a failure is told whether or not the service says why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from ..aws.logs import LOG_GROUP, task_log
+from ..aws.records import Run, RunTask
+from ..aws.runs import get_task
+from ..aws.session import Services
+from ..model import Task
+from .courtesy import Courtesy
+from .reasons import advice, is_fault, is_out_of_memory, memory_advice
+
+_LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
+TAIL = 30  # lines of a failed task's log that are shown
+_LOG_LAG_SECONDS = 30.0  # CloudWatch delivers late
+_LOG_PAUSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job failed: reason and message, what to change, its last log lines, its log files.
+
+    `fault` tells that it was the service that failed. `places` are where there is more to read.
+    """
+
+    reason: str = ""
+    message: str = ""
+    hints: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
+    fault: bool = False
+
+    def __str__(self) -> str:
+        head = ": ".join(part for part in (self.reason, self.message) if part)
+        return "\n".join(
+            [
+                head or "the service does not say why",
+                *(f"    {line}" for line in self.lines[-TAIL:]),
+                *(f"hint: {hint}" for hint in self.hints),
+                *self.places,
+                "",
+            ]
+        )
+
+
+def failure(
+    services: Services,
+    run: Run,
+    task: Task,
+    run_task: RunTask | None,
+    courtesy: Courtesy,
+    code: int | None = None,
+) -> Failure:
+    """Why a job failed, with its log files where the task could print them.
+
+    `code` is what a task that completed all the same told of its job.
+    """
+    if run_task is None:
+        return Failure(
+            reason=run.failure_reason or "",
+            message=run.status_message or "",
+            hints=_hints(run.failure_reason, task, code),
+            places=places(services, run),
+            fault=is_fault(run.failure_reason),
+        )
+    detail = courtesy.ask(
+        "the reasons of failed tasks are",
+        "omics:GetRunTask",
+        lambda: get_task(services, run.id, run_task.id),
+        None,
+    )
+    stream = (detail.log_stream if detail else None) or f"run/{run.id}/task/{run_task.id}"
+    lines = courtesy.ask(
+        "the logs of tasks are",
+        f"logs:GetLogEvents on log group {LOG_GROUP}",
+        lambda: _complete_log(services, stream, run_task),
+        list[str](),
+    )
+    logs, rest = split_logs(lines, task.logs)
+    reason = (detail.failure_reason if detail else None) or run.failure_reason
+    told = None if code is None else f"the job ended with exit code {code}"
+    message = told or (detail.status_message if detail else None) or run.status_message
+    return Failure(
+        reason=reason or "",
+        message=message or "",
+        hints=_hints(reason, task, code),
+        lines=tuple(rest),
+        places=places(services, run, run_task, stream),
+        logs=logs,
+        fault=code is None and is_fault(reason),
+    )
+
+
+def why_ended(services: Services, run: Run) -> str:
+    """For people: how a run ended that did not complete, with what to change."""
+    parts = [f"run {run.id} ended {run.status}"]
+    why = ": ".join(part for part in (run.failure_reason, run.status_message) if part)
+    hint = advice(run.failure_reason)
+    return "\n".join(
+        [
+            ": ".join([*parts, why] if why else parts),
+            *([f"hint: {hint}"] if hint else []),
+            *places(services, run),
+            "",
+        ]
+    )
+
+
+def places(
+    services: Services, run: Run, run_task: RunTask | None = None, stream: str | None = None
+) -> tuple[str, ...]:
+    """Where there is more to read of a run, or of a task of it."""
+    name = (stream or f"run/{run.id}").rpartition(":log-stream:")[2]
+    found = [f"log: stream {name} of log group {LOG_GROUP}"]
+    endpoint = str(services.omics.meta.endpoint_url)
+    if ".amazonaws." in endpoint:
+        home = f"https://{services.region}.console.aws.amazon.com"
+        twice = quote(quote(LOG_GROUP, safe=""), safe="").replace("%", "$")
+        inside = quote(quote(name, safe=""), safe="").replace("%", "$")
+        found.append(f"run: {home}/omics/home?region={services.region}#/runs/{run.id}")
+        if run_task is not None:
+            found.append(
+                f"task: {home}/cloudwatch/home?region={services.region}#logsV2:log-groups/"
+                f"log-group/{twice}/log-events/{inside}"
+            )
+    return tuple(found)
+
+
+def _hints(reason: str | None, task: Task, code: int | None) -> tuple[str, ...]:
+    if is_out_of_memory(reason, code):
+        return (memory_advice(task.resources.memory_mb),)
+    hint = advice(reason)
+    return () if hint is None else (hint,)
+
+
+def _complete_log(services: Services, stream: str, run_task: RunTask) -> list[str]:
+    """The lines of a task, up to the end of the last log file that it prints.
+
+    The service delivers late: that end is waited for, but not long.
+    """
+    while True:
+        lines = task_log(services, stream)
+        ended = run_task.stopped or datetime.now(UTC)
+        late = (datetime.now(UTC) - ended).total_seconds() > _LOG_LAG_SECONDS
+        if late or run_task.stopped is None or not _is_cut(lines):
+            return lines
+        time.sleep(_LOG_PAUSE_SECONDS)
+
+
+def _is_cut(lines: Sequence[str]) -> bool:
+    """Whether a log file begins in the stream and has no end there yet."""
+    begins = sum(line.startswith("=== log ") and line.endswith(" ===") for line in lines)
+    return begins > sum(line.startswith("=== end of log ") for line in lines)
+
+
+def split_logs(lines: Sequence[str], logs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Separate the log files that a failed task printed from the other lines of its stream."""
+    begins = {_LOG_BEGIN.format(log): log for log in logs}
+    found: dict[str, list[str]] = {}
+    rest: list[str] = []
+    current: str | None = None
+    for line in lines:
+        if current is None and line in begins:
+            current = begins[line]
+            found[current] = []
+        elif current is not None and line == _LOG_END.format(current):
+            current = None
+        else:
+            (rest if current is None else found[current]).append(line)
+    # The task ends what it prints of a log with a line break of its own.
+    texts = {
+        log: "\n".join(text[:-1] if text and not text[-1] else text) for log, text in found.items()
+    }
+    return {log: f"{text}\n" if text else "" for log, text in texts.items()}, rest
