@@ -12,10 +12,18 @@ import hypothesis
 import pytest
 
 _TESTS = Path(__file__).parent
-_FOLDERS = {"account": "service", "clients": "service", "workflows": "workflow"}
+_FOLDERS = {
+    "account": "service",
+    "clients": "service",
+    "faults": "workflow",
+    "workflows": "workflow",
+}
 
 # Whoever asks for one of these has a local HealthOmics, or its engine, in a process of its own.
-_SERVICES = {"real", "fake", "starter", "fake_engine", "bench", "endpoint", "service", "shell"}
+_SERVICES = {
+    *("real", "fake", "starter", "fake_engine", "bench", "endpoint", "service", "shell"),
+    *("standing", "embedded", "own"),
+}
 
 # Programs and modules that only a test with the marker may start.
 _PROGRAMS = {

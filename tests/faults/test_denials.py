@@ -1,0 +1,107 @@
+"""Each right that the head uses, missing: what cannot go on without it ends before anything is
+billed, everything else goes on and says once what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from . import proxy
+from .conftest import Case
+from .proxy import Fault
+from .test_faults import GIVEN, MADE, check, check_end
+
+
+@dataclass(frozen=True)
+class Right:
+    """What is missing, how the call without it ends, and how many runs it started."""
+
+    operation: str
+    code: int
+    started: int
+    to_mend: str = ""
+
+
+RIGHTS = [
+    # A run cannot be asked for without these, and nothing is billed.
+    Right("omics:ListWorkflows", 1, 0),
+    Right("omics:CreateWorkflow", 1, 0),
+    Right("omics:GetWorkflow", 1, 0),
+    Right("omics:GetWorkflowVersion", 1, 0),
+    Right("omics:CreateWorkflowVersion", 1, 0),
+    Right("omics:ListRunCaches", 1, 0),
+    Right("omics:CreateRunCache", 1, 0),
+    Right("omics:ListRunGroups", 1, 0),
+    Right("omics:CreateRunGroup", 1, 0),
+    Right("omics:StartRun", 1, 0),
+    Right("s3:HeadBucket", 1, 0),
+    Right("s3:PutObject", 1, 0),
+    # Without it nobody could tell whether the run is in flight already.
+    Right("omics:ListRuns", 1, 0),
+    # A run that cannot be followed or fetched is left in flight, for a call that may.
+    Right("omics:GetRun", 1, 1),
+    Right("s3:GetObject", 1, 1),
+    # The run is followed by GetRun alone.
+    Right("omics:ListRunTasks", 0, 1),
+    Right("omics:GetRunTask", 0, 1),
+    Right("omics:GetRunCache", 0, 1),
+    Right("s3:HeadObject", 0, 1),
+    Right("s3:ListObjectsV2", 0, 1),
+    Right("logs:GetLogEvents", 0, 1),
+    Right("sts:GetCallerIdentity", 0, 1),
+]
+
+
+def params() -> list[object]:
+    return [
+        pytest.param(
+            right,
+            id=right.operation,
+            marks=[
+                pytest.mark.slow,
+                *([pytest.mark.xfail(strict=True, reason=right.to_mend)] if right.to_mend else []),
+            ],
+        )
+        for right in RIGHTS
+    ]
+
+
+@pytest.mark.parametrize("right", params())
+def test_a_right_is_missing(case: Case, right: Right) -> None:
+    case.options = ("--omics-run-group", f"{case.name}-group")
+    done = case.call(Fault(right.operation, proxy.denied))
+    used = right.operation in case.proxy.seen
+    check(done, right.code, (f"to perform: {right.operation}",) if right.code or used else ())
+    assert len(case.ledger.runs) == right.started
+    if right.code:
+        check(case.call(), 0)
+    check_end(case, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right", ["s3:HeadObject", "s3:ListObjectsV2", "omics:ListRunTasks"])
+def test_a_right_is_missing_when_the_run_fails(case: Case, right: str) -> None:
+    """What cannot be found is lost and runs again; nothing hangs, and the failure is told."""
+    case.set("flag.txt", "bad\n")
+    check(case.call(Fault(right, proxy.denied)), 1, ("gather",))
+    assert len(case.ledger.runs) == 1
+    case.set("flag.txt", "good\n")
+    check(case.call(), 0)
+    assert len(case.ledger.runs) == 2
+
+
+def test_the_table_has_every_right_that_the_head_uses(case: Case) -> None:
+    """One call that makes all, one that fails, one that finds all: which rights that takes."""
+    case.options = ("--omics-run-group", f"{case.name}-group")
+    case.set("flag.txt", "bad\n")
+    check(case.call(), 1)
+    used = set(case.proxy.seen)
+    assert {name: case.files.get(name) for name in MADE} == MADE
+    case.set("flag.txt", "good\n")
+    check(case.call(), 0)
+    used |= set(case.proxy.seen)
+    assert set(case.files) >= set(GIVEN)
+    assert used <= {right.operation for right in RIGHTS}
+    check_end(case, 2)

@@ -1,0 +1,147 @@
+"""The head dies, and the same command is given again: one run, every file, nothing twice.
+
+`kill -9` comes before or after a call of the service (then the service did what it was asked for,
+and the head never knew), while files go either way, and while Snakemake records the jobs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from .conftest import Case
+from .heads import DieRecording, Hook
+from .proxy import Action, Fault, after, before, half_way
+from .test_faults import check, check_end
+
+KILLS = int(os.environ.get("FAULTS_KILLS", "20"))  # of each loop over moments at random
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A step at which the head dies: at a call of the service, or within Snakemake.
+
+    `embedded_runs` is how many runs the embedded service sees then: one that was in flight ends
+    with the service, and what it finished is in the run cache.
+    """
+
+    name: str
+    operation: str = ""
+    call: int = 1
+    step: Callable[[Callable[[], object]], Action] = before
+    hook: Hook | None = None
+    embedded_runs: int = 1
+    dense: bool = False
+    to_mend: str = ""
+    embedded_to_mend: str = ""
+
+    def faults(self, case: Case) -> list[Fault]:
+        if not self.operation:
+            return []
+        return [Fault(self.operation, self.step(case.kill), (self.call,))]
+
+
+MOMENTS = [
+    Moment("inputs are looked at", "s3:HeadObject"),
+    Moment("the first input goes up", "s3:PutObject"),
+    Moment("the first input is up", "s3:PutObject", step=after),
+    Moment("the workflow is asked for", "omics:CreateWorkflow"),
+    Moment("the workflow is being made", "omics:CreateWorkflow", step=after),
+    Moment("the version is asked for", "omics:CreateWorkflowVersion"),
+    Moment("the version is being made", "omics:CreateWorkflowVersion", step=after),
+    Moment("the run cache is asked for", "omics:CreateRunCache"),
+    Moment("the run cache is made", "omics:CreateRunCache", step=after),
+    Moment("the run is asked for", "omics:StartRun"),
+    Moment("the run is started", "omics:StartRun", step=after, embedded_runs=2, dense=True),
+    Moment("the run is read first", "omics:GetRun", embedded_runs=2),
+    Moment("tasks are listed first", "omics:ListRunTasks", step=after, embedded_runs=2),
+    Moment("the run works", "omics:ListRunTasks", call=4, embedded_runs=2),
+    Moment("results are listed", "s3:ListObjectsV2"),
+    Moment("the first result comes", "s3:GetObject", step=half_way),
+    Moment("the third result comes", "s3:GetObject", call=3, step=half_way),
+    Moment("the last result comes", "s3:GetObject", call=6, step=half_way),
+    Moment("no job is recorded yet", hook=DieRecording(1, late=False), dense=True),
+    Moment("one job is recorded", hook=DieRecording(1, late=True)),
+    Moment("two jobs are recorded", hook=DieRecording(2, late=True)),
+    Moment("all but one are recorded", hook=DieRecording(4, late=False)),
+    Moment("all jobs of the run are recorded", hook=DieRecording(4, late=True)),
+    Moment("all is recorded", hook=DieRecording(5, late=True)),
+]
+
+
+def params(*, embedded: bool) -> list[object]:
+    found = []
+    for moment in MOMENTS:
+        marks = [] if moment.dense else [pytest.mark.slow]
+        reason = moment.embedded_to_mend if embedded else moment.to_mend
+        if reason:
+            marks.append(pytest.mark.xfail(strict=True, reason=reason))
+        found.append(pytest.param(moment, id=moment.name.replace(" ", "-"), marks=marks))
+    return found
+
+
+def kill_and_repeat(case: Case, moment: Moment) -> None:
+    died = case.call(*moment.faults(case), hook=moment.hook)
+    assert not died.hung, died.text
+    assert died.code in (-9, 0), died.text  # 0: that step did not come
+    check(case.call(), 0)
+
+
+@pytest.mark.parametrize("moment", params(embedded=False))
+def test_killed_when(case: Case, moment: Moment) -> None:
+    kill_and_repeat(case, moment)
+    check_end(case, 1)
+
+
+@pytest.mark.parametrize("moment", params(embedded=True))
+def test_killed_with_the_embedded_service_when(embedded: Case, moment: Moment) -> None:
+    kill_and_repeat(embedded, moment)
+    assert len(embedded.ledger.runs) <= moment.embedded_runs
+    check_end(embedded, len(embedded.ledger.runs))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [before, after])
+def test_killed_at_every_call(case: Case, step: Callable[[Callable[[], object]], Action]) -> None:
+    """At every call of the service that the head makes, the same head again and again.
+
+    Each death is a little later than the one before; what is seen is that all of them together
+    start one run.
+    """
+    for number in itertools.count(1):
+        case.call(Fault("*", step(case.kill), (number,)))
+        if case.head.wait() != -9:
+            break
+    check_end(case, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["case", "embedded"])
+def test_killed_at_random(request: pytest.FixtureRequest, kind: str) -> None:
+    """Dies at random, until it gets through. A seed is printed for who wants it again."""
+    seed = int(os.environ.get("FAULTS_SEED", "0")) or random.randrange(1 << 30)
+    print(f"FAULTS_SEED={seed}")
+    chance, figures = random.Random(seed), Counter[str]()
+    case: Case = request.getfixturevalue(kind)
+    for _ in range(KILLS):
+        head = case.begin()
+        timer = threading.Timer(chance.uniform(0.8, 6), head.signal)
+        timer.start()
+        code = head.wait()
+        timer.cancel()
+        figures[str(code)] += 1
+        case.unlock()
+        assert not head.hung
+        if code == 0:
+            check_end(case, len(case.ledger.runs))
+            assert kind == "embedded" or len(case.ledger.runs) == 1
+            return
+    check(case.call(), 0)
+    check_end(case, len(case.ledger.runs))
