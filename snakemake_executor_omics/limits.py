@@ -29,6 +29,19 @@ MAX_TAGS = 50  # API, TagMap, "Tagging resources"
 MAX_TAG_KEY = 128  # characters, API, TagMap
 MAX_TAG_VALUE = 256  # characters, API, TagMap
 
+# --- tasks -------------------------------------------------------------------------------------
+INSTANCE_VCPUS = (2, 4, 8, 16, 32, 48, 64, 96, 128, 192)  # user guide, compute types; the last two
+# are in us-west-2 and us-east-1 only
+ACCELERATORS = (  # user guide, task accelerators
+    "nvidia-tesla-t4",
+    "nvidia-tesla-t4-a10g",
+    "nvidia-tesla-a10g",
+    "nvidia-t4-a10g-l4",
+    "nvidia-l4-a10g",
+    "nvidia-l4",
+    "nvidia-l40s",
+)
+
 # --- lists -------------------------------------------------------------------------------------
 MAX_PAGE = 100  # items, API, maxResults of each list
 MAX_LOG_EVENTS = 10_000  # events, CloudWatch Logs API, GetLogEvents limit

@@ -97,14 +97,14 @@ class Resources:
 
     `memory_mb` is a number of MB (Snakemake's `mem_mb`) or a WDL expression of that value, None
     for the service's default of 1 GiB. `timeout` is in seconds (the runtime attribute
-    `omicsTimeout`), None for no limit.
+    `omicsTimeout`), likewise, None for no limit.
     """
 
     cpus: int = 1
     memory_mb: int | str | None = None
     gpus: int = 0
     accelerator: str | None = None
-    timeout: int | None = None
+    timeout: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,22 +19,44 @@ _STREAM_ARN = re.compile(
 )
 
 
+_MOST_PAGES = 20  # of a megabyte each, of the end of a stream
+_MOST_TRIES = 200  # pages, with empty ones
+
+
 def task_log(services: Services, log_stream_arn: str) -> list[str]:
-    """All lines of a stream; none if the task never wrote (it has no stream then)."""
-    lines: list[str] = []
+    """The lines of a stream, of a huge one the last 20 MB; none if the task never wrote.
+
+    It has no stream then.
+    """
+    pages: list[list[str]] = []
     token: str | None = None
-    while True:
-        page = _page(services, log_stream_arn, token)
+    for _ in range(_MOST_TRIES):
+        page = _page(services, log_stream_arn, token, from_head=False)
         if page is None:
             return []
-        lines.extend(event["message"].rstrip("\n") for event in page["events"])
+        pages.append(_lines(page))
         # The same token again means the end; an empty page does not.
-        if page["nextForwardToken"] == token:
-            return lines
-        token = page["nextForwardToken"]
+        if page["nextBackwardToken"] == token or sum(map(bool, pages)) == _MOST_PAGES:
+            break
+        token = page["nextBackwardToken"]
+    return [line for lines in reversed(pages) for line in lines]
 
 
-def _page(services: Services, arn: str, token: str | None) -> GetLogEventsResponseTypeDef | None:
+def read_on(
+    services: Services, log_stream_arn: str, token: str | None
+) -> tuple[list[str], str | None]:
+    """The next lines of a stream, and the token to read on with; the same one at its end so far."""
+    page = _page(services, log_stream_arn, token, from_head=True)
+    return ([], token) if page is None else (_lines(page), page["nextForwardToken"])
+
+
+def _lines(page: GetLogEventsResponseTypeDef) -> list[str]:
+    return [event["message"].rstrip("\n") for event in page["events"]]
+
+
+def _page(
+    services: Services, arn: str, token: str | None, *, from_head: bool
+) -> GetLogEventsResponseTypeDef | None:
     match = _STREAM_ARN.fullmatch(arn)
     group, stream = (match["group"], match["stream"]) if match else (LOG_GROUP, arn)
     query: dict[str, Any] = {"nextToken": token} if token else {}
@@ -43,7 +65,7 @@ def _page(services: Services, arn: str, token: str | None) -> GetLogEventsRespon
             return services.logs.get_log_events(
                 logGroupName=group,
                 logStreamName=stream,
-                startFromHead=True,
+                startFromHead=from_head,
                 limit=MAX_LOG_EVENTS,
                 **query,
             )

@@ -12,20 +12,29 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import WaiterError
 
-from ..errors import Conflict, LimitExceeded, NotFound, ServiceError, WorkflowRejected
+from ..errors import (
+    Conflict,
+    LimitExceeded,
+    NotFound,
+    QuotaExceeded,
+    ServiceError,
+    WorkflowRejected,
+)
 from ..limits import (
     MAX_DEFINITION_URI,
     MAX_DESCRIPTION,
     MAX_INLINE_ZIP,
+    MAX_NAME,
     MAX_PAGE,
     MAX_README,
     MAX_TEMPLATE_BYTES,
     MAX_TEMPLATE_ENTRIES,
+    MAX_VERSIONS,
     MAX_ZIP,
 )
 from .named import LATER
@@ -80,21 +89,57 @@ class VersionSpec:
 
 
 def ensure_workflow_version(
-    services: Services, spec: VersionSpec, *, poll_seconds: float = 3.0
+    services: Services,
+    spec: VersionSpec,
+    *,
+    poll_seconds: float = 3.0,
+    say: Callable[[str], None] = lambda line: None,
 ) -> WorkflowVersion:
-    """The ACTIVE version for `spec`: found, waited for, or made."""
+    """The ACTIVE version for `spec`: found, waited for, or made.
+
+    A workflow that has all the versions that it can have is followed by one named NAME-2. Nothing
+    is deleted for room: somebody may be about to start a run of it, and runs name what they ran.
+    """
     _check(spec)
-    workflow_id = _find_workflow(services, spec.workflow_name)
-    if workflow_id is None:
-        workflow_id = _create_workflow(services, spec, poll_seconds)
-    else:
-        _wait_for_workflow(services, workflow_id, poll_seconds)
-    version = _get_version(services, workflow_id, spec.version_name)
-    if version is None:
-        _create_version(services, workflow_id, spec)
-    elif version.status is WorkflowStatus.ACTIVE:
-        return version
-    return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds)
+    name = spec.workflow_name
+    workflow_id = _find_workflow(services, name)
+    number = 1
+    while True:
+        if workflow_id is None:
+            workflow_id = _create_workflow(services, spec, poll_seconds)
+        else:
+            _wait_for_workflow(services, workflow_id, poll_seconds)
+        version = _get_version(services, workflow_id, spec.version_name)
+        if version is not None and version.status is WorkflowStatus.ACTIVE:
+            return version
+        try:
+            if version is None:
+                _create_version(services, workflow_id, spec)
+        except ServiceError as error:
+            # How the service says that there are too many is not documented.
+            if not isinstance(error, QuotaExceeded) and error.code != "ValidationException":
+                raise
+            if _versions(services, workflow_id) < MAX_VERSIONS:
+                raise
+            number += 1
+            suffix = f"-{number}"
+            following = f"{name[: MAX_NAME - len(suffix)]}{suffix}"
+            say(
+                f"omics: workflow {spec.workflow_name} ({workflow_id}) has {MAX_VERSIONS:,} "
+                f"versions, the most that it can have: {following} goes on"
+            )
+            spec = replace(spec, workflow_name=following)
+            workflow_id = _find_workflow(services, following)
+        else:
+            return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds)
+
+
+def _versions(services: Services, workflow_id: str) -> int:
+    with translated(f"list the versions of workflow {workflow_id}"):
+        pages = services.omics.get_paginator("list_workflow_versions").paginate(
+            workflowId=workflow_id, PaginationConfig={"PageSize": MAX_PAGE}
+        )
+        return sum(len(page.get("items", ())) for page in pages)
 
 
 def _check(spec: VersionSpec) -> None:

@@ -88,6 +88,7 @@ def render_task(task: Task) -> str:
         code_file=_CODE_FILE if task.may_fail else None,
         folder=folder,
         files_in=files_in,
+        logs=task.logs,
         ways=_WAYS,
         modes=task.may_run,
         delimiter=heredoc_delimiter(
@@ -196,7 +197,10 @@ def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
             "is_json": step.benchmark.is_json,
             "repeats": step.benchmark.repeats,
         },
-        "logs": [{"path": log, "seen": seen_by_job(log)} for log in step.logs],
+        "logs": [
+            {"number": f"{number}.{place}", "path": log, "seen": seen_by_job(log)}
+            for place, log in enumerate(step.logs, 1)
+        ],
         "settled": [*(seen_by_job(o.path) for o in wanted), *map(seen_by_job, step.logs)],
         # Snakemake makes the log files that a job did not write.
         "touch": [

@@ -131,7 +131,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         )
     path = _Paths(settings, jobs)
     inputs, positions = _inputs(jobs, path, made, settings.storage)
-    resources = job_resources(unit, positions)
+    resources = job_resources(unit, _layers(unit), positions)
     if resources is None:
         raise Unknown
     commands = {id(job): command_of(job, settings.workdir) for job in jobs}

@@ -6,7 +6,7 @@ All of it is a courtesy: a failure is told whether or not the service says why.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -17,10 +17,12 @@ from ..aws.runs import get_task
 from ..aws.session import Services
 from ..model import Task
 from .courtesy import Courtesy
+from .printed_logs import are_complete, split_logs
 from .reasons import advice, is_fault, is_out_of_memory, memory_advice
 
-_LOG_BEGIN, _LOG_END = "=== log {} ===", "=== end of log {} ==="
 TAIL = 30  # lines of a failed task's log that are shown
+# What a task that ended with an error of its own is told as.
+_BY_ITSELF = (None, "RUN_TASK_FAILED", "WORKFLOW_RUN_FAILED")
 _LOG_LAG_SECONDS = 30.0  # CloudWatch delivers late
 _LOG_PAUSE_SECONDS = 2.0
 
@@ -80,14 +82,15 @@ def failure(
         None,
     )
     stream = (detail.log_stream if detail else None) or f"run/{run.id}/task/{run_task.id}"
+    reason = (detail.failure_reason if detail else None) or run.failure_reason
+    by_itself = code is not None or reason in _BY_ITSELF
     lines = courtesy.ask(
         "the logs of tasks are",
         f"logs:GetLogEvents on log group {LOG_GROUP}",
-        lambda: _complete_log(services, stream, run_task),
+        lambda: _complete_log(services, stream, task, run_task, by_itself),
         list[str](),
     )
     logs, rest = split_logs(lines, task.logs)
-    reason = (detail.failure_reason if detail else None) or run.failure_reason
     told = None if code is None else f"the job ended with exit code {code}"
     message = told or (detail.status_message if detail else None) or run.status_message
     return Failure(
@@ -143,42 +146,18 @@ def _hints(reason: str | None, task: Task, code: int | None) -> tuple[str, ...]:
     return () if hint is None else (hint,)
 
 
-def _complete_log(services: Services, stream: str, run_task: RunTask) -> list[str]:
+def _complete_log(
+    services: Services, stream: str, task: Task, run_task: RunTask, by_itself: bool
+) -> list[str]:
     """The lines of a task, up to the end of the last log file that it prints.
 
-    The service delivers late: that end is waited for, but not long.
+    The service delivers late: that end is waited for, but not long, nor of a task that did not end
+    by itself, which prints none.
     """
     while True:
         lines = task_log(services, stream)
-        ended = run_task.stopped or datetime.now(UTC)
-        late = (datetime.now(UTC) - ended).total_seconds() > _LOG_LAG_SECONDS
-        if late or run_task.stopped is None or not _is_cut(lines):
+        if not by_itself or run_task.stopped is None or are_complete(lines, task.logs):
+            return lines
+        if (datetime.now(UTC) - run_task.stopped).total_seconds() > _LOG_LAG_SECONDS:
             return lines
         time.sleep(_LOG_PAUSE_SECONDS)
-
-
-def _is_cut(lines: Sequence[str]) -> bool:
-    """Whether a log file begins in the stream and has no end there yet."""
-    begins = sum(line.startswith("=== log ") and line.endswith(" ===") for line in lines)
-    return begins > sum(line.startswith("=== end of log ") for line in lines)
-
-
-def split_logs(lines: Sequence[str], logs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Separate the log files that a failed task printed from the other lines of its stream."""
-    begins = {_LOG_BEGIN.format(log): log for log in logs}
-    found: dict[str, list[str]] = {}
-    rest: list[str] = []
-    current: str | None = None
-    for line in lines:
-        if current is None and line in begins:
-            current = begins[line]
-            found[current] = []
-        elif current is not None and line == _LOG_END.format(current):
-            current = None
-        else:
-            (rest if current is None else found[current]).append(line)
-    # The task ends what it prints of a log with a line break of its own.
-    texts = {
-        log: "\n".join(text[:-1] if text and not text[-1] else text) for log, text in found.items()
-    }
-    return {log: f"{text}\n" if text else "" for log, text in texts.items()}, rest

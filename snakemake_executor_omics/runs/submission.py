@@ -150,6 +150,7 @@ def _start(
         services,
         version_spec(options, prepared.definition, prepared.registry_map),
         poll_seconds=min(options.poll_seconds, 3.0),
+        say=log.info,
     )
     request = run_request(
         options,

@@ -115,6 +115,40 @@ def choose(condition: Compare, then: Expr, otherwise: Expr) -> Expr:
     return then if then == otherwise else IfThenElse(condition, then, otherwise)
 
 
+def add(left: Expr, right: Expr) -> Expr:
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Const(left.value + right.value)
+    return binary("+", left, right)
+
+
+def product(expr: Expr, factor: int) -> Expr:
+    return (
+        Const(expr.value * factor) if isinstance(expr, Const) else BinOp("*", expr, Const(factor))
+    )
+
+
+def larger(left: Expr, right: Expr) -> Expr:
+    if isinstance(left, Const) and isinstance(right, Const):
+        return left if left.value >= right.value else right
+    return choose(Compare("<", left, right), right, left)
+
+
+def relocated(expr: Expr, place: Callable[[int], Sequence[int]]) -> Expr:
+    """The same over other inputs: `place` tells which ones stand for a file of this one."""
+    match expr:
+        case InputSize(files, unit):
+            found = tuple(there for file in files for there in place(file))
+            return InputSize(found, unit) if found else Const(0)
+        case BinOp(op, left, right):
+            return BinOp(op, relocated(left, place), relocated(right, place))
+        case Call(function, argument):
+            return Call(function, relocated(argument, place))
+        case IfThenElse(Compare(comparison, left, right), then, otherwise):
+            asked = Compare(comparison, relocated(left, place), relocated(right, place))
+            return IfThenElse(asked, relocated(then, place), relocated(otherwise, place))
+    return expr
+
+
 def truncate(expr: Expr) -> Expr:
     """Python's `int()`: towards zero."""
     if is_nonnegative(expr):

@@ -205,6 +205,21 @@ def test_logs(services: Services) -> None:
         logEvents=[{"timestamp": now + n, "message": line} for n, line in enumerate(lines)],
     )
     assert logs.task_log(services, STREAM) == lines
+    first, token = logs.read_on(services, STREAM, None)
+    assert first == lines
+    assert logs.read_on(services, STREAM, token) == ([], token)
+
+
+def test_of_a_huge_log_the_end_is_read(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MAX_LOG_EVENTS", 10)
+    place = {"logGroupName": logs.LOG_GROUP, "logStreamName": "run/5"}
+    services.logs.create_log_group(logGroupName=logs.LOG_GROUP)
+    services.logs.create_log_stream(**place)
+    now = int(datetime.now(tz=UTC).timestamp() * 1000)
+    events = [{"timestamp": now + n, "message": f"line {n}"} for n in range(500)]
+    services.logs.put_log_events(**place, logEvents=events)
+    lines = logs.task_log(services, STREAM)
+    assert lines == [f"line {n}" for n in range(300, 500)]
 
 
 def test_transient_errors_say_so(services: Services, omics: Stubber) -> None:

@@ -11,7 +11,12 @@ from snakemake_executor_omics.aws import workflows as module
 from snakemake_executor_omics.aws.records import OWNER_TAG, WorkflowStatus
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.workflows import VersionSpec, ensure_workflow_version
-from snakemake_executor_omics.errors import AccessDenied, LimitExceeded, WorkflowRejected
+from snakemake_executor_omics.errors import (
+    AccessDenied,
+    LimitExceeded,
+    ServiceError,
+    WorkflowRejected,
+)
 
 SPEC = VersionSpec(
     workflow_name="rna",
@@ -173,3 +178,37 @@ def test_version_name_depends_on_content_only() -> None:
     assert replace(SPEC, storage_type="STATIC").version_name != NAME
     registry = {"imageMappings": [{"sourceImage": "a", "destinationImage": "b"}]}
     assert replace(SPEC, container_registry_map=registry).version_name != NAME
+
+
+def test_a_full_workflow_is_followed_by_the_next(
+    services: Services, omics: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is deleted: another head may be about to run what is there."""
+    monkeypatch.setattr(module, "MAX_VERSIONS", 2)
+    found(omics)
+    missing(omics, "get_workflow_version")
+    omics.add_client_error(
+        "create_workflow_version", "ServiceQuotaExceededException", "too many versions", 402
+    )
+    items = [{"workflowId": "1", "versionName": name} for name in "ab"]
+    add(omics, "list_workflow_versions", {"items": items}, {"workflowId": "1", "maxResults": 100})
+    second = {**flow("2"), "name": "rna-2"}
+    add(omics, "list_workflows", {"items": [second]}, {**LIST, "name": "rna-2"})
+    add(omics, "get_workflow", {**second, "tags": {OWNER_TAG: "workflow"}}, {"id": "2"})
+    add(omics, "get_workflow", second, {"id": "2"})
+    there = {"workflowId": "2", "versionName": NAME}
+    add(omics, "get_workflow_version", {**there, "status": "ACTIVE"}, there)
+    said: list[str] = []
+    made = ensure_workflow_version(services, SPEC, poll_seconds=0, say=said.append)
+    assert made.workflow_id == "2"
+    assert len(said) == 1
+    assert "rna-2 goes on" in said[0]
+
+
+def test_another_refusal_of_a_version_is_told(services: Services, omics: Stubber) -> None:
+    found(omics)
+    missing(omics, "get_workflow_version")
+    omics.add_client_error("create_workflow_version", "ValidationException", "bad template", 400)
+    add(omics, "list_workflow_versions", {"items": [version()]})
+    with pytest.raises(ServiceError, match="bad template"):
+        ensure(services)

@@ -98,6 +98,12 @@ def test_a_failure_that_the_cache_served_is_no_answer_but_only_once() -> None:
         assert answers == [kinds[run]]
 
 
+def test_what_a_completed_run_has_lost_is_a_failure() -> None:
+    ledger = _chain()
+    end = RunEnd(completed=True, endings={A: LOST, B: DONE}, reason="not there")
+    assert ledger.advance("1", end) == [Failed(A, ("not there",))]
+
+
 def test_a_caught_failure_sets_the_next_try_apart_from_it() -> None:
     ledger = _chain()
     ledger.advance("1", RunEnd(completed=True, endings={A: FAILED}))
@@ -177,6 +183,7 @@ class World:
     keep_going: bool
     slots: int
     runs_at_once: int
+    cruel: bool = False  # no run ever completes, and none leaves anything
     ledger: Ledger = field(default_factory=Ledger)
     finished: set[JobKey] = field(default_factory=set)
     running: dict[JobKey, Unit] = field(default_factory=dict)
@@ -310,7 +317,7 @@ class World:
         self.carry_out(answers)
 
     def end_of(self, part: dict[JobKey, tuple[JobKey, ...]]) -> RunEnd:
-        completed = self.seed.random() < 0.4
+        completed = not self.cruel and self.seed.random() < 0.4
         endings: dict[JobKey, Ending] = {}
         ran: set[JobKey] = set()
         for task, above in part.items():
@@ -320,10 +327,10 @@ class World:
                 kinds = [Outcome.DONE] * 6
                 if self.keep_going:
                     kinds += [Outcome.FAILED, Outcome.SERVED_FAILURE]
-                kinds += [Outcome.LOST] if self.seed.random() < 0.1 else []
+                kinds += [Outcome.LOST]
             else:
-                kinds = [Outcome.DONE, Outcome.LOST, Outcome.FAILED, Outcome.STOPPED]
-                kinds += [Outcome.DONE, Outcome.INTERRUPTED]
+                kinds = [Outcome.LOST, Outcome.STOPPED, Outcome.INTERRUPTED]
+                kinds += [] if self.cruel else [Outcome.DONE, Outcome.DONE, Outcome.FAILED]
             outcome = self.seed.choice(kinds)
             endings[task] = Ending(outcome, f"{task}")
             if outcome in (Outcome.DONE, Outcome.LOST):
@@ -417,6 +424,19 @@ def test_a_failure_is_told_once_for_each_try(world: World) -> None:
         for attempt in range(1, unit.attempt + 1):
             count = world.told[unit.key, attempt]
             assert count <= (1 if single else len(unit.jobs))
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds())
+def test_a_service_that_never_completes_a_run_is_tried_a_bounded_number_of_times(
+    world: World,
+) -> None:
+    world.cruel = True
+    world.play()
+    tries = sum(unit.retries + 1 + len(unit.jobs) for unit in world.units)
+    assert world.runs <= tries * world.runs_at_once
+    assert world.errors
+    assert not world.finished
 
 
 @settings(max_examples=200, deadline=None)

@@ -8,7 +8,6 @@ import pytest
 
 from snakemake_executor_omics.aws.records import RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.model import JobKey, JobState
-from snakemake_executor_omics.runs.failures import split_logs
 from snakemake_executor_omics.runs.states import job_states, newest_tasks, summary
 
 KEY = JobKey("align", (("sample", "A"),), ("A.bam",))
@@ -56,8 +55,3 @@ def test_a_cache_hit_is_told_apart() -> None:
     )
     assert states == {KEY: JobState.CACHED}
     assert summary(states) == "1 of 1 done (1 cached)"
-
-
-def test_log_files_are_told_from_what_the_job_printed() -> None:
-    lines = ["hello", "=== log a.log ===", "one", "two", "", "=== end of log a.log ===", "bye"]
-    assert split_logs(lines, ["a.log"]) == ({"a.log": "one\ntwo\n"}, ["hello", "bye"])

@@ -39,6 +39,26 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
 done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
 link data/A.fq
 OMICS_JOB_PATHS
+
+# The end of a failed job's log file, for who restores it: each line is marked, since others write
+# meanwhile, and long ones are cut before the service does.
+print_log() {
+  printf '=== log %s %s ===\n' "$1" "$3"
+  tail -c 1000000 -- "$2" 2> /dev/null | {
+    LC_ALL=C
+    count=0
+    while IFS= read -r line || [ -n "$line" ]; do
+      while [ "${#line}" -gt 8000 ]; do
+        printf '[log %s+] %s\n' "$1" "${line:0:8000}"
+        line=${line:8000}
+        count=$(( count + 1 ))
+      done
+      printf '[log %s] %s\n' "$1" "$line"
+      count=$(( count + 1 ))
+    done
+    printf '=== end of log %s: %s lines ===\n' "$1" "$count"
+  } || true
+}
 mkdir -p -- benchmarks logs results
 export OMP_NUM_THREADS=2
 export GOTO_NUM_THREADS=2
@@ -68,11 +88,7 @@ seconds=$(( elapsed / 10000 ))
 [ "$status" -eq 0 ] || break
 done
 if [ "$status" -ne 0 ]; then
-  if [ -e logs/A.log ]; then
-    printf '%s\n' '=== log logs/A.log ===' >&2
-    cat -- logs/A.log >&2
-    printf '\n%s\n' '=== end of log logs/A.log ===' >&2
-  fi
+  print_log 1.1 logs/A.log logs/A.log >&2
   exit "$status"
 fi
 # The engine takes no link for an output.

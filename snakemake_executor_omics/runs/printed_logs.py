@@ -1,0 +1,63 @@
+"""The log files that a failed task printed, as the function of its template does it. Pure.
+
+A failed task exports nothing, so this is all that there is of them. What else was printed meanwhile
+stands between the lines, blank lines may be missing, and the service delivers late.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+_BEGIN = re.compile(r"=== log (\d+\.\d+) (.*) ===$")
+_LINE = re.compile(r"\[log (\d+\.\d+)(\+?)\] ?")
+_END = re.compile(r"=== end of log (\d+\.\d+): (\d+) lines ===$")
+_PRINTED = 1_000_000  # bytes, at most
+_CUT = "(of a longer log: its last MB)\n"
+
+
+def split_logs(lines: Iterable[str], logs: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """The text of each log file that was printed, and the other lines of the stream."""
+    lines = list(lines)
+    paths = _paths(lines, logs)
+    texts = dict.fromkeys(paths, "")
+    rest = []
+    for line in lines:
+        # Another process may have left off in the middle of a line.
+        match = _LINE.search(line)
+        marker = _BEGIN.search(line) or _END.search(line)
+        if match is not None and match[1] in paths:
+            texts[match[1]] += line[match.end() :] + ("" if match[2] else "\n")
+            before = line[: match.start()]
+        elif marker is not None and marker[1] in paths:
+            before = line[: marker.start()]
+        else:
+            rest.append(line)
+            continue
+        if before:
+            rest.append(before)
+    return {
+        paths[number]: _CUT + text if len(text.encode()) >= _PRINTED else text
+        for number, text in texts.items()
+    }, rest
+
+
+def are_complete(lines: Iterable[str], logs: Collection[str]) -> bool:
+    """Whether the end of each log file has come, with all of its lines."""
+    lines = list(lines)
+    paths = _paths(lines, logs)
+    printed = dict.fromkeys(paths, 0)
+    ends = {}
+    for line in lines:
+        if (match := _LINE.search(line)) is not None and match[1] in printed:
+            printed[match[1]] += 1
+        elif (match := _END.search(line)) is not None and match[1] in printed:
+            ends[match[1]] = int(match[2])
+    ended = {paths[number] for number, count in ends.items() if printed[number] >= count}
+    return ended >= set(logs)
+
+
+def _paths(lines: Iterable[str], logs: Collection[str]) -> dict[str, str]:
+    """The log file that each number stands for."""
+    begins = (match for line in lines if (match := _BEGIN.search(line)) is not None)
+    return {match[1]: match[2] for match in begins if match[2] in logs}

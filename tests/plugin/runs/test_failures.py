@@ -1,0 +1,131 @@
+"""Why a job failed, in words, and that nothing of it is needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.model import JobKey, Resources, Step, Task
+from snakemake_executor_omics.runs.courtesy import Courtesy
+from snakemake_executor_omics.runs.failures import failure, split_logs, why_ended
+from snakemake_executor_omics.runs.reasons import is_fault, memory_advice
+
+KEY = JobKey("align", (("sample", "A"),), ("A.bam",))
+TASK = Task(
+    key=KEY,
+    layers=((Step(key=KEY, command="", logs=("a.log",)),),),
+    container="x",
+    resources=Resources(memory_mb=2000),
+)
+RUN = Run(id="77", status=RunStatus.FAILED, failure_reason="RUN_TASK_FAILED", status_message="why")
+ROW = RunTask(
+    id="5", name="align_1", status=TaskStatus.FAILED, stopped=datetime(2026, 1, 1, tzinfo=UTC)
+)
+GROUP = "/aws/omics/WorkflowLog"
+
+
+class Said:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str, /) -> None:
+        self.lines.append(message)
+
+    warning = error = info
+
+
+def _detail(omics: Stubber, **more: Any) -> None:
+    answer = {"taskId": "5", "name": "align_1", "status": "FAILED", **more}
+    omics.add_response("get_run_task", answer, {"id": "77", "taskId": "5"})
+
+
+def _log(services: Services, *lines: str) -> None:
+    services.logs.create_log_group(logGroupName=GROUP)
+    services.logs.create_log_stream(logGroupName=GROUP, logStreamName="run/77/task/5")
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    services.logs.put_log_events(
+        logGroupName=GROUP,
+        logStreamName="run/77/task/5",
+        logEvents=[{"timestamp": now + at, "message": line} for at, line in enumerate(lines)],
+    )
+
+
+def test_a_failure_says_why_shows_the_last_lines_and_where_there_is_more(
+    services: Services, omics: Stubber
+) -> None:
+    _detail(omics, failureReason="RUN_TASK_FAILED", statusMessage="command exited with status 3")
+    _log(services, "=== log a.log ===", "in the log", "=== end of log a.log ===", "it broke")
+    found = failure(services, RUN, TASK, ROW, Courtesy(Said()))
+    assert found.logs == {"a.log": "in the log\n"}
+    assert str(found).splitlines() == [
+        "RUN_TASK_FAILED: command exited with status 3",
+        "    it broke",
+        f"log: stream run/77/task/5 of log group {GROUP}",
+        "run: https://us-east-1.console.aws.amazon.com/omics/home?region=us-east-1#/runs/77",
+        "task: https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logsV2:"
+        "log-groups/log-group/$252Faws$252Fomics$252FWorkflowLog/log-events/run$252F77$252Ftask$252F5",
+    ]
+
+
+def test_a_failure_is_told_without_any_right_to_ask_why(services: Services, omics: Stubber) -> None:
+    omics.add_client_error("get_run_task", "AccessDeniedException", http_status_code=403)
+    said = Said()
+    with Stubber(services.logs) as logs:
+        logs.add_client_error("get_log_events", "AccessDeniedException", http_status_code=400)
+        found = failure(services, RUN, TASK, ROW, Courtesy(said))
+    assert str(found).startswith("RUN_TASK_FAILED: why\n")
+    assert [("omics:GetRunTask" in line, "logs:GetLogEvents" in line) for line in said.lines] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("OUT_OF_MEMORY_ERROR", None), ("RUN_TASK_FAILED", 137)]
+)
+def test_a_job_that_was_killed_for_its_memory_is_told_what_it_had_and_what_to_try(
+    services: Services, omics: Stubber, reason: str, code: int | None
+) -> None:
+    _detail(omics, failureReason=reason)
+    found = failure(services, RUN, TASK, ROW, Courtesy(Said()), code)
+    assert "its task had 2,000 MB; try `resources: mem_mb=4000`" in str(found)
+
+
+def test_memory_that_a_rule_computes_is_told_without_a_number() -> None:
+    assert "what its rule's `mem_mb` computes" in memory_advice("2 * size(inputs)")
+    assert "1 GiB" in memory_advice(None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("FILE_SYSTEM_OUT_OF_SPACE", "--omics-storage-capacity"),
+        ("EXPORT_FAILED", "s3:PutObject"),
+        ("RUN_TIMED_OUT", "--omics-run-group-max-duration"),
+        ("TASK_TIMED_OUT", "runtime"),
+        ("INSTANCE_RESERVATION_FAILED", "no machine of that size"),
+    ],
+)
+def test_the_end_of_a_run_is_told_with_what_to_change(
+    services: Services, reason: str, hint: str
+) -> None:
+    told = why_ended(services, Run(id="7", status=RunStatus.FAILED, failure_reason=reason))
+    assert told.startswith(f"run 7 ended FAILED: {reason}\nhint: ")
+    assert hint in told
+
+
+def test_faults_of_the_service_are_told_from_those_of_a_job() -> None:
+    assert is_fault("SERVICE_ERROR")
+    assert is_fault("INSTANCE_RESERVATION_FAILED")
+    assert not is_fault("RUN_TASK_FAILED")
+    assert not is_fault(None)
+
+
+def test_log_files_are_told_from_what_the_job_printed() -> None:
+    lines = ["hello", "=== log a.log ===", "one", "two", "", "=== end of log a.log ===", "bye"]
+    assert split_logs(lines, ["a.log"]) == ({"a.log": "one\ntwo\n"}, ["hello", "bye"])

@@ -1,0 +1,69 @@
+"""What survives a head that died."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from snakemake_executor_omics.errors import JournalError
+from snakemake_executor_omics.model import JobKey
+from snakemake_executor_omics.runs.journal import Journal
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path / "journal.sqlite")
+    yield journal
+    journal.close()
+
+
+def test_a_plan_has_one_entry_until_its_run_has_ended(journal: Journal) -> None:
+    first = journal.open("plan")
+    assert first.is_new
+    journal.started(first, "77")
+    again = journal.open("plan")
+    assert (again.request_id, again.run_id, again.is_new) == (first.request_id, "77", False)
+    journal.ended("77")
+    assert journal.open("plan").request_id != first.request_id
+
+
+def test_a_token_that_leads_to_a_dead_run_is_dropped(journal: Journal) -> None:
+    first = journal.open("plan", "mine")
+    journal.drop(first)
+    second = journal.open("plan", "mine")
+    assert second.is_new
+    assert {first.request_id, second.request_id} == {"mine-plan", "mine-plan-1"}
+
+
+def test_what_is_written_is_there_for_the_next_head(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    key = JobKey("up", (("s", "b"),), ("up/b.txt",))
+    before = Journal(path)
+    before.open("plan")
+    before.remember_failures([(key, "1"), (key, "2")])
+    before.close()
+    after = Journal(path)
+    assert not after.open("plan").is_new
+    assert after.failures() == {key: "2"}
+    after.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but text", b"SQLite format 3\0rest"])
+def test_a_damaged_journal_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"cannot use the journal .*\n.*move the file away"):
+        Journal(path)
+
+
+def test_a_foreign_database_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE run (name TEXT, plan TEXT, ended INTEGER)")
+    other.commit()
+    other.close()
+    with pytest.raises(JournalError, match="cannot use the journal"):
+        Journal(path)

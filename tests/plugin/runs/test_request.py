@@ -1,0 +1,99 @@
+"""What the service is asked for, from the options."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from snakemake_executor_omics.aws.records import OWNER_TAG
+from snakemake_executor_omics.aws.runs import RunRequest
+from snakemake_executor_omics.model import Definition
+from snakemake_executor_omics.runs.request import plan_hash, run_request, version_spec
+from snakemake_executor_omics.settings.options import (
+    CacheBehavior,
+    LogLevel,
+    NetworkingMode,
+    Options,
+    Retention,
+    StorageType,
+)
+
+OPTIONS = Options(
+    role_arn="arn:aws:iam::123456789012:role/omics",
+    output_uri="s3://results/project",
+    workflow_name="project",
+    region="us-east-1",
+)
+DEFINITION = Definition(b"zip", {"README.md": "text"}, {"a": {"optional": True}}, {}, {}, "digest")
+
+
+def _run(options: Options, cache_id: str | None = None) -> RunRequest:
+    return run_request(
+        options,
+        plan="plan",
+        token="token",
+        workflow_id="1",
+        version_name="v",
+        parameters={"a": "s3://results/a"},
+        run_group_id=None,
+        cache_id=cache_id,
+    )
+
+
+def test_a_plain_run_is_asked_for_what_the_options_say_and_no_more() -> None:
+    assert _run(OPTIONS).to_api() == {
+        "workflowId": "1",
+        "workflowVersionName": "v",
+        "workflowType": "PRIVATE",
+        "roleArn": OPTIONS.role_arn,
+        "outputUri": "s3://results/project/runs",
+        "requestId": "token",
+        "parameters": {"a": "s3://results/a"},
+        "name": "project",
+        "storageType": "DYNAMIC",
+        "tags": {OWNER_TAG: "plan"},
+    }
+
+
+def test_every_option_of_a_run_is_sent() -> None:
+    options = replace(
+        OPTIONS,
+        run_name="mine",
+        cache_behavior=CacheBehavior.CACHE_ALWAYS,
+        priority=3,
+        storage_type=StorageType.STATIC,
+        storage_capacity=1200,
+        retention=Retention.REMOVE,
+        log_level=LogLevel.ERROR,
+        networking_mode=NetworkingMode.VPC,
+        configuration="vpc",
+        tags=(("team", "x"),),
+    )
+    sent = _run(options, cache_id="5").to_api()
+    assert sent["name"] == "mine"
+    assert (sent["cacheId"], sent["cacheBehavior"]) == ("5", "CACHE_ALWAYS")
+    assert (sent["priority"], sent["retentionMode"], sent["logLevel"]) == (3, "REMOVE", "ERROR")
+    assert (sent["storageType"], sent["storageCapacity"]) == ("STATIC", 1200)
+    assert (sent["networkingMode"], sent["configurationName"]) == ("VPC", "vpc")
+    assert sent["tags"] == {"team": "x", OWNER_TAG: "plan"}
+    left_out = {f.name for f in fields(RunRequest) if getattr(_run(options, "5"), f.name) is None}
+    assert left_out == {"run_group_id"}
+
+
+def test_a_version_holds_the_definition_and_the_workflows_name() -> None:
+    spec = version_spec(OPTIONS, DEFINITION, {"registryMappings": []})
+    assert (spec.workflow_name, spec.zip, spec.template) == ("project", b"zip", DEFINITION.template)
+    assert spec.definitions_uri == "s3://results/project/definitions"
+    assert spec.readme == "text"
+    assert spec.container_registry_map == {"registryMappings": []}
+
+
+def test_a_plan_changes_with_what_changes_its_results() -> None:
+    plans = {
+        plan_hash(DEFINITION, [{"a": "1"}], OPTIONS),
+        plan_hash(replace(DEFINITION, digest="other"), [{"a": "1"}], OPTIONS),
+        plan_hash(DEFINITION, [{"a": "2"}], OPTIONS),
+        plan_hash(DEFINITION, [{"a": "1"}], replace(OPTIONS, output_uri="s3://results/x")),
+    }
+    assert len(plans) == 4
+    named = replace(OPTIONS, run_name="other", priority=2)
+    assert plan_hash(DEFINITION, [{"a": "1"}], named) in plans

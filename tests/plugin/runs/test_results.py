@@ -1,0 +1,193 @@
+"""Where a run left its files, under every reading of the service's documents."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from botocore.stub import Stubber
+
+from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.compile import WORKFLOW, task_name
+from snakemake_executor_omics.errors import StagingError
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task
+from snakemake_executor_omics.runs.courtesy import Courtesy
+from snakemake_executor_omics.runs.results import exported, kept
+
+UUID = "0a1b2c3d-0000-4000-8000-000000000001"
+RUN = Run(
+    id="77", status=RunStatus.COMPLETED, output_uri="s3://results/runs/77", cache_id="5",
+    created=datetime(2026, 1, 1, tzinfo=UTC),
+)  # fmt: skip
+
+
+class Said:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str, /) -> None:
+        self.lines.append(message)
+
+    warning = error = info
+
+
+def _task(name: str, *, needs: Task | None = None, may_fail: bool = False) -> Task:
+    key = JobKey(name, (), (f"{name}.txt",))
+    step = Step(key=key, command="", outputs=(OutputFile(f"{name}.txt"),), logs=(f"{name}.log",))
+    inputs = (FileRef(f"{needs.key.rule}.txt", needs.key),) if needs else ()
+    return Task(key=key, layers=((step,),), inputs=inputs, container="x", may_fail=may_fail)
+
+
+A = _task("a")
+DONE = RunTask(id="t1", name=task_name(A.key), status=TaskStatus.COMPLETED)
+
+
+@pytest.fixture
+def s3(services: Services) -> Services:
+    services.s3.create_bucket(Bucket="results")
+    return services
+
+
+def _put(services: Services, *keys: str, body: bytes = b"x") -> None:
+    for key in keys:
+        services.s3.put_object(Bucket="results", Key=key, Body=body)
+
+
+def _summary(services: Services, **outputs: object) -> None:
+    named = {f"{WORKFLOW}.{name}": value for name, value in outputs.items()}
+    _put(services, "runs/77/logs/outputs.json", body=json.dumps(named).encode())
+
+
+def _paths(found: object) -> list[str]:
+    assert found is not None
+    return [f"{item.uri} -> {item.path}" for item in found]  # type: ignore[attr-defined]
+
+
+def test_the_summary_of_a_completed_run_tells_its_files_and_logs(s3: Services) -> None:
+    name = task_name(A.key)
+    _put(s3, "runs/77/out/x/0/a.txt", "runs/77/out/y/0/a.log")
+    _summary(
+        s3,
+        **{
+            f"{name}_files": ["s3://results/runs/77/out/x/0/a.txt"],
+            f"{name}_logs": ["s3://results/runs/77/out/y/0/a.log"],
+        },
+    )
+    export = exported(s3, RUN, [A])
+    assert _paths(export.downloads[A.key]) == [
+        "s3://results/runs/77/out/x/0/a.txt -> a.txt",
+        "s3://results/runs/77/out/y/0/a.log -> a.log",
+    ]
+
+
+@pytest.mark.parametrize("summary", [None, b"<html>", b"[]", b'{"other": 1}'])
+def test_without_a_summary_the_layout_tells_the_files(s3: Services, summary: bytes | None) -> None:
+    if summary is not None:
+        _put(s3, "runs/77/logs/outputs.json", body=summary)
+    name = task_name(A.key)
+    _put(s3, f"runs/77/out/{name}_files/0/a.txt", f"runs/77/out/{name}_logs/0/a.log")
+    assert len(exported(s3, RUN, [A]).downloads[A.key]) == 2
+
+
+def test_a_file_that_the_summary_tells_and_is_not_there_is_lost(s3: Services) -> None:
+    _summary(s3, **{f"{task_name(A.key)}_files": ["s3://results/runs/77/out/x/0/a.txt"]})
+    assert A.key not in exported(s3, RUN, [A]).downloads
+
+
+def test_a_caught_failure_has_a_code_and_its_logs_and_what_it_left_out_has_none(
+    s3: Services,
+) -> None:
+    broken = _task("a", may_fail=True)
+    below = _task("b", needs=broken)
+    _put(s3, "runs/77/out/y/0/a.log")
+    name = task_name(broken.key)
+    _summary(
+        s3,
+        **{
+            f"{name}_files": None,
+            f"{name}_code": 3,
+            f"{name}_logs": ["s3://results/runs/77/out/y/0/a.log"],
+            f"{task_name(below.key)}_files": None,
+        },
+    )
+    export = exported(s3, RUN, [broken, below])
+    assert export.codes == {broken.key: 3, below.key: None}
+    assert [item.path for item in export.downloads[broken.key]] == [Path("a.log")]
+
+
+def test_a_run_that_does_not_say_where_it_wrote_is_an_error(s3: Services) -> None:
+    with pytest.raises(StagingError, match="no output URI"):
+        exported(s3, Run(id="77", status=RunStatus.COMPLETED), [A])
+
+
+# --- the run cache -------------------------------------------------------------------------
+
+
+def _cache(omics: Stubber, location: str) -> None:
+    answer = {"id": "5", "arn": "arn", "status": "ACTIVE", "cacheS3Uri": location}
+    answer["arn"] = "arn:aws:omics:us-east-1:123456789012:runCache/5"
+    omics.add_response("get_run_cache", answer, {"id": "5"})
+
+
+@pytest.mark.parametrize(
+    ("location", "folder"),
+    [
+        ("s3://results/cache", f"cache/{UUID}/77/t1/entry"),
+        (f"s3://results/cache/{UUID}/", f"cache/{UUID}/77/t1/entry"),
+        ("s3://results/cache", "cache/77/t1/entry"),
+        # `out` in the key's prefix
+        ("s3://results/out/cache/", f"out/cache/{UUID}/77/t1/entry"),
+    ],
+)
+def test_a_finished_job_of_a_failed_run_is_found_below_the_caches_location(
+    s3: Services, omics: Stubber, location: str, folder: str
+) -> None:
+    _cache(omics, location)
+    _put(s3, f"{folder}/out/files/0/a.txt", f"{folder}/out/logs/0/a.log", f"{folder}/entry.json")
+    _put(s3, f"cache/{UUID}/78/t1/entry/out/files/0/a.txt")  # of another run
+    said = Said()
+    found = kept(s3, RUN, [(A, DONE)], Courtesy(said))
+    assert _paths(found.downloads[A.key]) == [
+        f"s3://results/{folder}/out/files/0/a.txt -> a.txt",
+        f"s3://results/{folder}/out/logs/0/a.log -> a.log",
+    ]
+    assert said.lines == []
+
+
+def test_the_entry_that_a_task_names_is_taken_without_looking_for_it(
+    s3: Services, omics: Stubber
+) -> None:
+    _put(s3, "out/elsewhere/entry/out/files/0/a.txt")
+    hit = RunTask(
+        id="t1", name=DONE.name, status=TaskStatus.COMPLETED, cache_hit=True,
+        cache_s3_uri="s3://results/out/elsewhere/entry",
+    )  # fmt: skip
+    assert A.key in kept(s3, RUN, [(A, hit)], Courtesy(Said())).downloads
+
+
+def test_a_job_without_all_its_files_is_in_no_entry(s3: Services, omics: Stubber) -> None:
+    _cache(omics, "s3://results/cache")
+    _put(s3, "cache/77/t1/entry/out/logs/0/a.log")
+    assert kept(s3, RUN, [(A, DONE)], Courtesy(Said())).downloads == {}
+
+
+def test_a_run_without_a_cache_has_kept_nothing_and_nobody_is_asked(
+    s3: Services, omics: Stubber
+) -> None:
+    run = Run(id="77", status=RunStatus.FAILED)
+    assert kept(s3, run, [(A, DONE)], Courtesy(Said())).downloads == {}
+
+
+def test_the_right_that_is_missing_is_said_once_and_the_work_goes_on(
+    s3: Services, omics: Stubber
+) -> None:
+    said = Said()
+    courtesy = Courtesy(said)
+    for _ in range(2):
+        omics.add_client_error("get_run_cache", "AccessDeniedException", http_status_code=403)
+        assert kept(s3, RUN, [(A, DONE)], courtesy).downloads == {}
+    (line,) = said.lines
+    assert "omics:GetRunCache" in line

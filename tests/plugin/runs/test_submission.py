@@ -1,0 +1,159 @@
+"""A plan has one run, whatever was lost in between; a run that died is no answer."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import local_healthomics as local
+from snakemake_executor_omics.aws.runs import cancel_run, get_run
+from snakemake_executor_omics.aws.session import connect
+from snakemake_executor_omics.errors import QuotaExceeded
+from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
+from snakemake_executor_omics.runs import submission
+from snakemake_executor_omics.runs.connection import Connection
+from snakemake_executor_omics.runs.journal import Journal
+from snakemake_executor_omics.runs.submission import submit
+from snakemake_executor_omics.settings.options import LOCAL_ROLE_ARN, Options
+
+pytestmark = pytest.mark.service
+
+KEY = JobKey("a", (), ("a.txt",))
+WAVE = Wave(
+    (
+        Task(
+            key=KEY,
+            layers=((Step(key=KEY, command="true", outputs=(OutputFile("a.txt"),)),),),
+            container="x/y:1",
+        ),
+    )
+)
+ENGINE = """
+import datetime, json, sys
+def say(event, **more):
+    at = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
+    print(json.dumps({"event": event, "at": at, **more}), flush=True)
+say("run", status="RUNNING")
+for line in sys.stdin:
+    break
+say("end", status="CANCELLED")
+"""
+
+
+class Said:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str, /) -> None:
+        self.lines.append(message)
+
+    warning = error = info
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    engine = tmp_path_factory.mktemp("engine") / "engine.py"
+    engine.write_text(ENGINE)
+    running = local.start(tmp_path_factory.mktemp("state"), engine=[sys.executable, str(engine)])
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def call(
+    service: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
+    """Submit the same wave, each time with a head of its own."""
+    services = connect(service.region, None, service.endpoint_url, service.environment)
+    bucket = service.default_output_uri.removeprefix("s3://").partition("/")[0]
+    options = Options(
+        role_arn=LOCAL_ROLE_ARN,
+        output_uri=f"s3://{bucket}/{request.node.name.replace('_', '-')}",
+        workflow_name=request.node.name,
+        endpoint_url=service.endpoint_url,
+        region=service.region,
+        poll_seconds=0.1,
+    )
+    journals: list[Journal] = []
+
+    def submitted(state: str = "state", **changes: Any) -> tuple[str, list[str], Connection]:
+        said = Said()
+        journals.append(Journal(tmp_path / state / "journal.sqlite"))
+        connection = Connection(services, journals[-1], lambda: services)
+        run, _ = submit(
+            connection, replace(options, **changes), WAVE, tmp_path, tmp_path / state, said
+        )
+        return run.id, said.lines, connection
+
+    yield submitted
+    for journal in journals:
+        journal.close()
+
+
+def _stop(connection: Connection, run: str) -> None:
+    """As a run dies with its service."""
+    cancel_run(connection.services, run)
+    tick = threading.Event()
+    for _ in range(600):
+        if get_run(connection.services, run).status.is_final:
+            return
+        tick.wait(0.05)
+    raise AssertionError(f"run {run} goes on")
+
+
+def _forget_the_answer(connection: Connection, run: str) -> None:
+    """As if the head had died right after `StartRun`."""
+    connection.journal._execute("UPDATE run SET run_id = NULL WHERE run_id = ?", run)
+
+
+def test_the_next_head_attaches_by_journal_by_tag_and_by_token(call: Callable[..., Any]) -> None:
+    first, _, connection = call()
+    assert call()[0] == first
+    _forget_the_answer(connection, first)
+    assert call()[0] == first
+    run, said, _ = call("elsewhere")  # another checkout
+    assert run == first
+    assert any(f"attached to run {first}" in line for line in said)
+
+
+@pytest.mark.parametrize("request_id", [None, "mine"])
+def test_a_run_that_died_unseen_is_started_anew(
+    call: Callable[..., Any], request_id: str | None
+) -> None:
+    first, _, connection = call(request_id=request_id)
+    _stop(connection, first)
+    _forget_the_answer(connection, first)
+    second, _, connection = call(request_id=request_id)
+    assert second != first
+    assert not get_run(connection.services, second).status.is_final
+    _stop(connection, second)
+    third, _, _ = call(request_id=request_id)  # its answer was seen
+    assert third not in (first, second)
+
+
+def test_an_id_that_now_belongs_to_another_run_is_not_trusted(call: Callable[..., Any]) -> None:
+    first, _, connection = call()
+    other, _, _ = call("other", output_uri="s3://omics-local/other")
+    assert other != first
+    connection.journal._execute("UPDATE run SET run_id = ? WHERE run_id = ?", other, first)
+    assert call()[0] == first
+
+
+def test_a_used_up_quota_is_said_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "_QUOTA_PAUSE_SECONDS", 0.0)
+    said, answers = Said(), iter([True, True, False])
+
+    def start() -> str:
+        if next(answers):
+            raise QuotaExceeded("too many runs", hint="--omics-retention REMOVE")
+        return "started"
+
+    assert submission._within_quotas(start, said) == "started"
+    (line,) = said.lines
+    assert "too many runs; waiting: --omics-retention REMOVE; Ctrl-C ends the wait" in line
