@@ -54,7 +54,7 @@ READINGS = (
             "hits": "those that were cache hits",
             "always": "those whose results the run wrote to the cache, too",
         },
-        default="always",
+        default="hits",
         sources="The user guide promises it for hits; the API Reference says no more than what it"
         " is; nobody has published a task of a run with a cache.",
     ),
