@@ -65,10 +65,12 @@ class Executor(RemoteExecutor):
         super().__init__(workflow, logger)
 
     def __post_init__(self) -> None:
-        self._workdir = Path(self.workflow.workdir_init)
+        # Not where Snakemake was started: `workdir:` leads to another folder.
+        self._workdir = Path.cwd()
         with _for_people():
             self._options = resolve(
-                self.workflow.executor_settings, project=self._workdir.resolve().name
+                self.workflow.executor_settings,
+                project=Path(self.workflow.workdir_init).resolve().name,
             )
         self._state = self._workdir / ".snakemake" / "omics"
         self._cache = OutputCache(self.workflow)

@@ -160,6 +160,13 @@ def test_any_command_and_any_path_arrive_byte_for_byte(
             assert (work / path).is_file()
 
 
+def test_the_engine_may_work_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / 'my "project" (1) & co\'s $HOME `x` \\ ~{y}'
+    task = _given(_job("test -x tool && cat data/a"), FileRef("data/a"), FileRef("tool"))
+    task = dataclasses.replace(task, may_run=(JobKey("make", (), ("tool",)),))
+    _run(task, folder, modes="tool\n")
+
+
 def _job(command: str, *outputs: OutputFile) -> Task:
     """A job that bash runs."""
     task = _task(f"set -euo pipefail; {command}", [], [], [])

@@ -30,13 +30,16 @@ set -euo pipefail
 # A task may have neither.
 export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
 mkdir -p .omics
+IFS= read -r listed <<'OMICS_JOB_LIST'
+~{write_lines(inputs)}
+OMICS_JOB_LIST
 while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
     link\ *) ln -s -- "$file" "$path" ;;
   esac
-done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
+done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link data/A.fq
 OMICS_JOB_PATHS
 
@@ -139,13 +142,16 @@ set -euo pipefail
 # A task may have neither.
 export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
 mkdir -p .omics
+IFS= read -r listed <<'OMICS_JOB_LIST'
+~{write_lines(inputs)}
+OMICS_JOB_LIST
 while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
     link\ *) ln -s -- "$file" "$path" ;;
   esac
-done 3< ~{write_lines(inputs)} 4<<'OMICS_JOB_PATHS'
+done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link results/A.fq
 OMICS_JOB_PATHS
 export OMP_NUM_THREADS=1
