@@ -1,4 +1,4 @@
-"""`snakemake-omics`: package a workflow without running it, and tend the local HealthOmics.
+"""`snakemake-omics`: look after a project's runs, package a workflow, tend the local HealthOmics.
 
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 it failed, 2 it could
 not be tried.
@@ -7,13 +7,17 @@ not be tried.
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .errors import OmicsError
 from .runs.connection import local_package
+from .runs.console import Console, KnownRun, done, table
+from .settings.options import Place
 
 _LOCAL_STATE = Path(".snakemake/omics/local")  # of the project in this folder
 
@@ -32,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OmicsError as error:
         print(f"snakemake-omics: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - closed with the process
+        return 0
+    except KeyboardInterrupt:
+        return 130
     return result
 
 
@@ -50,10 +59,156 @@ def _parser() -> argparse.ArgumentParser:
     package.add_argument("--output", type=Path, required=True, metavar="DIR")
     package.set_defaults(run=_package)
 
+    for name, call, help in (
+        ("runs", _runs, "list this project's runs, also those that others started"),
+        ("status", _status, "show how far a run is, job by job; without RUN the newest"),
+        ("attach", _attach, "print the commands that attach to the runs in flight"),
+        ("cancel", _cancel, "cancel a run; without RUN the only active one"),
+        ("logs", _logs, "print the log of a run, or of a job"),
+    ):
+        _add_console_command(commands, name, call, help)
+
     commands.add_parser(
         "local", help="the local HealthOmics of this project: up, status, env, down"
     )
     return parser
+
+
+def _add_console_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    call: Callable[[Console, argparse.Namespace], int],
+    help: str,
+) -> None:
+    def run(arguments: argparse.Namespace, others: Sequence[str]) -> int:
+        if others:
+            command.error(f"unrecognized arguments: {' '.join(others)}")
+        place = Place(
+            arguments.omics_endpoint,
+            arguments.omics_region,
+            arguments.omics_aws_profile,
+            arguments.omics_workflow_name,
+        )
+        return call(Console(arguments.directory, place), arguments)
+
+    command = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}. The service is the one that the last run from "
+        "this folder went to, unless an option names another.",
+    )
+    if name == "runs":
+        command.add_argument(
+            "--last", type=int, default=10, metavar="N", help="how many ended ones"
+        )
+    elif name == "logs":
+        command.add_argument("target", metavar="JOB|FILE|RUN", help="a job is named by its rule")
+        command.add_argument("--run", dest="of", metavar="RUN", help="the run that the job is in")
+        command.add_argument("--follow", action="store_true", help="until the job or run ends")
+    elif name != "attach":
+        command.add_argument("run_id", nargs="?", metavar="RUN")
+    if name == "status":
+        command.add_argument("--all", action="store_true", help="with the jobs that are done")
+    command.add_argument(
+        "--directory", type=Path, default=Path(), metavar="DIR", help="the project"
+    )
+    for option, metavar in (
+        ("endpoint", "local|URL"),
+        ("region", "REGION"),
+        ("aws-profile", "NAME"),
+        ("workflow-name", "NAME"),
+    ):
+        variable = f"SNAKEMAKE_OMICS_{option.replace('-', '_').upper()}"
+        command.add_argument(
+            f"--omics-{option}",
+            default=os.environ.get(variable) or None,
+            metavar=metavar,
+            help="as Snakemake was told",
+        )
+    command.set_defaults(run=run)
+
+
+def _runs(console: Console, arguments: argparse.Namespace) -> int:
+    print(f"snakemake-omics: at {console.where}", file=sys.stderr)
+    rows = [
+        (
+            known.run.id,
+            known.run.status.value,
+            str(known.age),
+            _jobs(console, known),
+            known.plan[:8],
+            known.run.name or "",
+            "here" if known.start else "elsewhere",
+        )
+        for known in console.runs(arguments.last)
+    ]
+    if not rows:
+        print("snakemake-omics: no runs of this project", file=sys.stderr)
+        return 0
+    head = ("RUN", "STATUS", "AGE", "JOBS DONE", "PLAN", "NAME", "STARTED")
+    print(*table([head, *rows]), sep="\n")
+    return 0
+
+
+def _jobs(console: Console, known: KnownRun) -> str:
+    tasks = console.tasks(known)
+    return f"{done(tasks)} of {known.jobs or '?'}"
+
+
+def _status(console: Console, arguments: argparse.Namespace) -> int:
+    known = console.run(arguments.run_id)
+    tasks = console.tasks(known)
+    run = known.run
+    print(
+        f"run {run.id} ({run.name}) {run.status}: {done(tasks)} of {known.jobs or '?'} jobs done, "
+        f"{known.age} elapsed"
+    )
+    rows = [
+        (task.status.value, known.title(name), str(known.took(task) or ""))
+        for name, task in sorted(tasks.items(), key=lambda item: known.title(item[0]))
+        if arguments.all or not (task.status.is_final and task.status == "COMPLETED")
+    ]
+    print(*table(rows), sep="\n", end="\n" if rows else "")
+    why = ": ".join(part for part in (run.failure_reason, run.status_message) if part)
+    if why:
+        print(why)
+    print(f"output: {run.output_uri}")
+    return 0
+
+
+def _attach(console: Console, arguments: argparse.Namespace) -> int:
+    active = [known for known in console.runs(last=0) if not known.run.status.is_final]
+    for known in active:
+        print(f"# run {known.run.id}, {known.run.status}, {_jobs(console, known)} jobs done")
+        if known.start is None:
+            print("# started elsewhere: the same snakemake command here attaches to it")
+        else:
+            print(f"cd {shlex.quote(known.start.folder)}")
+            print(shlex.join(known.start.command))
+    if not active:
+        print("snakemake-omics: no run is in flight", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _cancel(console: Console, arguments: argparse.Namespace) -> int:
+    print(console.cancel(arguments.run_id))
+    return 0
+
+
+def _logs(console: Console, arguments: argparse.Namespace) -> int:
+    if arguments.target.isdigit():
+        lines = console.log_of_run(console.run(arguments.target), arguments.follow)
+    else:
+        known, task = console.find_task(arguments.target, arguments.of)
+        print(
+            f"snakemake-omics: {known.title(task.name)} of run {known.run.id}, {task.status}",
+            file=sys.stderr,
+        )
+        lines = console.log_of_task(known, task, arguments.follow)
+    for line in lines:
+        print(line, flush=arguments.follow)
+    return 0
 
 
 def _package(arguments: argparse.Namespace, others: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from ..errors import UnexpectedAnswer
 
 # The tag that marks what this plugin made; on a run its value is the digest of the plan.
 OWNER_TAG = "snakemake-executor-omics"
+JOBS_TAG = f"{OWNER_TAG}-jobs"  # on a run: how many jobs it carries
 
 
 _Status = TypeVar("_Status", bound=StrEnum)

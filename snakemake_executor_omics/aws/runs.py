@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, LimitExceeded, NotFound, QuotaExceeded
 from ..limits import MAX_PAGE, MAX_PARAMETER_BYTES
-from .records import OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
+from .records import JOBS_TAG, OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
 from .session import Services
 from .translate import translated
 
@@ -41,6 +41,7 @@ class RunRequest:
     output_uri: str
     request_id: str
     plan: str
+    jobs: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     run_group_id: str | None = None
@@ -76,7 +77,7 @@ class RunRequest:
             "logLevel": self.log_level,
             "networkingMode": self.networking_mode,
             "configurationName": self.configuration,
-            "tags": {**self.tags, OWNER_TAG: self.plan},
+            "tags": {**self.tags, OWNER_TAG: self.plan, JOBS_TAG: str(self.jobs)},
         }
         return {name: value for name, value in members.items() if value is not None}
 
@@ -142,6 +143,32 @@ def find_runs(services: Services, plan: str, *, name: str | None = None) -> list
         if run.tags.get(OWNER_TAG) == plan and not run.status.is_final:
             found.append(run)
     return sorted(found, key=lambda run: (run.created or _EARLIEST, run.id), reverse=True)
+
+
+def our_runs(services: Services, name: str, *, ended: int) -> list[Run]:
+    """Runs of that name that this plugin started: the active ones, and the newest `ended` others.
+
+    Whoever started them. One request for 100 runs of the name, and one for each that is given.
+    """
+    with translated(f"list the runs named {name}"):
+        pages = services.omics.get_paginator("list_runs").paginate(
+            name=name, PaginationConfig=_PAGE
+        )
+        items = [item for page in pages for item in page.get("items", ())]
+    listed = [run for run in map(Run.from_api, items) if run.name == name]
+    listed.sort(key=lambda run: (run.created or _EARLIEST, run.id), reverse=True)
+    found: list[Run] = []
+    for run in listed:
+        if run.status.is_final and ended <= 0:
+            continue
+        try:
+            detail = get_run(services, run.id)
+        except NotFound:
+            continue  # deleted since it was listed
+        if OWNER_TAG in detail.tags:
+            found.append(detail)
+            ended -= run.status.is_final
+    return found
 
 
 def _active_runs(services: Services, name: str | None) -> Iterator[Run]:

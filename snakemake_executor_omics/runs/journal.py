@@ -11,12 +11,13 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import JournalError
 from ..model import JobKey
+from ..settings.options import Place
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
@@ -27,6 +28,12 @@ CREATE TABLE IF NOT EXISTS run (
 );
 CREATE INDEX IF NOT EXISTS run_in_flight ON run (plan) WHERE ended = 0;
 CREATE TABLE IF NOT EXISTS failure (job TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS start (
+    number INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    told TEXT NOT NULL
+);
 """
 _COLUMNS = ("plan", "request_id", "run_id")
 
@@ -44,6 +51,22 @@ class Entry:
     is_new: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is told of a run that was started from this folder, for a person who looks after it.
+
+    `command` starts the same plan again, called in `folder`; `definition` is the folder of the
+    compiled wave, below the project's for what must survive.
+    """
+
+    run_id: str
+    plan: str
+    place: Place
+    definition: str
+    folder: str
+    command: tuple[str, ...]
+
+
 class Journal:
     """The project's journal.
 
@@ -57,6 +80,7 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            path.chmod(0o600)  # it holds command lines
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
@@ -94,6 +118,25 @@ class Journal:
         """The entry's token leads to a run that is no answer."""
         self._execute("UPDATE run SET ended = 1 WHERE request_id = ?", entry.request_id)
 
+    def remember_start(self, start: Start) -> None:
+        told = {
+            "place": asdict(start.place),
+            "definition": start.definition,
+            "folder": start.folder,
+            "command": start.command,
+        }
+        self._execute(
+            "INSERT INTO start (run_id, plan, told) VALUES (?, ?, ?)",
+            start.run_id,
+            start.plan,
+            json.dumps(told),
+        )
+
+    def starts(self) -> list[Start]:
+        """Every run that was started from this folder, the newest first."""
+        rows = self._execute("SELECT run_id, plan, told FROM start ORDER BY number DESC")
+        return [_start(str(run_id), str(plan), json.loads(told)) for run_id, plan, told in rows]
+
     def failures(self) -> dict[JobKey, str]:
         """Jobs that failed in a run that went on: the run cache may have that as a success."""
         rows = self._execute("SELECT job, run_id FROM failure")
@@ -121,6 +164,17 @@ class Journal:
             f"cannot use the journal {self._path}: {error}",
             hint="move the file away to start anew; runs that it knew are on the service still",
         )
+
+
+def _start(run_id: str, plan: str, told: Any) -> Start:
+    return Start(
+        run_id,
+        plan,
+        Place(**told["place"]),
+        told["definition"],
+        told["folder"],
+        tuple(told["command"]),
+    )
 
 
 def _text(key: JobKey) -> str:

@@ -28,7 +28,8 @@ from ..log import Log
 from ..model import Definition, Wave
 from ..settings.options import Options
 from .connection import Connection
-from .journal import Entry
+from .journal import Entry, Start
+from .known import JOBS_FILE, command_line, jobs_of
 from .patience import Patience, is_expired
 from .request import plan_hash, run_name, run_request, version_spec
 
@@ -104,6 +105,7 @@ def _prepare(
     folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
     write_definition(definition, folder)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
+    (folder / JOBS_FILE).write_text(json.dumps(jobs_of(wave), indent=2) + "\n")
     etags = {ref.uri: ref.etag for ref in objects.values()}
     plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
     return Prepared(wave, definition, parameters, uploads, registry_map, plan, folder)
@@ -158,6 +160,7 @@ def _start(
         token=entry.request_id,
         workflow_id=version.workflow_id,
         version_name=version.name,
+        jobs=len(prepared.wave.tasks),
         parameters=prepared.parameters,
         run_group_id=None
         if options.run_group is None
@@ -170,6 +173,15 @@ def _start(
     )
     run = _within_quotas(lambda: start_run(services, request), log)
     connection.journal.started(entry, run.id)
+    connection.journal.remember_start(
+        Start(
+            run.id,
+            entry.plan,
+            options.place,
+            prepared.folder.relative_to(state).as_posix(),
+            *command_line(state.parent.parent),
+        )
+    )
     log.info(
         f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
         f"version {version.name}; definition in {prepared.folder}"

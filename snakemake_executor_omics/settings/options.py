@@ -84,6 +84,27 @@ class NamedOrId:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a project's runs are: a service, as a user names it, and the name of the runs there."""
+
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    name: str | None = None
+
+    def or_else(self, other: Place) -> Place:
+        """This place, with what it leaves open as `other` has it."""
+        if self.endpoint is not None and self.endpoint != other.endpoint:
+            return self  # its region and profile would be those of another service
+        return Place(
+            self.endpoint or other.endpoint,
+            self.region or other.region,
+            self.profile or other.profile,
+            self.name or other.name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class GroupLimits:
     """Limits of a run group; None leaves one out. `max_duration` is in minutes per run."""
 
@@ -138,6 +159,16 @@ class Options:
     poll_seconds: float = 10.0
     give_up_seconds: float = 1800.0
     on_interrupt: OnInterrupt = OnInterrupt.CANCEL
+
+    @property
+    def place(self) -> Place:
+        """Where the runs of these options are."""
+        return Place(
+            "local" if self.local else self.endpoint_url,
+            None if self.local else self.region,
+            self.aws_profile,
+            self.run_name or self.workflow_name,
+        )
 
     @property
     def is_aws(self) -> bool:

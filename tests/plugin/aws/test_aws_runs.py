@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from snakemake_executor_omics.aws import logs, runs
 from snakemake_executor_omics.aws.caches import ensure_run_cache
 from snakemake_executor_omics.aws.groups import ensure_run_group
-from snakemake_executor_omics.aws.records import OWNER_TAG, RunStatus, TaskStatus
+from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG, RunStatus, TaskStatus
 from snakemake_executor_omics.aws.runs import RunRequest
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.aws.translate import translated
@@ -31,6 +31,7 @@ REQUEST = RunRequest(
     output_uri="s3://results/x",
     request_id="token",
     plan="digest",
+    jobs=7,
     parameters={"a": "s3://results/a"},
     tags={"team": "x"},
 )
@@ -43,7 +44,7 @@ SENT: dict[str, Any] = {
     "requestId": "token",
     "parameters": {"a": "s3://results/a"},
     "storageType": "DYNAMIC",
-    "tags": {"team": "x", OWNER_TAG: "digest"},
+    "tags": {"team": "x", OWNER_TAG: "digest", JOBS_TAG: "7"},
 }
 STREAM = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/omics/WorkflowLog:log-stream:run/5"
 
@@ -121,6 +122,29 @@ def test_find_runs_by_plan(services: Services, omics: Stubber) -> None:
     found = runs.find_runs(services, "digest", name="n")
     assert [run.id for run in found] == ["5", "7"]
     assert found[0].status is RunStatus.RUNNING
+
+
+def test_runs_of_a_project_are_those_with_its_name_and_our_tag(
+    services: Services, omics: Stubber
+) -> None:
+    def item(id: str, day: int, status: str, name: str = "n") -> dict[str, Any]:
+        when = datetime(2026, 1, day, tzinfo=UTC)
+        return {"id": id, "name": name, "status": status, "creationTime": when}
+
+    items = [
+        item("1", 5, "COMPLETED"),
+        item("9", 1, "RUNNING"),
+        item("3", 4, "FAILED"),
+        item("4", 9, "RUNNING", "n2"),
+        item("5", 8, "COMPLETED"),
+        item("6", 7, "PENDING"),
+    ]
+    omics.add_response("list_runs", {"items": items}, {"name": "n", "maxResults": 100})
+    for id, tags in {"5": {}, "6": {OWNER_TAG: "b"}, "1": {OWNER_TAG: "c"}}.items():
+        (found,) = (one for one in items if one["id"] == id)
+        omics.add_response("get_run", {**found, "tags": tags}, {"id": id})
+    omics.add_response("get_run", {**items[1], "tags": {OWNER_TAG: "d"}}, {"id": "9"})
+    assert [run.id for run in runs.our_runs(services, "n", ended=1)] == ["6", "1", "9"]
 
 
 def test_run_group_is_made_once(services: Services, omics: Stubber) -> None:

@@ -12,7 +12,7 @@ from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskSt
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.model import JobKey, Resources, Step, Task
 from snakemake_executor_omics.runs.courtesy import Courtesy
-from snakemake_executor_omics.runs.failures import failure, split_logs, why_ended
+from snakemake_executor_omics.runs.failures import failure, why_ended
 from snakemake_executor_omics.runs.reasons import is_fault, memory_advice
 
 KEY = JobKey("align", (("sample", "A"),), ("A.bam",))
@@ -59,7 +59,13 @@ def test_a_failure_says_why_shows_the_last_lines_and_where_there_is_more(
     services: Services, omics: Stubber
 ) -> None:
     _detail(omics, failureReason="RUN_TASK_FAILED", statusMessage="command exited with status 3")
-    _log(services, "=== log a.log ===", "in the log", "=== end of log a.log ===", "it broke")
+    _log(
+        services,
+        "=== log 1.1 a.log ===",
+        "[log 1.1] in the log",
+        "=== end of log 1.1: 1 lines ===",
+        "it broke",
+    )
     found = failure(services, RUN, TASK, ROW, Courtesy(Said()))
     assert found.logs == {"a.log": "in the log\n"}
     assert str(found).splitlines() == [
@@ -124,8 +130,3 @@ def test_faults_of_the_service_are_told_from_those_of_a_job() -> None:
     assert is_fault("INSTANCE_RESERVATION_FAILED")
     assert not is_fault("RUN_TASK_FAILED")
     assert not is_fault(None)
-
-
-def test_log_files_are_told_from_what_the_job_printed() -> None:
-    lines = ["hello", "=== log a.log ===", "one", "two", "", "=== end of log a.log ===", "bye"]
-    assert split_logs(lines, ["a.log"]) == ({"a.log": "one\ntwo\n"}, ["hello", "bye"])

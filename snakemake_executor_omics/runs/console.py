@@ -1,0 +1,257 @@
+"""What a person asks of a project's runs from another shell, or from another machine.
+
+Runs are found by their name and by the plugin's tag, so those that a colleague started are seen as
+well; what only the folder that started a run knows (its jobs' files, the command) is in the
+journal. Nothing is guessed: what neither the service nor the journal tells is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..aws.logs import read_on
+from ..aws.records import JOBS_TAG, OWNER_TAG, Run, RunTask, TaskStatus
+from ..aws.runs import cancel_run, get_run, get_task, list_tasks, our_runs
+from ..aws.session import Services, connect
+from ..errors import LocalServiceError, NotFound, OmicsError
+from ..settings.options import Place
+from .connection import local_package
+from .journal import Journal, Start
+from .known import KnownTask, read_jobs
+from .states import newest_tasks
+
+_FOLLOW_SECONDS = 2.0
+_TOLD = 12  # names in one message
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRun:
+    """A run of this project; `start` is there if it was started from this folder."""
+
+    run: Run
+    start: Start | None = None
+    tasks: Mapping[str, KnownTask] = field(default_factory=dict)
+
+    @property
+    def age(self) -> timedelta:
+        now = datetime.now(UTC)
+        return timedelta(
+            seconds=int(((self.run.stopped or now) - (self.run.created or now)).total_seconds())
+        )
+
+    @property
+    def jobs(self) -> int | None:
+        """How many jobs went into the run."""
+        told = self.run.tags.get(JOBS_TAG, "")
+        return int(told) if told.isdigit() else None
+
+    @property
+    def plan(self) -> str:
+        return self.run.tags.get(OWNER_TAG, "")
+
+    def took(self, task: RunTask) -> timedelta | None:
+        """How long a task has run, None before it does."""
+        if task.started is None:
+            return None
+        end = task.stopped or datetime.now(UTC)
+        return timedelta(seconds=int((end - task.started).total_seconds()))
+
+    def title(self, task: str) -> str:
+        """A task, as a person calls it."""
+        return self.tasks[task].job if task in self.tasks else task
+
+
+class Console:
+    """A project's runs at the service that they went to."""
+
+    def __init__(self, folder: Path, place: Place) -> None:
+        """`place` has what the user said of the service; the journal knows the rest.
+
+        Raises:
+            OmicsError: there is no such service.
+        """
+        self._folder = folder
+        self._state = folder / ".snakemake" / "omics"
+        path = self._state / "journal.sqlite"
+        self._starts: Sequence[Start] = ()
+        if path.exists():
+            with closing(Journal(path)) as journal:
+                self._starts = journal.starts()
+        last = self._starts[0].place if self._starts else Place()
+        self._place = place.or_else(last)
+        names = [self._place.name or folder.resolve().name]
+        if place.name is None:
+            names += [start.place.name for start in self._starts if start.place.name]
+        self._names = list(dict.fromkeys(names))
+        self.services, self.where = self._open()
+
+    def _open(self) -> tuple[Services, str]:
+        place = self._place
+        if place.endpoint is None or place.endpoint == "local":
+            local = _standing(self._state / "local")
+            if local is not None:
+                services = connect(
+                    local.region, None, local.endpoint_url, environment=local.environment
+                )
+                return services, f"the local HealthOmics at {local.endpoint_url}"
+        if place.endpoint == "local":
+            raise LocalServiceError(
+                "the local HealthOmics of this project does not run: one that Snakemake starts "
+                "lives only as long as that Snakemake",
+                hint="`snakemake-omics local up` starts one that stays, with the runs that were "
+                "here before",
+            )
+        services = connect(place.region, place.profile, place.endpoint)
+        return services, place.endpoint or f"AWS HealthOmics in {services.region}"
+
+    def runs(self, last: int = 10) -> list[KnownRun]:
+        """The project's runs, newest first: all that are active, and the `last` ended ones."""
+        found = {
+            run.id: run for name in self._names for run in our_runs(self.services, name, ended=last)
+        }
+        newest = sorted(found.values(), key=lambda run: run.created or _NEVER, reverse=True)
+        return [self._known(run) for run in newest]
+
+    def run(self, run_id: str | None, *, active: bool = False) -> KnownRun:
+        """The run of that id, or the newest one.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if run_id is not None:
+            return self._known(get_run(self.services, run_id))
+        for known in self.runs(last=0 if active else 1):
+            if not active or not known.run.status.is_final:
+                return known
+        raise NotFound(
+            f"{' and '.join(self._names)}: no {'active ' if active else ''}run at {self.where}",
+            hint="a workflow with a name of its own is told with --omics-workflow-name",
+        )
+
+    def _known(self, run: Run) -> KnownRun:
+        """Ids are used again: the tag tells whether it is the run that we know."""
+        for start in self._starts:
+            if start.run_id == run.id and start.plan == run.tags.get(OWNER_TAG):
+                return KnownRun(run, start, read_jobs(self._state / start.definition))
+        return KnownRun(run)
+
+    def tasks(self, known: KnownRun) -> dict[str, RunTask]:
+        """The newest attempt of each task of a run, by its name."""
+        return newest_tasks(list_tasks(self.services, known.run.id))
+
+    def cancel(self, run_id: str | None) -> str:
+        """Cancel a run that this plugin started, and tell what comes of it."""
+        if run_id is None:
+            active = [known for known in self.runs(last=0) if not known.run.status.is_final]
+            if len(active) > 1:
+                raise OmicsError(
+                    f"{len(active)} runs are active: {', '.join(known.run.id for known in active)}",
+                    hint="say which one to cancel",
+                )
+        known = self.run(run_id, active=run_id is None)
+        if OWNER_TAG not in known.run.tags:
+            raise OmicsError(
+                f"run {known.run.id} ({known.run.name}) was not started by this plugin",
+                hint=f"if it is yours: aws omics cancel-run --id {known.run.id}",
+            )
+        if not cancel_run(self.services, known.run.id):
+            return f"run {known.run.id} has ended already: {known.run.status}"
+        return (
+            f"run {known.run.id} is being cancelled, which takes minutes; what its finished jobs "
+            "made is in the run cache"
+        )
+
+    def find_task(self, target: str, run_id: str | None) -> tuple[KnownRun, RunTask]:
+        """The newest task that `target` names: a job, its rule, one of its files, or its task.
+
+        Raises:
+            NotFound: none does, or several.
+        """
+        knowns = self.runs() if run_id is None else [self.run(run_id)]
+        for known in knowns:
+            tasks = self.tasks(known)
+            chosen = [name for name in tasks if _names(target, name, known.tasks.get(name))]
+            if len(chosen) > 1:
+                titles = sorted(known.title(name) for name in chosen)
+                more = f" and {len(titles) - _TOLD} more" if len(titles) > _TOLD else ""
+                raise NotFound(
+                    f"{len(chosen)} jobs of run {known.run.id} are meant by {target}",
+                    hint=f"name one of {', '.join(titles[:_TOLD])}{more}, or a file of it",
+                )
+            if chosen:
+                return known, tasks[chosen[0]]
+        raise NotFound(
+            f"no run of {' and '.join(self._names)} has a job or file {target} that has started",
+            hint="`snakemake-omics status RUN --all` lists the jobs of a run",
+        )
+
+    def log_of_run(self, known: KnownRun, follow: bool) -> Iterator[str]:
+        """The service's log of a run; with `follow` until it ends."""
+
+        def ended() -> bool:
+            return get_run(self.services, known.run.id).status.is_final
+
+        yield from self._lines(f"run/{known.run.id}", ended, follow)
+
+    def log_of_task(self, known: KnownRun, task: RunTask, follow: bool) -> Iterator[str]:
+        """What a task printed; with `follow` until it ends."""
+        detail = get_task(self.services, known.run.id, task.id)
+
+        def ended() -> bool:
+            return get_task(self.services, known.run.id, task.id).task.status.is_final
+
+        stream = detail.log_stream or f"run/{known.run.id}/task/{task.id}"
+        yield from self._lines(stream, ended, follow)
+
+    def _lines(self, stream: str, ended: Callable[[], bool], follow: bool) -> Iterator[str]:
+        token: str | None = None
+        while True:
+            is_last = not follow or ended()  # asked first: what was printed until then is read
+            while True:
+                lines, following = read_on(self.services, stream, token)
+                yield from lines
+                if following == token:
+                    break
+                token = following
+            if is_last:
+                return
+            time.sleep(_FOLLOW_SECONDS)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _standing(state: Path) -> Any:
+    """The local service of the project, if one runs."""
+    if not (state / "server.json").exists():
+        return None
+    return local_package().status(state)
+
+
+def _names(target: str, name: str, task: KnownTask | None) -> bool:
+    if target == name:
+        return True
+    if task is None:  # of a run that was started elsewhere: names are rule_hash
+        return re.fullmatch(rf"{re.escape(target)}_[0-9a-f]+", name) is not None
+    path = PurePosixPath(target).as_posix()
+    return target in (task.job, task.rule) or path in (*task.files, *task.logs)
+
+
+def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines with columns as wide as they must be."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def done(tasks: Mapping[str, RunTask]) -> int:
+    """How many jobs have ended well; one that --keep-going goes on from counts as well."""
+    return sum(task.status is TaskStatus.COMPLETED for task in tasks.values())

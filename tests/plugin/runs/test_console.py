@@ -1,0 +1,203 @@
+"""What a person sees of a project's runs from another shell, from the service and the journal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snakemake_executor_omics import cli
+from snakemake_executor_omics.aws.logs import LOG_GROUP
+from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
+from snakemake_executor_omics.runs import console, known
+from snakemake_executor_omics.runs.journal import Journal, Start
+from snakemake_executor_omics.settings.options import Place
+
+NOW = datetime.now(UTC)
+PLAN = "abcdef0123456789"
+
+
+def task(sample: str) -> Task:
+    key = JobKey("align", (("sample", sample),), (f"out/{sample}.bam",))
+    outputs = (OutputFile(f"out/{sample}.bam"),)
+    step = Step(key=key, command="true", outputs=outputs, logs=(f"logs/{sample}.log",))
+    return Task(key=key, layers=((step,),), container="debian:12")
+
+
+WAVE = Wave((task("a"), task("b")))
+NAMES = list(known.jobs_of(WAVE))
+
+
+def run(id: str, status: str = "RUNNING", minutes: int = 5, plan: str = PLAN) -> dict[str, Any]:
+    return {
+        "id": id,
+        "name": "cohort",
+        "status": status,
+        "creationTime": NOW - timedelta(minutes=minutes),
+        "tags": {OWNER_TAG: plan, JOBS_TAG: "2"} if plan else {},
+        "runOutputUri": f"s3://b/runs/{id}",
+    }
+
+
+def row(name: str, status: str, id: str = "1") -> dict[str, Any]:
+    return {"taskId": id, "name": name, "status": status, "creationTime": NOW, "startTime": NOW}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder that run 11 was started from."""
+    state = tmp_path / "cohort/.snakemake/omics"
+    definition = state / "definitions/0123"
+    definition.mkdir(parents=True)
+    (definition / known.JOBS_FILE).write_text(json.dumps(known.jobs_of(WAVE)))
+    journal = Journal(state / "journal.sqlite")
+    command = ("snakemake", "--executor", "omics", "--config", "a=b c")
+    place = Place(None, "us-east-1", None, "cohort")
+    journal.remember_start(Start("11", PLAN, place, "definitions/0123", "/w x", command))
+    journal.close()
+    return tmp_path / "cohort"
+
+
+class Service:
+    """The omics API as a table of runs and their tasks."""
+
+    def __init__(self, services: Services, runs: list[dict[str, Any]], tasks: Any) -> None:
+        self.cancelled: list[str] = []
+        self._runs = {item["id"]: item for item in runs}
+        self._tasks = tasks
+        self._services = services
+        services.omics.meta.events.register("before-call.omics", self._answer)
+
+    def _answer(self, model: Any, params: Any, **_: Any) -> Any:
+        path = params["url_path"].split("/")
+        ok = type("Answer", (), {"status_code": 200, "headers": {}})
+        if model.name == "ListRuns":
+            listed = [{**item, "tags": None} for item in self._runs.values()]
+            return ok, {"items": listed}
+        if model.name == "GetRun":
+            return ok, self._runs[path[-1]]
+        if model.name == "ListRunTasks":
+            return ok, {"items": self._tasks[path[-2]]}
+        if model.name == "GetRunTask":
+            (found,) = (one for one in self._tasks[path[2]] if one["taskId"] == path[-1])
+            return ok, found
+        assert model.name == "CancelRun"
+        self.cancelled.append(path[2])
+        return ok, {}
+
+
+Serve = Callable[..., Service]
+
+
+@pytest.fixture
+def serve(services: Services, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    monkeypatch.setattr(console, "connect", lambda *_, **__: services)
+    monkeypatch.setattr(console, "_FOLLOW_SECONDS", 0)
+    return lambda runs, tasks={}: Service(services, runs, tasks)
+
+
+def call(project: Path, *arguments: str) -> int:
+    return cli.main([*arguments, "--directory", str(project)])
+
+
+def test_runs_lists_those_of_others_too(
+    project: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = {id: [row(NAMES[0], "COMPLETED"), row(NAMES[1], "RUNNING", "2")] for id in ("11", "7")}
+    serve([run("7", minutes=9, plan="f" * 64), run("11"), run("5", plan="")], tasks)
+    assert call(project, "runs") == 0
+    head, ours, theirs = capsys.readouterr().out.splitlines()
+    assert head.split() == ["RUN", "STATUS", "AGE", "JOBS", "DONE", "PLAN", "NAME", "STARTED"]
+    assert re.fullmatch(r"11 +RUNNING +0:05:0\d +1 of 2 +abcdef01 +cohort +here", ours)
+    assert re.fullmatch(r"7 +RUNNING +0:09:0\d +1 of 2 +ffffffff +cohort +elsewhere", theirs)
+
+
+def test_a_run_that_has_our_runs_id_is_not_it(project: Path, serve: Serve) -> None:
+    """Ids are used again."""
+    serve([run("11", plan="other")])
+    assert console.Console(project, Place()).run("11").start is None
+
+
+def test_status_tells_jobs_as_a_person_calls_them(
+    project: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {**run("11", "FAILED"), "failureReason": "RUN_TASK_FAILED", "statusMessage": "ended"}
+    serve([failed], {"11": [row(NAMES[0], "COMPLETED"), row(NAMES[1], "FAILED", "2")]})
+    assert call(project, "status") == 0
+    out = capsys.readouterr().out
+    assert "run 11 (cohort) FAILED: 1 of 2 jobs done" in out
+    assert "FAILED  align (sample=b)" in out
+    assert "sample=a" not in out
+    assert "RUN_TASK_FAILED: ended" in out
+    assert call(project, "status", "11", "--all") == 0
+    assert "align (sample=a)" in capsys.readouterr().out
+
+
+def test_attach_prints_the_command_that_a_shell_can_read(
+    project: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve([run("11"), run("7", plan="f")], {"11": [], "7": []})
+    assert call(project, "attach") == 0
+    out = capsys.readouterr().out
+    assert "cd '/w x'\nsnakemake --executor omics --config 'a=b c'\n" in out
+    assert "started elsewhere: the same snakemake command" in out
+
+
+def test_cancel_cancels_what_is_ours_and_only_when_it_is_clear_which(
+    project: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = serve([run("11"), run("7", minutes=9, plan="f"), run("5", plan="")])
+    assert call(project, "cancel") == 2
+    assert "2 runs are active: 11, 7" in capsys.readouterr().err
+    assert call(project, "cancel", "5") == 2
+    assert "was not started by this plugin" in capsys.readouterr().err
+    assert service.cancelled == []
+    assert call(project, "cancel", "7") == 0
+    assert service.cancelled == ["7"]
+
+
+@pytest.mark.parametrize(
+    "target", ["out/b.bam", "./out/b.bam", "logs/b.log", "align (sample=b)", NAMES[1]]
+)
+def test_a_log_is_that_of_a_job_by_any_of_its_names(
+    project: Path, serve: Serve, services: Services, target: str, capsys: Any
+) -> None:
+    stream = {"logGroupName": LOG_GROUP, "logStreamName": "run/11/task/2"}
+    services.logs.create_log_group(logGroupName=LOG_GROUP)
+    services.logs.create_log_stream(**stream)
+    when = int(NOW.timestamp() * 1000)
+    services.logs.put_log_events(**stream, logEvents=[{"timestamp": when, "message": "hello"}])
+    serve([run("11")], {"11": [row(NAMES[0], "RUNNING"), row(NAMES[1], "COMPLETED", "2")]})
+    assert call(project, "logs", target, "--follow") == 0
+    assert capsys.readouterr().out == "hello\n"
+
+
+def test_a_log_that_several_jobs_could_have_is_asked_about(
+    project: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve([run("11")], {"11": [row(NAMES[0], "RUNNING"), row(NAMES[1], "RUNNING", "2")]})
+    assert call(project, "logs", "align") == 2
+    assert "name one of align (sample=a), align (sample=b)" in capsys.readouterr().err
+    assert call(project, "logs", "nothing") == 2
+    assert "no run of cohort has a job or file nothing" in capsys.readouterr().err
+
+
+def test_a_local_service_that_lived_with_its_snakemake_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(project, "runs", "--omics-endpoint", "local") == 2
+    assert "lives only as long as that Snakemake" in capsys.readouterr().err
+
+
+def test_what_was_not_started_here_is_found_by_the_rule(tmp_path: Path, serve: Serve) -> None:
+    serve([run("7", plan="f")], {"7": [row(NAMES[0], "RUNNING")]})
+    (tmp_path / "cohort").mkdir()
+    found, only = console.Console(tmp_path / "cohort", Place()).find_task("align", None)
+    assert (found.run.id, only.name) == ("7", NAMES[0])
