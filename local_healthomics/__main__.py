@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local_healthomics", parents=[own])
     add_server_options(parser)
     options = parser.parse_args(arguments)
+    os.umask(0o077)  # what is in the state is its owner's
+    if options.insecure:
+        print("--insecure: whoever reaches the port runs commands as you", file=sys.stderr)
     answer = os.dup(1)
     os.dup2(2, 1)  # libraries that print go to the log
     ready, stop = threading.Event(), threading.Event()

@@ -1,15 +1,14 @@
 """The one WSGI application: HealthOmics by its model, everything else by moto.
 
-Which service a request is for is in the SigV4 credential scope, in the header or in the query; no
-signature is checked. Hosts with a prefix (`workflows-…`) mean the same as plain ones. An unsigned
-request is served if its host says that it is for HealthOmics. On a plain host it may be one for a
-public object of S3: there an operation's path is refused as the service refuses it, unless a bucket
-has that name.
+Which service a request is for is in the scope of its signature, in the header or in the query.
+Hosts with a prefix (`workflows-…`) mean the same as plain ones. A request without a signature is
+refused in the words of the service that its host or path is one of: HealthOmics', or else S3's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -19,32 +18,39 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from werkzeug import exceptions as http
 
+from .access import Access, Caller
+from .arn import ACCOUNT
 from .context import Context
 from .errors import (
     Conflict,
     Fault,
     MissingAuthenticationToken,
+    NotSigned,
     NotSupported,
     RequestTimeout,
     UnknownOperation,
     ValidationFault,
 )
+from .keys import OwnerKey
 from .operations.registry import HANDLERS
 from .other_services.application import file_blocks
+from .other_services.served import refused
 from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
+from .protocol.signatures import SignatureRefused
 from .stores.read_sets import note_s3_reading
 
-HEALTH = "/_local/health"
+HEALTH = "/_local/health/"
 _PREFIXED = re.compile(r"(workflows|control-storage|storage|analytics|tags)-")
 _MAX_BODY = 16 * 1024 * 1024
 _MAX_PART = 100 * 1024 * 1024  # of a read set's upload ("HealthOmics service quotas")
 _BLOCK = 1024 * 1024
 _BINARY = "application/octet-stream"
 _INTERNAL = "An internal error occurred; the local HealthOmics wrote it to its server.log"
+_CLAIM = re.compile(r"/([\w-]+)/aws4_request")
 _REQUEST_TOKENS = ("requestId", "clientToken")
 StartResponse = Callable[..., Any]
 
@@ -52,14 +58,12 @@ StartResponse = Callable[..., Any]
 class App:
     """Routes, answers, and turns what goes wrong into the service's errors."""
 
-    def __init__(
-        self, context: Context, identity: Callable[[], dict[str, Any]], spool: Path
-    ) -> None:
+    def __init__(self, context: Context, access: Access, owner: OwnerKey, spool: Path) -> None:
         self._context = context
         self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
         shutil.rmtree(spool, ignore_errors=True)
         spool.mkdir()
-        self._identity = identity
+        self._access, self._owner = access, owner
         self._protocol = Protocol(HANDLERS)  # a later botocore may know more operations
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -68,18 +72,38 @@ class App:
             return _refuse(start_response, "403 Forbidden")
         raw_path = _raw_path(environ)
         environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
-        credential = _credential(environ)
-        if raw_path == HEALTH:
-            answer = Answer(status=200, body=json.dumps(self._identity()).encode())
-        elif "/omics/aws4_request" in credential or (not credential and _names_omics(environ)):
-            answer = self.answer(environ, raw_path, credential)
-        elif not credential and self._is_operation(method, raw_path):
-            answer = self._protocol.failure(None, MissingAuthenticationToken())
-        else:
-            if method == "GET":
-                note_s3_reading(self._context, raw_path)
-            return self._context.other_services(environ, start_response)
-        return _send(start_response, method, answer)
+        if raw_path.startswith(HEALTH):
+            proof = self._owner.proof(raw_path.removeprefix(HEALTH))
+            return _send(start_response, method, Answer(status=200, body=proof.encode()))
+        service = "omics" if self._means_omics(environ, raw_path) else "s3"
+        try:
+            caller = self._access.admit(environ, lambda: _digest_of_body(environ))
+            if caller is None and not self._access.takes_unsigned:
+                raise SignatureRefused("AccessDenied", "Access Denied")
+        except SignatureRefused as refusal:
+            named = _CLAIM.search(environ.get("HTTP_AUTHORIZATION", ""))
+            service = named[1] if named else service
+            if service == "omics":
+                return _send(start_response, method, self._protocol.failure(None, _fault(refusal)))
+            status = "400 Bad Request" if "Incomplete" in refusal.code else "403 Forbidden"
+            return refused(environ, start_response, service, status, refusal.code, refusal.message)
+        except Fault as fault:  # of a body that cannot be read
+            return _send(start_response, method, self._protocol.failure(None, fault))
+        caller = caller or Caller(ACCOUNT, service)
+        if caller.service == "omics":
+            answer = self.answer(environ, raw_path, caller.account)
+            return _send(start_response, method, answer)
+        if caller.service == "s3" and method == "GET":
+            note_s3_reading(self._context, raw_path)
+        return self._context.other_services.answer(
+            caller.service, caller.account, environ, start_response
+        )
+
+    def _means_omics(self, environ: dict[str, Any], raw_path: str) -> bool:
+        """Whether an unsigned request is for HealthOmics, by its host or its path."""
+        return bool(_PREFIXED.match(environ.get("HTTP_HOST", ""))) or self._is_operation(
+            environ["REQUEST_METHOD"], raw_path
+        )
 
     def _is_operation(self, method: str, raw_path: str) -> bool:
         """Whether this is no path of S3, but one of HealthOmics."""
@@ -89,13 +113,12 @@ class App:
             return False
         return not self._context.other_services.has_bucket(raw_path.split("/")[1])
 
-    def answer(self, environ: dict[str, Any], raw_path: str, credential: str) -> Answer:
+    def answer(self, environ: dict[str, Any], raw_path: str, account: str) -> Answer:
         """The answer of HealthOmics."""
         operation: Any = None
         spooled: Spooled | None = None
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
-            account = self._context.other_services.account(credential)
             context = self._context.for_account(account)
             context.quotas.ask(account, operation.name)
             if operation.has_streaming_input:
@@ -178,15 +201,23 @@ def _raw_path(environ: dict[str, Any]) -> str:
     return uri.partition("?")[0] or "/"
 
 
-def _credential(environ: dict[str, Any]) -> str:
-    """What says who asks for which service: the header's text, or as much of a presigned query."""
-    header: str = environ.get("HTTP_AUTHORIZATION", "")
-    found = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
-    return header or (f"Credential={found[0]}" if found else "")
+def _digest_of_body(environ: dict[str, Any]) -> str:
+    """The SHA-256 of a body that is read for it, and put where it can be read again."""
+    body = b"".join(_blocks(environ, _MAX_BODY))
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+    return hashlib.sha256(body).hexdigest()
 
 
-def _names_omics(environ: dict[str, Any]) -> bool:
-    return bool(_PREFIXED.match(environ.get("HTTP_HOST", "")))
+def _fault(refusal: SignatureRefused) -> Fault:
+    """A refusal as HealthOmics words it."""
+    match refusal.code:
+        case "AccessDenied" if refusal.message == "Access Denied":
+            return MissingAuthenticationToken()
+        case "InvalidAccessKeyId":
+            return NotSigned("UnrecognizedClientException", refusal.message)
+        case "IncompleteSignature":
+            return NotSigned("IncompleteSignatureException", refusal.message)
+    return NotSigned("InvalidSignatureException", refusal.message)
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,9 @@ def _parser(argv: Sequence[str], prog: str, default: Path) -> argparse.ArgumentP
         parents=[state],
         help=f'print what makes AWS clients of a shell use it: eval "$({prog} env)"',
     )
+    env.add_argument(
+        "--account", type=_account, metavar="ID", help="twelve digits: an account beside the first"
+    )
     env.add_argument("--unset", action="store_true", help="print what undoes it")
     env.set_defaults(run=_env)
     actions.add_parser("down", parents=[state], help="stop it; its state stays").set_defaults(
@@ -76,6 +80,8 @@ def _up(arguments: argparse.Namespace) -> int:
         arguments.state, port=arguments.port, keep=True, options=arguments.server_options
     )
     print(service.endpoint_url)
+    if "--insecure" in service.options:
+        print("insecure: whoever reaches the port runs commands as you", file=sys.stderr)
     return 0
 
 
@@ -94,8 +100,16 @@ def _env(arguments: argparse.Namespace) -> int:
         raise LocalError(
             f"no local HealthOmics runs on {arguments.state}; start it with {arguments.prog} up"
         )
+    if arguments.account:
+        service = service.for_account(arguments.account)
     print(enter(service, os.environ))
     return 0
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not twelve digits")
+    return text
 
 
 def _down(arguments: argparse.Namespace) -> int:

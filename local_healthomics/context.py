@@ -11,6 +11,7 @@ from typing import Any, Self
 from . import arn
 from .background import Background
 from .definitions import DefinitionChecker
+from .keys import OwnerKey
 from .other_services.application import OtherServices
 from .quotas import Quotas
 from .readings import DEFAULTS, Readings
@@ -36,6 +37,7 @@ class Context:
     readings: Readings = field(default_factory=lambda: DEFAULTS)
     analytics_open: bool = True  # or closed, as to new customers (see `analytics`)
     endpoint_url: Callable[[], str]
+    owner: OwnerKey
     uploads: Path  # the parts of read sets that are on their way, in a folder per upload
     archive_after: timedelta  # a read set that nobody has read for so long is archived
     account: str = arn.ACCOUNT

@@ -11,7 +11,7 @@ the server.
     Fault
     ├── ValidationFault, NotFound, Conflict, QuotaExceeded, Throttled, AccessDenied
     ├── NotSupported, RangeNotSatisfiable, RequestTimeout
-    └── UnknownOperation, MissingAuthenticationToken   of no operation
+    └── UnknownOperation, MissingAuthenticationToken, NotSigned   of no operation
 """
 
 from __future__ import annotations
@@ -115,3 +115,14 @@ class MissingAuthenticationToken(Fault):
 
     def __init__(self) -> None:
         super().__init__("Missing Authentication Token")
+
+
+class NotSigned(Fault):
+    """The signature is not that of whom the request says it is from."""
+
+    code = "InvalidSignatureException"
+    status = 403
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -29,6 +29,7 @@ class ServerOptions:
     analytics_open: bool = True
     ecr_only: bool = False
     readings: Readings = field(default_factory=lambda: DEFAULTS)
+    insecure: bool = False
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Self:
@@ -41,6 +42,7 @@ class ServerOptions:
             analytics_open=options.analytics == "open",
             ecr_only=options.images == "ecr",
             readings=readings(options.reading),
+            insecure=options.insecure,
         )
 
 
@@ -71,6 +73,12 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         help="closed: refuse variant and annotation stores, as to new customers",
     )
     add_reading_option(parser)
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="check no signature: whoever reaches the port runs commands as you; for a container "
+        "of its own",
+    )
     add_quota_options(parser)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .access import Access
 from .app import App
 from .background import Background
 from .context import Context
@@ -17,6 +18,7 @@ from .definitions import DefinitionChecker
 from .errors import AlreadyRunning
 from .http.proxy import Proxy
 from .http.server import WebServer
+from .keys import OwnerKey
 from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
@@ -45,7 +47,8 @@ class Server:
     ) -> None:
         self.state = state.resolve()
         self._command_line = list(command_line)  # for whoever asks how we answer
-        self.state.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = OwnerKey.of(self.state)
         self._lock = _lock(self.state)
         self._stop = stop
         self._http = WebServer((HOST, port), self._answer)
@@ -66,6 +69,7 @@ class Server:
             folder=self.state / "runs",
             options=options,
             endpoint_url=self.url,
+            owner=owner,
             engine=engine or default_command(),
             pool=Pool(),
         )
@@ -80,11 +84,13 @@ class Server:
             quotas=options.quotas,
             readings=options.readings,
             endpoint_url=lambda: self.url,
+            owner=owner,
             uploads=uploads,
             archive_after=options.archive_after,
             analytics_open=options.analytics_open,
         )
-        app = App(self._context, self.identity, self.state / "incoming")
+        access = Access(owner, self._other_services.access_key, insecure=options.insecure)
+        app = App(self._context, access, owner, self.state / "incoming")
         self._app = Proxy(app, self._http.bind_addr[1])
 
     def _run_ended(self, run: dict[str, Any]) -> None:

@@ -9,8 +9,10 @@ that is not ready by then is ended, and so is one whose starter is interrupted.
 from __future__ import annotations
 
 import fcntl
+import hmac
 import json
 import os
+import secrets
 import select
 import shlex
 import signal
@@ -22,7 +24,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,8 +32,9 @@ from urllib.parse import urlsplit
 
 from .arn import ACCOUNT, OUTPUT_URI, REGION, ROLE_ARN
 from .errors import LocalError, RunsOtherwise, StartFailed
+from .keys import OwnerKey
 
-_HEALTH = "/_local/health"
+_HEALTH = "/_local/health/"
 _ANSWER_SECONDS = 5
 _START_SECONDS = 120  # with 100,000 objects in its state it takes a few
 _STOP_SECONDS = 60
@@ -51,6 +54,7 @@ class LocalService:
     account: str = ACCOUNT
     role_arn: str = ROLE_ARN
     default_output_uri: str = OUTPUT_URI
+    secret_access_key: str = field(default="", repr=False, compare=False)  # of the account
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -60,11 +64,16 @@ class LocalService:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             # Else botocore asks http://workflows-127.0.0.1, a name that nothing resolves.
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
         }
+
+    def for_account(self, account: str) -> LocalService:
+        """The same service, as another account (twelve digits) uses it."""
+        secret = OwnerKey.of(self.state).secret_access_key(account)
+        return replace(self, account=account, secret_access_key=secret)
 
     def client(self, name: str, **options: Any) -> Any:
         """boto3's client of a service (`omics`, `s3`, `logs`, …); `options` as boto3 has them."""
@@ -115,7 +124,7 @@ def start(
     """
     state = state.resolve()
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        _make_private(state)
         with _only_one(state):
             running = _settled(state)
             if running is None:
@@ -148,24 +157,28 @@ def running(state: Path | None = None, **options: Any) -> Iterator[LocalService]
 def status(state: Path) -> LocalService | None:
     """The server that runs on this state folder, if one answers."""
     state = state.resolve()
+    challenge = secrets.token_hex(16)
     try:
-        said = json.loads((state / "server.json").read_text())
+        said: dict[str, Any] = json.loads((state / "server.json").read_text())
         # No proxy of the environment may stand between us and the loopback.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(said["url"] + _HEALTH, timeout=_ANSWER_SECONDS) as answer:
-            found = json.load(answer)
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        with opener.open(said["url"] + _HEALTH + challenge, timeout=_ANSWER_SECONDS) as answer:
+            proof = answer.read(100).decode()
+        # Another server may have the port by now, and be somebody else's.
+        if not hmac.compare_digest(proof, OwnerKey.of(state).proof(challenge)):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
         return None
-    if found.get("state") != str(state) or found.get("pid") != said.get("pid"):
-        return None
-    return _of(found)
+    return _of(said) if said.get("state") == str(state) else None
 
 
 def _of(said: dict[str, Any], process: subprocess.Popen[bytes] | None = None) -> LocalService:
     """The service that a server says it is."""
+    state = Path(said["state"])
     return LocalService(
         endpoint_url=said["url"],
-        state=Path(said["state"]),
+        state=state,
+        secret_access_key=OwnerKey.of(state).secret_access_key(ACCOUNT),
         pid=said["pid"],
         options=tuple(said.get("options", ())),
         _process=process,
@@ -189,7 +202,7 @@ def _free(state: Path, patience: float) -> bool:
     """Whether no server holds the folder, now or within the time."""
     pause, end = threading.Event(), time.monotonic() + patience
     while True:
-        with (state / "server.lock").open("a") as lock, suppress(BlockingIOError):
+        with open(state / "server.lock", "a", opener=_private) as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         if time.monotonic() > end:
@@ -197,10 +210,22 @@ def _free(state: Path, patience: float) -> bool:
         pause.wait(_PAUSE)
 
 
+def _make_private(state: Path) -> None:
+    """A folder for its owner only; StartFailed if it is somebody else's."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if state.stat().st_uid != os.getuid():
+        raise StartFailed(f"{state} belongs to another user")
+    state.chmod(0o700)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def _only_one(state: Path) -> Iterator[None]:
     """Two starters of one state folder: the second finds the first one's server."""
-    with (state / "start.lock").open("w") as lock:
+    with open(state / "start.lock", "w", opener=_private) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -243,7 +268,7 @@ def _spawn(
     if not keep:
         command.append("--lifeline")
     log = state / "server.log"
-    with log.open("ab") as stderr:
+    with open(log, "ab", opener=_private) as stderr:
         began = stderr.tell()
         process = subprocess.Popen(
             command,

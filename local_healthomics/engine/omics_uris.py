@@ -37,13 +37,12 @@ class OmicsUris:
 
     @cached_property
     def _api(self) -> Any:
-        # The key is the account (see `aws_peers`); few runs need it, and it takes a while to make.
+        # With the keys of the run's account, from the environment. Few runs need it, and it takes a
+        # while to make.
         return boto3.client(
             "omics",
             region_name=self._region,
             endpoint_url=self._endpoint_url,
-            aws_access_key_id=self._account,
-            aws_secret_access_key="local",
             config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
         )
 

@@ -151,8 +151,8 @@ def _link(context: Context, key: str) -> str:
         "s3",
         region_name=REGION,
         endpoint_url=context.endpoint_url(),
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id=context.account,
+        aws_secret_access_key=context.owner.secret_access_key(context.account),
         config=Config(signature_version="s3", s3={"addressing_style": "path"}),
     )
     link: str = client.generate_presigned_url(

@@ -1,15 +1,15 @@
 """The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR, …): moto's application.
 
-moto tells services apart by the SigV4 credential scope, and takes what is unsigned (presigned
-URLs) for S3. S3 and Logs are made durable before moto makes its backends, the others as a whole
+Each service that is served has an application of moto's, and only what `served` names reaches it.
+S3 and Logs are made durable before moto makes its backends, the others as a whole
 (peer_state.py). Reading a large object goes past moto, which would read it into memory. The buckets
 of read sets and references (`…-s3alias`) are for clients to read, not to write.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import re
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,30 +17,31 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
-from . import logs_durable, price_list, s3_durable
+from . import logs_durable, price_list, s3_durable, served
 from .s3_records import FileValue
 from .small_services import PeerState
 
 _STREAM_FROM = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
-_ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
-_KEY = re.compile(r"Credential=([^/,\s]+)/")
 _ARCHIVE = "GLACIER"
 _READS = {"GET", "HEAD", "OPTIONS"}
-# SigV4 with its whole scope, or the signature that S3 had before; moto reads both by position.
-_SIGNED = re.compile(r"AWS4-\S+ .*Credential=[^/,\s]+/\d*/[\w-]+/[\w-]+/aws4_request|AWS \S+:\S+$")
+_MAX_BODY = 16 * 1024 * 1024  # of what is no object
 StartResponse = Callable[..., Any]
+Application = Callable[[dict[str, Any], StartResponse], Any]
 
 
 class OtherServices:
-    """A WSGI application, and the way in for the server itself."""
+    """What answers requests, and the way in for the server itself."""
 
     def __init__(self, state: Path) -> None:
         self._objects = s3_durable.install(state)
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server.werkzeug_app import create_backend_app
         from moto.s3.models import s3_backends
 
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        names: Any = ("s3", *served.OPERATIONS)
+        self._applications: dict[str, Application] = {
+            name: create_backend_app(name) for name in names
+        }
         self._s3: Any = s3_backends[ACCOUNT]["aws"]
         self._objects.load(self._s3)
         self._others = PeerState(state / "other_services.sqlite")
@@ -65,14 +66,23 @@ class OtherServices:
         """Remove a stream of that group, if there is one."""
         self.logs.remove(account, LOG_GROUP, stream)
 
-    def account(self, authorization: str) -> str:
-        """The account of a request: a key of twelve digits is one, others are moto's to know."""
-        if (named := _ACCOUNT_KEY.search(authorization)) is not None:
-            return named.group(1)
-        from moto.iam.models import get_account_id_from
+    def access_key(self, key: str, token: str | None) -> tuple[str, str] | None:
+        """Account and secret of a key that IAM or STS gave; None if there is no such key."""
+        from moto.iam.models import iam_backends
+        from moto.sts.models import sts_backends
 
-        key = _KEY.search(authorization)
-        return get_account_id_from(key.group(1)) if key else ACCOUNT
+        backends: Any = sts_backends if token else iam_backends
+        for account, regions in list(backends.items()):
+            for backend in list(regions.values()):
+                keys = (
+                    backend.assumed_roles
+                    if token
+                    else [key for user in backend.users.values() for key in user.access_keys]
+                )
+                for found in list(keys):
+                    if found.access_key_id == key and (not token or found.session_token == token):
+                        return account, found.secret_access_key
+        return None
 
     def has_bucket(self, name: str) -> bool:
         return name in self._s3.buckets
@@ -134,39 +144,49 @@ class OtherServices:
         self._s3.put_object(bucket, key, value)
         self._objects.flush(self._s3)
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        scope = environ.get("HTTP_AUTHORIZATION", "")
-        if scope and not _SIGNED.match(scope):
-            return _refused(start_response, "400 Bad Request", "IncompleteSignature")
-        if f"/{price_list.SERVICE}/aws4_request" in scope:  # which moto does not have
+    def answer(
+        self, service: str, account: str, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """The answer of a service to a request of an account."""
+        is_s3 = service == "s3"
+        body = b"" if is_s3 else environ["wsgi.input"].read(_MAX_BODY)
+        if not is_s3:
+            environ["wsgi.input"] = io.BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+        if service == price_list.SERVICE:  # which moto does not have
             return price_list.application(environ, start_response)
-        if not scope or "/s3/aws4_request" in scope:
-            environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT  # one S3 for all accounts: names are global
-            if environ["REQUEST_METHOD"] not in _READS and _behind_access_point(environ):
-                return _refused(start_response, "403 Forbidden", "AccessDenied", "Access Denied")
-        elif (found := _ACCOUNT_KEY.search(scope)) is not None:
-            environ["HTTP_X_MOTO_ACCOUNT_ID"] = found.group(1)
-        if environ["REQUEST_METHOD"] == "GET" and (large := self._large(environ)):
+        if not served.is_served(service, environ, body):
+            said = "the local HealthOmics does not serve this"
+            return served.refused(
+                environ, start_response, service, "501 Not Implemented", "NotImplemented", said
+            )
+        # One S3 for all accounts: names are global.
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT if is_s3 else account
+        method = environ["REQUEST_METHOD"]
+        if is_s3 and method not in _READS and _behind_access_point(environ):
+            return served.refused(
+                environ, start_response, "s3", "403 Forbidden", "AccessDenied", "Access Denied"
+            )
+        if is_s3 and method == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
         try:
-            with self._others.kept(scope):
-                answer = self._moto(environ, start_response)
+            with self._others.kept(service):
+                answer = self._applications[service](environ, start_response)
         except (OSError, sqlite3.Error):  # the disk, not the request
             raise
         except Exception:  # moto trips over what it does not know
             traceback.print_exc()
-            return _refused(start_response, "501 Not Implemented", "NotImplemented")
-        if "/logs/aws4_request" in scope:
+            return served.refused(
+                environ, start_response, service, "501 Not Implemented", "NotImplemented"
+            )
+        if service == "logs":
             self.logs.flush()
-        elif environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE", "PATCH"):
+        elif is_s3 and method in ("PUT", "POST", "DELETE", "PATCH"):
             self._objects.flush(self._s3)
         return answer  # type: ignore[no-any-return]
 
     def _large(self, environ: dict[str, Any]) -> Path | None:
         """The file of a large object, if this request reads one whole or by range."""
-        scope = environ.get("HTTP_AUTHORIZATION", "")
-        if scope and "/s3/aws4_request" not in scope:
-            return None
         names = {part.partition("=")[0] for part in environ.get("QUERY_STRING", "").split("&")}
         if names & {"versionId", "partNumber", "acl", "tagging", "uploadId", "attributes"}:
             return None
@@ -184,7 +204,7 @@ class OtherServices:
         head: list[Any] = []
         question = {**environ, "REQUEST_METHOD": "HEAD"}
         wanted = question.pop("HTTP_RANGE", None)
-        answer = self._moto(question, lambda *args, **_: head.extend(args))
+        answer = self._applications["s3"](question, lambda *args, **_: head.extend(args))
         for _ in answer:
             pass
         if hasattr(answer, "close"):
@@ -212,19 +232,6 @@ def _behind_access_point(environ: dict[str, Any]) -> bool:
     host: str = environ.get("HTTP_HOST", "")
     path: str = environ["PATH_INFO"].lstrip("/")
     return host.partition(".")[0].endswith(ALIAS) or path.partition("/")[0].endswith(ALIAS)
-
-
-def _refused(
-    start_response: StartResponse, status: str, code: str, message: str = ""
-) -> Iterable[bytes]:
-    """An error as S3 words it."""
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{code}</Code><Message>{message or code}</Message></Error>"
-    ).encode()
-    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
-    start_response(status, headers)
-    return [body]
 
 
 def _make_role() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from ..store.database import opened
 
 _backend: Any = moto.backends.get_backend  # its types know services by literals only
 SERVICES = ("iam", "sts", "ecr")
-_SCOPE = re.compile(rf"/({'|'.join(SERVICES)})/aws4_request")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS backend (
     service TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, body BLOB NOT NULL,
@@ -58,15 +56,14 @@ class PeerState:
             self._written[service, account, region] = body
 
     @contextmanager
-    def kept(self, authorization: str) -> Iterator[None]:
-        """Carry out a request; what it changed is on disk at the end."""
-        named = _SCOPE.search(authorization)
-        if named is None:
+    def kept(self, service: str) -> Iterator[None]:
+        """Carry out a request of a service; what it changed is on disk at the end."""
+        if service not in SERVICES:
             yield
             return
         with self._lock:  # nobody may change what is being pickled
             yield
-            self._save(named.group(1))
+            self._save(service)
 
     def _save(self, service: str) -> None:
         for account, regions in list(_backend(service).items()):

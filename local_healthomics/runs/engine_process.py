@@ -45,6 +45,7 @@ class EngineProcess:
                 cwd=run_dir,
                 env={**passed, **environment},
                 start_new_session=True,
+                umask=0o022,  # not ours: what tasks write may be for another user of a container
                 text=True,
             )
         self._lock = threading.Lock()

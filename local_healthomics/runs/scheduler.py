@@ -20,6 +20,7 @@ from ..clock import epoch_ms, now
 from ..definitions import DefinitionChecker
 from ..engine.request import CacheRequest, RunRequest
 from ..errors import ValidationFault
+from ..keys import OwnerKey
 from ..options import ServerOptions
 from ..other_services.application import OtherServices
 from ..quotas import RESOURCES
@@ -38,9 +39,7 @@ _ACTIVE_RUNS = 10
 _ENGINES = 40
 _END_SECONDS = 30.0
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
+_ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -67,12 +66,13 @@ class Scheduler:
         folder: Path,
         options: ServerOptions,
         endpoint_url: str,
+        owner: OwnerKey,
         engine: Sequence[str],
         pool: Pool,
     ) -> None:
         self._store, self._other_services, self._checker = store, other_services, checker
         self._folder, self._options, self._endpoint = folder, options, endpoint_url
-        self._engine, self._pool = list(engine), pool
+        self._owner, self._engine, self._pool = owner, list(engine), pool
         self._limits = options.quotas.resources
         self._events = EngineEvents(store, other_services, pool, self._limits, options.readings)
         self._active: dict[str, Active] = {}
@@ -241,7 +241,11 @@ class Scheduler:
             readings=self._options.readings,
             scratch_local=run.get("scratchStorageMode") == "LOCAL",
         ).save()
-        engine = EngineProcess(self._engine, run_dir, CREDENTIALS)
+        credentials = {
+            "AWS_ACCESS_KEY_ID": run["account"],
+            "AWS_SECRET_ACCESS_KEY": self._owner.secret_access_key(run["account"]),
+        }
+        engine = EngineProcess(self._engine, run_dir, {**_ENVIRONMENT, **credentials})
         self._store.update(
             "run", run["id"], {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}
         )

@@ -110,8 +110,8 @@ def boto(shell: Shell, service: str) -> Any:
         service,
         endpoint_url=shell.environment["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id=shell.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=shell.environment["AWS_SECRET_ACCESS_KEY"],
         config=Config(inject_host_prefix=False),
     )
 

@@ -188,14 +188,19 @@ def _checked(client: Any) -> Any:
     return client
 
 
-def connect(service: local.LocalService, key: str = "local") -> Clients:
-    """Clients of the server; a key of twelve digits is an account's."""
-    options: dict[str, Any] = {
+def signing(service: local.LocalService) -> dict[str, Any]:
+    """What makes a client of boto3's one of the service, signing as its owner."""
+    return {
         "endpoint_url": service.endpoint_url,
         "region_name": service.region,
-        "aws_access_key_id": key,
-        "aws_secret_access_key": "local",
+        "aws_access_key_id": service.account,
+        "aws_secret_access_key": service.secret_access_key,
     }
+
+
+def connect(service: local.LocalService, account: str | None = None) -> Clients:
+    """Clients of the server, those of another account if it is named."""
+    options = signing(service.for_account(account) if account else service)
     config = Config(inject_host_prefix=False, retries={"max_attempts": 1})
     omics = _checked(boto3.client("omics", config=config, **options))
     lax = Config(inject_host_prefix=False, retries={"max_attempts": 1}, parameter_validation=False)
@@ -221,9 +226,15 @@ def fake_engine(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def fake(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) -> Iterator[Clients]:
-    """The server with an engine that does as it is told."""
-    service = local.start(tmp_path_factory.mktemp("fake"), engine=fake_engine)
+def fake(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    fake_engine: list[str],
+) -> Iterator[Clients]:
+    """The server with an engine that does as it is told, and the SERVER_OPTIONS of the module."""
+    options = getattr(request.module, "SERVER_OPTIONS", ())
+    state = tmp_path_factory.mktemp("fake")
+    service = local.start(state, engine=fake_engine, options=options)
     yield connect(service)
     service.stop()
 

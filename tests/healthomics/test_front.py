@@ -11,7 +11,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from .conftest import Clients, zipped
+from .conftest import Clients, signing, zipped
+
+# Requests as they stand here are not signed; test_access.py tells which need to be.
+SERVER_OPTIONS = ["--insecure"]
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/{}/aws4_request, Signature=0"
 
@@ -33,14 +36,8 @@ def ask(
 def through_proxy(fake: Clients, service: str, **config: Any) -> Any:
     """A client as botocore makes it where only the environment is set."""
     url = fake.service.endpoint_url
-    return boto3.client(
-        service,
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=Config(proxies={"http": url}, **config),
-    )
+    config = Config(proxies={"http": url}, **config)
+    return boto3.client(service, config=config, **signing(fake.service))
 
 
 def test_a_client_with_its_host_prefix_comes_through_the_proxy(fake: Clients) -> None:

@@ -17,6 +17,9 @@ from local_healthomics.protocol.validation import pattern
 
 from .conftest import Clients
 
+# Requests as they stand here are not signed; test_access.py tells which need to be.
+SERVER_OPTIONS = ["--insecure"]
+
 AUTH = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/omics/aws4_request, SignedHeaders=host"
 
 
@@ -236,15 +239,6 @@ def test_a_presigned_query_says_whom_it_is_from_and_for_what(fake: Clients) -> N
     assert "items" in answer
 
 
-def test_an_unsigned_request_lacks_its_authentication_token(fake: Clients) -> None:
-    said = ask(fake.service.endpoint_url, "GET", "/run", headers={"X": "1"})
-    assert said == (
-        403,
-        "MissingAuthenticationTokenException",
-        {"message": "Missing Authentication Token"},
-    )
-
-
 def test_an_unsigned_request_for_an_object_goes_to_s3(fake: Clients) -> None:
     fake.s3.create_bucket(Bucket="run")
     fake.s3.put_object(Bucket="run", Key="1", Body=b"{}", ACL="public-read")
@@ -256,7 +250,7 @@ def test_an_unsigned_request_for_an_object_goes_to_s3(fake: Clients) -> None:
 @pytest.mark.parametrize(
     ("path", "headers"),
     [
-        ("/run", {"Host": "workflows-healthomics.local"}),
+        ("/run", {"Host": "workflows-127.0.0.1"}),
         ("http://workflows-healthomics.local/run", {"Authorization": AUTH}),
         ("http://healthomics.local/run?maxResults=1", {"Authorization": AUTH}),
     ],

@@ -16,7 +16,7 @@ from local_healthomics.errors import QuotaExceeded, Throttled
 from local_healthomics.protocol.rest_json import Protocol
 from local_healthomics.quotas import RATES, RESOURCES, Quotas, add_quota_options
 
-from .conftest import TEMPLATE, WDL, Clients, connect, zipped
+from .conftest import TEMPLATE, WDL, Clients, connect, signing, zipped
 
 Limited = Callable[..., Clients]
 
@@ -78,10 +78,7 @@ def test_a_request_above_the_rate_is_throttled_and_botocore_asks_again(limited: 
     twice = {"mode": "standard", "total_max_attempts": 2}
     patient = boto3.client(
         "omics",
-        endpoint_url=service.endpoint_url,
-        region_name=service.region,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        **signing(service),
         config=Config(inject_host_prefix=False, retries=twice),
     )
     patient.list_runs()

@@ -26,6 +26,9 @@ from local_healthomics.protocol.rest_json import Protocol
 
 from .conftest import Clients
 
+# Requests as they stand here are not signed; test_access.py tells which need to be.
+SERVER_OPTIONS = ["--insecure"]
+
 SCOPE = "Credential=local/20260101/us-east-1/omics/aws4_request"
 AUTH = f"Authorization: AWS4-HMAC-SHA256 {SCOPE}, SignedHeaders=host\r\n"
 STS = AUTH.replace("omics", "sts")
@@ -53,7 +56,7 @@ def exchange(fake: Clients, sent: bytes) -> bytes:
 
 
 def request(method: str, target: str, body: bytes = b"", headers: str = AUTH) -> bytes:
-    head = f"{method} {target} HTTP/1.1\r\nHost: x\r\n{headers}"
+    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}"
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
@@ -137,14 +140,14 @@ def test_headers_without_end_are_refused(fake: Clients) -> None:
 
 @pytest.mark.parametrize("target", ["/run", "/sequencestore/1234567890/upload/1/part?x"])
 def test_a_huge_body_is_refused_before_it_comes(fake: Clients, target: str) -> None:
-    head = f"POST {target} HTTP/1.1\r\nHost: x\r\n{AUTH}Content-Length: 10000000000\r\n\r\n"
+    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\n{AUTH}Content-Length: 10000000000\r\n\r\n"
     with dial(fake) as connection:
         connection.sendall(head.encode())
         assert 400 <= status(connection.recv(65536)) < 500
 
 
 def test_a_body_of_endless_chunks_is_cut_off(fake: Clients) -> None:
-    head = f"POST /run HTTP/1.1\r\nHost: x\r\n{AUTH}Transfer-Encoding: chunked\r\n\r\n"
+    head = f"POST /run HTTP/1.1\r\nHost: localhost\r\n{AUTH}Transfer-Encoding: chunked\r\n\r\n"
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     with dial(fake) as connection:
         connection.sendall(head.encode())
@@ -167,12 +170,12 @@ def test_a_body_of_endless_chunks_is_cut_off(fake: Clients) -> None:
     ],
 )
 def test_a_body_of_broken_chunks_is_refused(fake: Clients, body: bytes) -> None:
-    head = f"POST /run HTTP/1.1\r\nHost: x\r\n{AUTH}Transfer-Encoding: chunked\r\n\r\n"
+    head = f"POST /run HTTP/1.1\r\nHost: localhost\r\n{AUTH}Transfer-Encoding: chunked\r\n\r\n"
     assert status(exchange(fake, head.encode() + body)) == 400
 
 
 def test_a_body_in_chunks_with_trailers_is_read(fake: Clients) -> None:
-    head = f"POST /runGroup HTTP/1.1\r\nHost: x\r\n{AUTH}Transfer-Encoding: chunked\r\n"
+    head = f"POST /runGroup HTTP/1.1\r\nHost: localhost\r\n{AUTH}Transfer-Encoding: chunked\r\n"
     body = (
         b'16\r\n{"requestId":"chunks",\r\na;ext=1\r\n"maxRuns":\r\n2\r\n2}\r\n0\r\nX-Sum: 1\r\n\r\n'
     )
@@ -182,7 +185,7 @@ def test_a_body_in_chunks_with_trailers_is_read(fake: Clients) -> None:
 
 @pytest.mark.parametrize("length", ["-1", "+5", "5_0", "x", "9" * 5_000, "0x10"])
 def test_a_content_length_that_is_none_is_refused(fake: Clients, length: str) -> None:
-    head = f"POST /run HTTP/1.1\r\nHost: x\r\n{AUTH}Content-Length: {length}\r\n\r\n"
+    head = f"POST /run HTTP/1.1\r\nHost: localhost\r\n{AUTH}Content-Length: {length}\r\n\r\n"
     assert 400 <= status(exchange(fake, head.encode())) < 500
 
 
@@ -194,14 +197,14 @@ def test_an_upload_that_is_cut_in_the_middle_leaves_no_object(fake: Clients) -> 
     }
     for header, body in framings.items():
         answer = exchange(
-            fake, b"PUT /cut/half HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n\r\n" + body
+            fake, b"PUT /cut/half HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n" + body
         )
         assert status(answer) == 400
     assert "Contents" not in fake.s3.list_objects_v2(Bucket="cut")
 
 
 def test_pipelined_requests_are_answered_in_order(fake: Clients) -> None:
-    one = f"GET /run HTTP/1.1\r\nHost: x\r\n{AUTH}\r\n".encode()
+    one = f"GET /run HTTP/1.1\r\nHost: localhost\r\n{AUTH}\r\n".encode()
     answer = exchange(fake, one * 5 + request("GET", "/runGroup/1"))
     assert answer.count(b"HTTP/1.1 200 OK") == 5
     assert answer.count(b"HTTP/1.1 404 ") == 1
@@ -436,13 +439,13 @@ def test_no_operation_fails_on_odd_values(fake: Clients, operations: Any, data: 
 
 
 def test_an_error_of_ours_tells_no_insides(tmp_path: Path, capsys: Any) -> None:
-    class Broken:
-        def account(self, authorization: str) -> str:
-            raise RuntimeError(f"{tmp_path} is broken")
+    def broken(account: str) -> Any:
+        raise RuntimeError(f"{tmp_path} is broken")
 
-    context: Any = SimpleNamespace(other_services=Broken())
-    app = App(context, dict, tmp_path / "spool")
-    answer = app.answer({"REQUEST_METHOD": "GET"}, "/run", "")
+    context: Any = SimpleNamespace(for_account=broken)
+    unused: Any = None
+    app = App(context, unused, unused, tmp_path / "spool")
+    answer = app.answer({"REQUEST_METHOD": "GET"}, "/run", "123456789012")
     assert answer.status == 500
     assert answer.headers == (("x-amzn-errortype", "InternalServerException"),)
     assert str(tmp_path).encode() not in answer.body

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import local_healthomics as local
 
-from .conftest import TEMPLATE, Clients, connect, zipped
+from .conftest import TEMPLATE, Clients, connect, signing, zipped
 
 pytestmark = pytest.mark.service
 
@@ -48,18 +48,11 @@ Starter = Callable[[], Clients]
 
 def kill(clients: Clients) -> None:
     os.kill(clients.service.pid, signal.SIGKILL)
-    assert clients.service._process is not None
-    clients.service._process.wait()
+    clients.service.stop()  # waits for it, and closes what led to it
 
 
 def peer(clients: Clients, name: str) -> Any:
-    return boto3.client(
-        name,
-        endpoint_url=clients.service.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    return boto3.client(name, **signing(clients.service))
 
 
 def until(what: Callable[[], Any]) -> Any:
@@ -213,7 +206,7 @@ def test_roles_keys_and_repositories_outlive_a_kill(starter: Starter) -> None:
         endpoint_url=second.service.endpoint_url,
         region_name="us-east-1",
         aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
-        aws_secret_access_key="x",
+        aws_secret_access_key=assumed["Credentials"]["SecretAccessKey"],
         aws_session_token=assumed["Credentials"]["SessionToken"],
     )
     assert session.get_caller_identity()["Arn"] == assumed["AssumedRoleUser"]["Arn"]
@@ -439,7 +432,7 @@ def test_a_full_disk_is_an_error_and_no_loss(tmp_path: Path) -> None:
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
     service = local.LocalService(endpoint_url=ready["url"], state=state, pid=ready["pid"])
-    clients = connect(service)
+    clients = connect(service.for_account(service.account))
     clients.s3.create_bucket(Bucket="bbb")
     clients.s3.put_object(Bucket="bbb", Key="small", Body=b"x")
     with pytest.raises(ClientError):

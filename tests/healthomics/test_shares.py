@@ -246,14 +246,14 @@ def test_a_shared_store_is_read_by_its_name(clients: Clients, friend: Any) -> No
 
 def test_the_key_of_an_assumed_role_stands_for_the_roles_account(clients: Clients) -> None:
     share = offer(clients, store(clients, "for_a_role")[1])
-    where = {"region_name": "us-east-1", "endpoint_url": clients.service.endpoint_url}
-    owner = {"aws_access_key_id": OWNER, "aws_secret_access_key": "local"}
-    assumed = boto3.client("sts", **where, **owner).assume_role(
+    owner = clients.service.for_account(OWNER)
+    assumed = owner.client("sts").assume_role(
         RoleArn=f"arn:aws:iam::{FRIEND}:role/reader", RoleSessionName="session"
     )["Credentials"]
     reader = boto3.client(
         "omics",
-        **where,
+        region_name=owner.region,
+        endpoint_url=owner.endpoint_url,
         aws_access_key_id=assumed["AccessKeyId"],
         aws_secret_access_key=assumed["SecretAccessKey"],
         aws_session_token=assumed["SessionToken"],

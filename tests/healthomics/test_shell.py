@@ -10,7 +10,12 @@ from real_clients import sourced
 from local_healthomics import LocalService
 from local_healthomics.shell import enter, leave
 
-SERVICE = LocalService(endpoint_url="http://127.0.0.1:8000", state=Path("/state"), pid=1)
+SERVICE = LocalService(
+    endpoint_url="http://127.0.0.1:8000",
+    state=Path("/state"),
+    pid=1,
+    secret_access_key="its secret",
+)
 THEIRS = {
     "PATH": "/usr/bin:/bin",
     "AWS_PROFILE": "work",
@@ -36,7 +41,8 @@ def test_clients_are_led_to_the_service() -> None:
         == ours["http_proxy"]
         == ("http://127.0.0.1:8000")
     )
-    assert (ours["AWS_ACCESS_KEY_ID"], ours["AWS_REGION"]) == ("local", "us-east-1")
+    assert (ours["AWS_ACCESS_KEY_ID"], ours["AWS_REGION"]) == (SERVICE.account, "us-east-1")
+    assert ours["AWS_SECRET_ACCESS_KEY"] == "its secret"
     assert (ours["OMICS_ROLE_ARN"], ours["OMICS_OUTPUT_URI"]) == (
         SERVICE.role_arn,
         SERVICE.default_output_uri,

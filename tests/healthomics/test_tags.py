@@ -13,7 +13,7 @@ from botocore.config import Config
 import local_healthomics as local
 from local_healthomics.store.documents import Store
 
-from .conftest import WDL, Clients, connect, refused, zipped
+from .conftest import WDL, Clients, connect, refused, signing, zipped
 
 HERE = "arn:aws:omics:us-east-1:123456789012:"
 KEPT = {  # as the families of operations keep them: kind and key by the path of the ARN
@@ -52,10 +52,7 @@ def unchecked(clients: Clients) -> Any:
     """A client that leaves it to the server to find what is wrong with a request."""
     return boto3.client(
         "omics",
-        region_name="us-east-1",
-        endpoint_url=clients.service.endpoint_url,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        **signing(clients.service),
         config=Config(inject_host_prefix=False, parameter_validation=False),
     )
 

@@ -7,9 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from .conftest import Clients
 
@@ -24,14 +22,7 @@ def _without_metadata(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_another_account(clients: Clients) -> Any:
-    return boto3.client(
-        "omics",
-        endpoint_url=clients.service.endpoint_url,
-        region_name=clients.service.region,
-        aws_access_key_id="210987654321",
-        aws_secret_access_key="x",
-        config=Config(inject_host_prefix=False),
-    )
+    return clients.service.for_account("210987654321").client("omics")
 
 
 def test_a_request_token_is_remembered_after_a_kill(starter: Callable[[], Clients]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
 from running import STARTED, Done, files, forked
 
@@ -29,14 +28,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         "SNAKEMAKE_OMICS_ROLE_ARN": running.role_arn,
         "SNAKEMAKE_OMICS_OUTPUT_URI": f"s3://{_BUCKET}/cases",
     }
-    client = boto3.client(
-        "s3",
-        endpoint_url=running.endpoint_url,
-        region_name=running.region,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-    client.create_bucket(Bucket=_BUCKET)
+    running.client("s3").create_bucket(Bucket=_BUCKET)
     yield variables
     running.stop()
 

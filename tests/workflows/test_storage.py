@@ -424,7 +424,7 @@ def test_a_bucket_of_another_region_is_told_before_a_run_starts(project: Project
 
 def test_a_denied_object_is_told_with_rule_and_file(project: Project) -> None:
     client = _client(project)
-    services = Services(omics=None, s3=client, logs=None, sts=None, region="us-east-1")
+    services = Services(omics=None, s3=client, logs=None, region="us-east-1")
     with Stubber(client) as stubber:
         stubber.add_client_error("head_object", "403", "Forbidden", http_status_code=403)
         found = look_at(services, ["s3://data/secret.txt"])
@@ -487,6 +487,6 @@ def _client(project: Project, endpoint: str | None = None, region: str = "us-eas
         "s3",
         region_name=region,
         endpoint_url=endpoint or project.services.s3.meta.endpoint_url,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id=project.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=project.environment["AWS_SECRET_ACCESS_KEY"],
     )

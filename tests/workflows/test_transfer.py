@@ -41,12 +41,17 @@ send(services, stage(names, folder, "s3://inputs/project", folder / "state", pri
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.LocalService]:
     service = local.start(tmp_path_factory.mktemp("local"))
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def services(service: local.LocalService) -> Services:
     made = connect("us-east-1", None, service.endpoint_url, environment=service.environment)
     made.s3.create_bucket(Bucket="inputs")
-    yield made
-    service.stop()
+    return made
 
 
 def _count(services: Services, requests: list[str]) -> None:
@@ -56,15 +61,16 @@ def _count(services: Services, requests: list[str]) -> None:
     services.s3.meta.events.register("before-call.s3", note)
 
 
-def test_a_killed_head_goes_on_where_it_stopped(services: Services, tmp_path: Path) -> None:
+def test_a_killed_head_goes_on_where_it_stopped(
+    service: local.LocalService, services: Services, tmp_path: Path
+) -> None:
     for name in NAMES[:-1]:
         (tmp_path / name).write_text(name)
     (tmp_path / "large").write_bytes(os.urandom(80 << 20))  # five parts
     endpoint = services.s3.meta.endpoint_url
     environment = {
         **os.environ,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **service.environment,
     }
     died = subprocess.run(
         [sys.executable, "-c", DYING, endpoint, str(tmp_path), *NAMES],
