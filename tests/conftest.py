@@ -18,6 +18,8 @@ _FOLDERS = {
     "faults": "workflow",
     "workflows": "workflow",
 }
+# Tests of these files share what takes long to make: one worker does them all.
+_TOGETHER = ("clients/", "healthomics/", "workflows/test_examples", "workflows/test_storage")
 
 # Whoever asks for one of these has a local HealthOmics, or its engine, in a process of its own.
 _SERVICES = {
@@ -30,6 +32,8 @@ _PROGRAMS = {
     "local-healthomics": "service",
     "local_healthomics": "service",
     "local_healthomics.cli": "service",
+    "local_healthomics.definitions.cwl_check": "service",
+    "local_healthomics.definitions.wdl_check": "service",
     "local_healthomics.engine": "service",
     "snakemake-omics": "service",
     "snakemake_executor_omics.cli": "service",
@@ -64,6 +68,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(marker)
         if not any(map(item.get_closest_marker, ("service", "workflow", "slow"))):
             item.add_marker("pure")
+        file = item.path.relative_to(_TESTS).as_posix()
+        if file.startswith(_TOGETHER):
+            item.add_marker(pytest.mark.xdist_group(file))
 
 
 def _markers(item: pytest.Item) -> set[str]:

@@ -102,6 +102,6 @@ def files(folder: Path, *, without: tuple[str, ...] = (".snakemake",)) -> dict[s
 def as_local(folder: Path, beside: Path) -> Path:
     """A copy of the project, run by the local executor."""
     shutil.copytree(folder, beside, symlinks=True)
-    done = snakemake(beside, "--executor", "local", "--cores", "2")
+    done = forked(beside, "--executor", "local", "--cores", "2")
     assert done.returncode == 0, done.stderr
     return beside

@@ -244,6 +244,7 @@ def test_a_cancelled_run_ends_what_its_tasks_started(real: Clients, tmp_path: Pa
     assert [task["status"] for task in tasks(real, done)] == ["CANCELLED"]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -268,6 +269,7 @@ def test_a_cwl_that_cannot_run_says_why(tmp_path: Path, text: str, said: str) ->
     assert str(tmp_path) not in str(raised.value)
 
 
+@pytest.mark.service
 def test_a_packed_definition_is_one_file(tmp_path: Path) -> None:
     tool = COUNT.replace("cwlVersion: v1.2\n", "").strip().replace("\n", "\n  ")
     (tmp_path / "packed.cwl").write_text(f"""cwlVersion: v1.2

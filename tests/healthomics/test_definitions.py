@@ -172,6 +172,7 @@ def test_what_cannot_be_identified_is_explained(
         identify(tree(tmp_path / "in", *files), engine, main)
 
 
+@pytest.mark.service
 def test_a_wdl_is_checked_as_miniwdl_checks_it(tmp_path: Path) -> None:
     (tmp_path / "main.wdl").write_text(f"""version 1.0
 workflow w {{
@@ -194,6 +195,7 @@ workflow w {{
     }
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -219,6 +221,7 @@ def test_a_wdl_that_cannot_run_says_where(tmp_path: Path, text: str, said: str) 
     assert str(tmp_path) not in str(raised.value)
 
 
+@pytest.mark.service
 def test_only_the_lenient_engine_converts_as_cromwell_does(tmp_path: Path) -> None:
     (tmp_path / "main.wdl").write_text(LENIENT)
     with pytest.raises(BadDefinition, match="Expected Int instead of Float"):

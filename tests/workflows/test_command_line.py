@@ -26,7 +26,14 @@ ONCE: dict[str, tuple[Sequence[str], int, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", ONCE)
+# What of the graph Snakemake hands over is its own business, and the same for every executor.
+_CHOOSE = {"until", "omit_from", "batch", "targets", "prioritize"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in _CHOOSE else []) for name in ONCE],
+)
 def test_an_option_gives_the_same_files(name: str, both: Callable[..., Any]) -> None:
     options, jobs, runs = ONCE[name]
     done = both("options", *options)

@@ -1,4 +1,4 @@
-"""The examples without HealthOmics: the quickstart by plain Snakemake, and the shipped profiles."""
+"""The examples: the quickstart by plain Snakemake and as one run, and the shipped profiles."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import pysam
 import pytest
 import yaml
+from running import STARTED, files, forked
 
 from snakemake_executor_omics.aws.registry_map import read_registry_map
 from snakemake_executor_omics.settings.checking import resolve
@@ -73,6 +74,15 @@ def test_the_quickstart_leaves_its_results_and_nothing_temporary(finished: Path)
     results = finished / "results"
     found = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
     assert found == expected
+
+
+def test_one_run_gives_the_files_of_the_local_executor(finished: Path, tmp_path: Path) -> None:
+    folder = _copy(QUICKSTART, tmp_path / "quickstart")
+    done = forked(folder, "--executor", "omics", "--omics-endpoint", "local", "--jobs", "100")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(STARTED) == 1
+    skipped = (".snakemake", "benchmarks", "results/benchmarks", "logs", "results/logs")
+    assert files(folder, without=skipped) == files(finished, without=skipped)
 
 
 def test_the_logs_and_benchmarks_are_written(finished: Path) -> None:
@@ -135,6 +145,7 @@ def test_a_second_call_has_nothing_to_do(finished: Path) -> None:
     assert "Nothing to be done" in again.stderr
 
 
+@pytest.mark.slow
 def test_another_folder_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     folder = _copy(QUICKSTART, tmp_path / "a folder of another name")
     done = _snakemake(folder)

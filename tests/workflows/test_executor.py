@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import STARTED, as_local, environment, files, snakemake
+from running import STARTED, as_local, environment, files, forked, snakemake
 
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-QUICKSTART = REPOSITORY / "examples" / "quickstart"
 COHORT = REPOSITORY / "examples" / "cohort"
 
 SNAKEFILE = """
@@ -74,7 +73,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def _omics(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return snakemake(
+    return forked(
         folder, "--executor", "omics", "--omics-endpoint", "local", "--jobs", "50", *options
     )
 
@@ -143,18 +142,6 @@ def test_a_mistake_is_told_without_a_traceback(project: Path) -> None:
     assert done.returncode != 0
     assert "--omics-priority" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_quickstart_gives_the_files_of_the_local_executor(tmp_path: Path) -> None:
-    folder = tmp_path / "quickstart"
-    ignore = shutil.ignore_patterns(".snakemake", "results", "logs", "benchmarks")
-    shutil.copytree(QUICKSTART, folder, ignore=ignore)
-    expected = as_local(folder, tmp_path / "local")
-    done = _omics(folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count(STARTED) == 1
-    skipped = (".snakemake", "benchmarks", "results/benchmarks", "logs", "results/logs")
-    assert files(folder, without=skipped) == files(expected, without=skipped)
 
 
 def test_the_commands_of_the_ci_smoke_workflow_work(tmp_path: Path) -> None:

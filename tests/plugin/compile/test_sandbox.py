@@ -134,7 +134,7 @@ def _run(
     return declared["files"], declared.get("logs", []), said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(command=TEXT | MARKS, paths=_paths(), produced=_paths(), logs=_paths())
 @example(command=NASTY, paths=[NASTY.replace("\n", "").replace("/", "")[:90]], produced=[], logs=[])
 @example(

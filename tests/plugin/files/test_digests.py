@@ -115,8 +115,8 @@ def test_a_failure_keeps_what_was_read_and_stops_the_others(tmp_path: Path) -> N
 def test_a_damaged_cache_is_made_anew_and_told(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "digests.sqlite"
     with Digests(path, print) as cache:
-        for number in range(500):
-            _take(cache, f"{number}" * 20, _OLD)
+        many = [(f"{number}" * 20, _OLD) for number in range(500)]
+        cache.take(many, lambda name, moved: _DIGEST, _nothing)
     content = path.read_bytes()
     if kind == "foreign":
         path.unlink()
