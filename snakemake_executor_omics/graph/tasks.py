@@ -19,7 +19,7 @@ from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .commands import Command, Unknown, command_of
 from .internals import environment_hash, line_of
-from .paths import Rewriting, project_path
+from .paths import Rewriting, is_in_use, project_path
 from .programs import is_executable, is_program, may_be_run, used_by
 from .resources import job_resources
 from .storage import Storage
@@ -83,13 +83,14 @@ def task_settings(
 
 
 def included(workdir: Path, globs: Iterable[str]) -> list[str]:
-    """The files of the project that `globs` name."""
-    return [
+    """The files of the project that `globs` name, but for what changes while Snakemake runs."""
+    found = [
         path.relative_to(workdir).as_posix()
         for pattern in globs
         for path in sorted(workdir.glob(pattern))
         if path.is_file()
     ]
+    return [path for path in found if not is_in_use(path, workdir)]
 
 
 def container_of(job: Job, settings: TaskSettings) -> str:
@@ -210,11 +211,11 @@ class _Paths:
         self.workdir = settings.workdir
         self.rewritten = Rewriting(
             settings.workdir,
-            (
-                project_path(path, settings.workdir, job.rule.name)
+            {
+                str(path): project_path(path, settings.workdir, job.rule.name)
                 for job in jobs
                 for path in (*job.input, *_left_by(job))
-            ),
+            },
         )
 
     def __call__(self, path: object, job: Job) -> str:
@@ -295,7 +296,7 @@ def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
     if benchmark and command.by_snakemake:
         outputs, benchmark = (*outputs, OutputFile(benchmark.path)), None
     text = path.rewritten(command.text)
-    _refuse_secrets(job, text)
+    _refuse_secrets(job, text, command.sources, path.workdir)
     tmpdir = job.resources.get("tmpdir")
     return Step(
         key=job_key(job),
@@ -412,21 +413,40 @@ def place_of(rule: Any) -> str:
     return f"{file if inside.startswith('..') else inside}, line {line_of(rule)}"
 
 
+_LARGEST_SCRIPT = 1024 * 1024  # bytes
 _SHORTEST_SECRET = 4  # characters; shorter values stand in texts by chance
 
 
-def _refuse_secrets(job: Job, text: str) -> None:
-    """A definition is stored and shown: no value of `envvars:` may be in it, nor be missed."""
+def _refuse_secrets(job: Job, text: str, sources: Sequence[str], workdir: Path) -> None:
+    """A definition is stored and shown: no value of `envvars:` may be in it, nor be missed.
+
+    `sources` are the scripts that the text runs, and what they import.
+    """
     workflow = job.rule.workflow
     declared = {*workflow.envvars, *workflow.remote_execution_settings.envvars}
+    if not declared:
+        return
+    texts = {"": text, **_small_texts(sources, workdir)}
     for name in sorted(declared):
         value = os.environ.get(name, "")
         shown = len(value) >= _SHORTEST_SECRET and value in text
-        if shown or re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text):
+        named = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])")
+        used = next((file for file, content in texts.items() if named.search(content)), None)
+        if shown or used is not None:
             raise UnsupportedRule(
                 job.rule.name,
                 f"uses the environment variable {name} of `envvars:`"
+                + (f" in {used}" if used else "")
                 + (", and its value would stand in the workflow definition" if shown else ""),
                 hint="HealthOmics has no place for secrets; fetch it inside the job, for instance "
                 "from AWS Secrets Manager by the run's role, or make it a local rule",
             )
+
+
+def _small_texts(files: Iterable[str], workdir: Path) -> dict[str, str]:
+    found = {}
+    for name in files:
+        path = workdir / name
+        if path.is_file() and path.stat().st_size <= _LARGEST_SCRIPT:
+            found[name] = path.read_text("utf-8", errors="replace")
+    return found

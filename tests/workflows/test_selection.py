@@ -153,6 +153,29 @@ def test_everything_that_can_never_run_is_told_before_anything_starts(tmp_path: 
     assert not (folder / "here.txt").exists()
 
 
+def test_a_secret_that_a_script_or_its_module_reads_is_noticed(tmp_path: Path) -> None:
+    shell = 'shell: "python scripts/up.py {input} > {output} 2> {log}"'
+    snakefile = 'envvars: "HOME"\n' + SNAKEFILE.replace(shell, 'script: "scripts/up.py"')
+    folder = _project(tmp_path / "project", snakefile)
+    (folder / "scripts/up.py").write_text("import words\nopen(snakemake.output[0], 'w')\n")
+    (folder / "scripts/words.py").write_text("import os\nhome = os.environ['HOME']\n")
+    done = _package(folder)
+    assert done.returncode == 1
+    assert "rule up: uses the environment variable HOME of `envvars:` in scripts/words.py" in (
+        done.stderr
+    )
+
+
+def test_workdir_is_the_folder_whose_files_are_read(tmp_path: Path) -> None:
+    folder = _project(tmp_path / "project", 'workdir: "below"\n' + SNAKEFILE)
+    _project(folder / "below")
+    (folder / "data/a.txt").unlink()
+    done = _package(folder)
+    assert done.returncode == 0, done.stderr
+    parameters = json.loads((folder / "below/out/parameters.json").read_text())
+    assert sorted(parameters.values()) == ["data/a.txt", "data/b.txt", "scripts/up.py"]
+
+
 def test_jobs_of_a_group_share_a_task(tmp_path: Path) -> None:
     grouped = SNAKEFILE.replace("    output:", '    group: "g"\n    output:')
     folder = _project(tmp_path / "project", grouped)

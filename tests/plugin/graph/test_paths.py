@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakemake_executor_omics.errors import SelectionError, UnsupportedRule
+from snakemake_executor_omics.graph import paths
 from snakemake_executor_omics.graph.paths import Rewriting, named_files, project_path
+from snakemake_executor_omics.graph.tasks import included
 from snakemake_executor_omics.model import PROJECT
 
 _WORK = Path("/home/me/project")
+
+
+def _same(*paths: str) -> dict[str, str]:
+    return dict(zip(paths, paths, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -68,25 +74,39 @@ def test_a_line_break_is_refused_by_its_rule() -> None:
 def test_absolute_paths_of_a_text_are_replaced_where_they_are_the_jobs(
     text: str, want: str | None
 ) -> None:
-    rewritten = Rewriting(_WORK, ["/data/ref/genome.fa", "/tmp/in.txt", "relative"])
+    rewritten = Rewriting(_WORK, _same("/data/ref/genome.fa", "/tmp/in.txt", "relative"))
     assert rewritten(text) == (text if want is None else want)
 
 
 def test_the_longest_place_is_replaced() -> None:
-    rewritten = Rewriting(_WORK, ["/data/x", "/data/deep/y"])
+    rewritten = Rewriting(_WORK, _same("/data/x", "/data/deep/y"))
     assert rewritten("/data/deep/y") == f"{PROJECT}/.omics/root/data/deep/y"
 
 
 def test_both_names_of_a_linked_project_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    rewritten = Rewriting(tmp_path / "link", [])
+    rewritten = Rewriting(tmp_path / "link", {})
     assert rewritten(f"{tmp_path}/link/a {tmp_path}/real/b") == f"{PROJECT}/a {PROJECT}/b"
+
+
+def test_a_file_that_is_named_through_a_link_is_the_projects_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "real/project"
+    work.mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "far").symlink_to("real/project")
+    written = f"{tmp_path}/link/project/out/x"
+    assert project_path(written, work, "r") == "out/x"
+    monkeypatch.setenv("PWD", f"{tmp_path}/far")
+    rewritten = Rewriting(work, {written: "out/x"})
+    assert rewritten(f"cat {tmp_path}/far/a > {written}") == f"cat {PROJECT}/a > {PROJECT}/out/x"
 
 
 def test_a_text_that_holds_the_word_itself_is_refused() -> None:
     with pytest.raises(SelectionError, match=PROJECT):
-        Rewriting(_WORK, [])(f"echo {PROJECT}")
+        Rewriting(_WORK, {})(f"echo {PROJECT}")
 
 
 @pytest.mark.parametrize(
@@ -112,3 +132,18 @@ def test_files_that_a_command_names_are_found(
 def test_a_file_named_by_its_absolute_path_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.py").touch()
     assert named_files(f"python {tmp_path}/a.py", tmp_path) == ["a.py"]
+
+
+def test_what_changes_while_snakemake_runs_is_no_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("log", "script.sh", ".snakemake/metadata", ".git/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr(paths, "_open_outputs", lambda: iter([log.fileno()]))
+        paths._written_to.cache_clear()
+        named = named_files("sh script.sh log .snakemake/metadata .git/config", tmp_path)
+        assert named == ["script.sh"]
+        assert included(tmp_path, ["**/*"]) == ["script.sh"]
+    paths._written_to.cache_clear()
