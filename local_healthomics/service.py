@@ -95,6 +95,11 @@ class LocalService:
             **options,
         )
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this object started the server, which ends with it then."""
+        return self._process is not None
+
     def stop(self) -> None:
         """Stop the server, if this object started it; one that others started stays."""
         if self._process is None:

@@ -300,7 +300,7 @@ class Executor(RemoteExecutor):
     def _units(self) -> dict[JobKey, Any]:
         """The jobs and groups of the graph by what the ledger knows them by."""
         found: dict[JobKey, Any] = {}
-        for job in self.dag.needrun_jobs():
+        for job in internals.needed_jobs(self.workflow):
             unit = self.dag.get_job_group(job) or job
             found[job_key(job)] = found[job_key(unit)] = unit
         return found
@@ -360,8 +360,9 @@ class Executor(RemoteExecutor):
 
     def _leave(self) -> None:
         """A second Ctrl-C: no more than a line, and the lock of the folder."""
-        runs = ", ".join(self._ledger.in_flight) or "none"
-        self.logger.error(f"omics: left at once; runs that may be in flight still: {runs}")
+        runs = ", ".join(self._ledger.in_flight)
+        rest = f"; `snakemake-omics cancel RUN` stops what may go on: {runs}" if runs else ""
+        self.logger.error(f"omics: left at once{rest}")
         internals.unlock(self.workflow)
 
     def shutdown(self) -> None:
@@ -373,11 +374,7 @@ class Executor(RemoteExecutor):
             return
         for run in self._ledger.in_flight:
             if run not in self._cancelled:
-                self.logger.warning(
-                    f"omics: run {run} is in flight still. The same command attaches to it; "
-                    f"`snakemake-omics status {run}` shows how far it is, `snakemake-omics cancel "
-                    f"{run}` stops it"
-                )
+                self.logger.warning(f"omics: {self._connection.left(run)}")
         self._connection.close()
 
 

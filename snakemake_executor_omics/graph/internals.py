@@ -158,6 +158,15 @@ def fail_before_start(workflow: Any, job: Any) -> None:
     scheduler._open_jobs.release()
 
 
+def needed_jobs(workflow: Any) -> list[Any]:
+    """The jobs that need to run, read while Snakemake does not change its graph.
+
+    Since 8.0: `scheduler._lock`, which is held while jobs are finished.
+    """
+    with workflow.scheduler._lock:
+        return list(workflow.dag.needrun_jobs())
+
+
 def goes_on(workflow: Any) -> bool:
     """Whether Snakemake starts jobs still: it does not after an error, but with `--keep-going`.
 

@@ -33,6 +33,19 @@ class Connection:
         self._reconnect = reconnect
         self._local = local
 
+    def left(self, run_id: str) -> str:
+        """What becomes of a run that is in flight when this process ends, for people."""
+        if self._local is not None and self._local.is_ours:
+            return (
+                f"run {run_id} ends with the local service of this call; the same command starts "
+                "its jobs anew. `snakemake-omics local up` starts a service that stays"
+            )
+        return (
+            f"run {run_id} is in flight still. The same command attaches to it; `snakemake-omics "
+            f"status {run_id}` shows how far it is, `snakemake-omics cancel {run_id}` stops it, "
+            f"`snakemake-omics logs {run_id}` shows its log"
+        )
+
     def renew(self) -> None:
         """Read the credentials anew: a session keeps those that it was made with."""
         self.services = self._reconnect()
