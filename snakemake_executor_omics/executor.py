@@ -22,18 +22,17 @@ from .compile import task_name
 from .errors import OmicsError, ServiceError
 from .graph import internals
 from .graph.output_cache import OutputCache
-from .graph.partition import partition
-from .graph.selection import select, tell_selection
+from .graph.reports import keys_of, settle, tell_failure, units_by_key
 from .graph.sources import write_sources
-from .graph.storage import check_buckets, forget_absent, is_stored, survey
-from .graph.tasks import job_key, members, task_settings
+from .graph.tasks import job_key
 from .graph.updates import Updates
+from .graph.waves import next_waves
 from .model import JobKey, Wave
 from .packaging import package
 from .runs.connection import Connection, open_connection
-from .runs.follow import FollowedRun, Follower
+from .runs.follow import FollowedRun, Follower, beside
 from .runs.interrupts import as_ctrl_c, leave_at_the_next
-from .runs.ledger import Answer, Failed, Ledger, Outcome, Returned, Succeeded
+from .runs.ledger import Answer, Failed, Ledger, Outcome, Returned, RunEnd, Succeeded
 from .runs.submission import persistently, submit
 from .settings.checking import resolve
 from .settings.options import OnInterrupt
@@ -102,12 +101,12 @@ class Executor(RemoteExecutor):
             raise
         for job in jobs:
             self._updates.keep(job)
-            if not self._ledger.is_given_up(job_key(job), _keys(job)):
+            if not self._ledger.is_given_up(job_key(job), keys_of(job)):
                 self.run_job_pre(job)
             self._attach(job)
 
     def _is_placed(self, job: Any) -> bool:
-        unit, keys = job_key(job), _keys(job)
+        unit, keys = job_key(job), keys_of(job)
         return self._ledger.placement(unit, keys).complete or self._ledger.is_given_up(unit, keys)
 
     def _place(self, jobs: list[Any]) -> None:
@@ -118,7 +117,7 @@ class Executor(RemoteExecutor):
         if jobs:
             self._launch(jobs)
         for job in jobs:
-            placement = self._ledger.placement(job_key(job), _keys(job))
+            placement = self._ledger.placement(job_key(job), keys_of(job))
             if not placement.complete and not placement.in_flight:
                 # Nothing is under way that it could wait for.
                 raise OmicsError(f"{job_key(job)} cannot go into a run, see above what it lacks")
@@ -129,32 +128,18 @@ class Executor(RemoteExecutor):
                 "--immediate-submit does not go with this executor: one run carries the workflow"
             )
         connection = self._connect()
-        storage = survey(self.dag, connection.services, self._is_made, self._retrieve)
-        failed = internals.given_up(self.workflow)
-        selection = select(
-            self.dag,
+        for wave in next_waves(
+            self.workflow,
             ready,
-            task_settings(
-                self.workflow,
-                self._workdir,
-                self._options.include,
-                cache_busters=self._ledger.cache_busters,
-                storage=storage,
-            ),
+            connection.services,
+            self._options,
+            self._workdir,
+            self.logger,
+            cache_busters=self._ledger.cache_busters,
             in_flight=self._ledger.holds,
-            landed=self._is_here,
-            failed=frozenset(key for unit in failed for key in (job_key(unit), *_keys(unit))),
-        )
-        check_buckets(connection.services, selection.wave)
-        parts = partition(
-            [task.key for task in selection.wave.tasks],
-            selection.wave.parents,
-            self._options.max_tasks_per_run,
-            self._options.parallel_runs,
-        )
-        tell_selection(selection, parts, self.logger.info)
-        for keys in parts.runs:
-            self._start(connection, selection.wave.only(keys))
+            is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
+        ):
+            self._start(connection, wave)
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -182,24 +167,8 @@ class Executor(RemoteExecutor):
         assert self._follower is not None
         self._follower.follow(started)
 
-    def _is_here(self, key: JobKey) -> bool:
-        return self._cache.has(key) or self._ledger.is_done(key)
-
-    def _is_made(self, job: Any) -> bool:
-        group = self.dag.get_job_group(job)
-        return any(self._is_here(job_key(unit)) for unit in (job, group) if unit is not None)
-
-    def _retrieve(self, files: list[Any]) -> None:
-        """Have Snakemake fetch files that HealthOmics does not reach."""
-
-        async def fetch() -> None:
-            await asyncio.gather(*(file.retrieve_from_storage() for file in files))
-
-        self.logger.info(f"omics: fetching {len(files)} inputs that are not in the S3 of the runs")
-        self.workflow.async_run(fetch())
-
     def _attach(self, job: Any) -> None:
-        unit, keys = job_key(job), _keys(job)
+        unit, keys = job_key(job), keys_of(job)
         if self._cache.has(unit):
             answer: Answer | None = Succeeded(unit)
             info = SubmittedJobInfo(job=job, external_jobid="cache")
@@ -238,99 +207,103 @@ class Executor(RemoteExecutor):
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
         if self._follower is not None:
             with _for_people():
-                for run, end in await self._follower.look():
-                    with self._lock:
-                        answers = self._ledger.advance(run, end)
-                        infos = {
-                            answer.unit: self._infos.pop(answer.unit)
-                            for answer in answers
-                            if answer.unit in self._infos
-                        }
-                    self._end_if_over(run, end.completed)
-                    await self._carry_out(answers, infos)
+                for ended, end in await self._follower.look():
+                    await self._take_in(ended, end)
         for info in active_jobs:
             if self._infos.get(info.aux["unit"]) is info:
                 yield info
 
-    def _end_if_over(self, run: str, completed: bool) -> None:
+    async def _take_in(self, ended: FollowedRun, end: RunEnd) -> None:
+        """A run has ended: tell Snakemake what the ledger makes of it."""
         assert self._connection is not None
+        run = ended.run.id
+        with self._lock:
+            answers = self._ledger.advance(run, end)
+            infos = {
+                answer.unit: self._infos.pop(answer.unit)
+                for answer in answers
+                if answer.unit in self._infos
+            }
         busters = self._ledger.cache_busters.items()
         self._connection.journal.remember_failures(item for item in busters if item[1] == run)
         if self._ledger.is_over(run):
             self._connection.journal.ended(run)
-
-    async def _carry_out(
-        self, answers: list[Answer], infos: dict[JobKey, SubmittedJobInfo]
-    ) -> None:
-        failed = [answer for answer in answers if isinstance(answer, Failed)]
-        units = self._units() if any(not answer.asked for answer in failed) else {}
-        told: set[int] = set()
-        back = []
-        for answer in failed:
-            job = infos[answer.unit].job if answer.asked else units.get(answer.unit)
-            if job is None or id(job) in told:
-                continue  # of a group that was told, or of a graph that Snakemake has changed
-            told.add(id(job))
-            info = infos.get(answer.unit) or SubmittedJobInfo(job=job)
-            self._tell_failure(info, "".join(answer.details))
-            if not internals.is_tried_again(job):
-                self._ledger.give_up([job_key(job), *_keys(job)])
-            if answer.asked:
-                back.append(job)
-            else:
-                internals.fail_before_start(self.workflow, job)
-        final = any(
-            not internals.is_tried_again(infos[answer.unit].job)
-            for answer in failed
-            if answer.asked
-        )
+        failed, goes_on = self._fail([a for a in answers if isinstance(a, Failed)], infos)
         returned = [answer for answer in answers if isinstance(answer, Returned)]
-        self._tell_returned(returned, goes_on=self._goes_on(final))
-        if back or returned:
-            internals.give_back(
-                self.workflow, back, [infos[answer.unit].job for answer in returned]
-            )
+        if not goes_on:
+            again = [answer for answer in returned if answer.is_lost]
+            await self._run_lost(ended.wave, end, [infos[answer.unit] for answer in again])
+            returned = [answer for answer in returned if answer not in again]
+        self._tell_returned(returned, goes_on=goes_on)
+        if failed or returned:
+            stopped = [infos[answer.unit].job for answer in returned]
+            internals.give_back(self.workflow, failed, stopped)
         for unit in [answer.unit for answer in answers if isinstance(answer, Succeeded)]:
             await self._report_success(infos[unit])
 
-    def _goes_on(self, has_failed: bool) -> bool:
-        keep_going = self.workflow.execution_settings.keep_going
-        return internals.goes_on(self.workflow) and (keep_going or not has_failed)
+    def _fail(
+        self, answers: list[Failed], infos: dict[JobKey, SubmittedJobInfo]
+    ) -> tuple[list[Any], bool]:
+        """Tell of failures; the jobs that Snakemake waits for among them, and whether it goes on.
 
-    def _units(self) -> dict[JobKey, Any]:
-        """The jobs and groups of the graph by what the ledger knows them by."""
-        found: dict[JobKey, Any] = {}
-        for job in internals.needed_jobs(self.workflow):
-            unit = self.dag.get_job_group(job) or job
-            found[job_key(job)] = found[job_key(unit)] = unit
-        return found
+        It starts no more jobs after a failure for good, but with `--keep-going`.
+        """
+        units = units_by_key(self.workflow) if any(not a.asked for a in answers) else {}
+        goes_on = internals.goes_on(self.workflow)
+        asked: list[Any] = []
+        told: set[int] = set()
+        for answer in answers:
+            info = infos.get(answer.unit)
+            job = units.get(answer.unit) if info is None else info.job
+            if job is None or id(job) in told:
+                continue  # of a group that was told, or of a graph that Snakemake has changed
+            told.add(id(job))
+            tell_failure(job, info and info.external_jobid, answer.details, self.logger)
+            if not internals.is_tried_again(job):
+                self._ledger.give_up([job_key(job), *keys_of(job)])
+                goes_on = goes_on and self.workflow.execution_settings.keep_going
+            if info is None:
+                internals.fail_before_start(self.workflow, job)
+            else:
+                asked.append(job)
+        return asked, goes_on
 
-    def _tell_failure(self, info: SubmittedJobInfo, why: str) -> None:
-        if info.job.is_group():
-            self.logger.error(f"omics: {why}")  # Snakemake has no place for it
-        told = {} if info.external_jobid is None else {"external_jobid": info.external_jobid}
-        info.job.log_error(why, **told)
+    async def _run_lost(self, wave: Wave, end: RunEnd, infos: list[SubmittedJobInfo]) -> None:
+        """Jobs were done when another one failed, and their results are nowhere: they run again.
+
+        Snakemake starts nothing after a failure, but waits for what runs: for it these still do.
+        """
+        if not infos:
+            return
+        lost = {key for key, ending in end.endings.items() if ending.outcome is Outcome.LOST}
+        self.logger.warning(
+            f"omics: {len(lost)} jobs were done when their run failed, and their results are "
+            "nowhere: the run cache does not have them. They run again, in a run of their own"
+        )
+        assert self._connection is not None
+        connection, part = self._connection, wave.only(lost)
+        await beside(lambda: self._start(connection, part))
+        for info in infos:
+            unit = job_key(info.job)
+            with self._lock:
+                self._infos[unit] = info
+                self._ledger.ask(unit, keys_of(info.job))
 
     def _tell_returned(self, returned: list[Returned], *, goes_on: bool) -> None:
-        again = "runs again" if goes_on else "does not run again now: another job failed"
+        again = "runs again" if goes_on else "does not run again now, as another job failed"
         for answer in returned:
-            for key, end in answer.why:
-                if end is not None:
-                    self.logger.info(f"omics: {key} {again}: {_WHY[end.outcome]}")
+            for key, ending in answer.why:
+                if ending is not None:
+                    self.logger.info(f"omics: {key} {again}: {_WHY[ending.outcome]}")
 
     async def _report_success(self, info: SubmittedJobInfo) -> None:
-        for job in members(info.job):
-            await self._cache.store(job)
-            forget_absent(self.dag, job)
-            # S3 has no write protection; Snakemake itself would look for a local copy.
-            if not any(is_stored(file) for file in job.protected_output):
-                internals.write_protect(self.dag, job)
+        await settle(self.dag, info.job, self._cache)
         self.report_job_success(info)
 
     def handle_job_success(self, job: Any) -> None:
         self._updates.forget(job)
         with self._lock:
-            over = self._ledger.record([job_key(job), *_keys(job)])
+            over = self._ledger.record([job_key(job), *keys_of(job)])
         for run in over:
             assert self._connection is not None
             self._connection.journal.ended(run)
@@ -385,7 +358,3 @@ _WHY = {
     Outcome.SERVED_FAILURE: "the run cache had its failure",
     Outcome.INTERRUPTED: "a fault of the service stopped it, which is tried once more",
 }
-
-
-def _keys(job: Any) -> list[JobKey]:
-    return [job_key(member) for member in members(job)]

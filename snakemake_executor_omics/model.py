@@ -8,7 +8,7 @@ Nothing here knows Snakemake, AWS or WDL.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -255,9 +255,24 @@ class Wave:
         return frozenset(found)
 
     def only(self, keys: Iterable[JobKey]) -> Wave:
-        """The part of the wave that `keys` name, which must be closed under dependencies."""
+        """The part of the wave that `keys` name; what others of it made is an input of the part."""
         chosen = frozenset(keys)
-        return Wave(tuple(task for task in self.tasks if task.key in chosen))
+        targets = self.s3_targets
+
+        def within(ref: FileRef) -> FileRef:
+            if ref.producer is None or ref.producer in chosen:
+                return ref
+            return replace(ref, producer=None, uri=targets.get(ref.path))
+
+        return Wave(
+            tuple(
+                task
+                if chosen.issuperset(task.parents)
+                else replace(task, inputs=tuple(map(within, task.inputs)))
+                for task in self.tasks
+                if task.key in chosen
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class Follower:
         self._fetches[started.run.id] = Patience(self._give_up_after)
         self._runs[started.run.id] = started
 
-    async def look(self) -> list[tuple[str, RunEnd]]:
+    async def look(self) -> list[tuple[FollowedRun, RunEnd]]:
         """Look at every run once; the ends of those whose results are here since the last look.
 
         Raises:
@@ -206,8 +206,8 @@ class Follower:
             del self._collecting[id]
             end = task.result()
             if end is not None:
-                del self._runs[id], self._looks[id], self._fetches[id]
-                ends.append((id, end))
+                ends.append((self._runs.pop(id), end))
+                del self._looks[id], self._fetches[id]
         return ends
 
     async def pause(self, seconds: float) -> None:

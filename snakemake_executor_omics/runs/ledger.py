@@ -77,6 +77,11 @@ class Returned:
     unit: JobKey
     why: tuple[tuple[JobKey, Ending | None], ...]
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether all of it was done, and the results of some of it are nowhere."""
+        return all(end is not None and end.outcome is Outcome.LOST for _, end in self.why)
+
 
 Answer = Succeeded | Failed | Returned
 

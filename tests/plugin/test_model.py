@@ -143,3 +143,20 @@ def test_a_state_says_whether_it_is_the_last(state: JobState, success: bool, fin
 def test_a_benchmark_of_lines_of_json_says_so() -> None:
     assert Benchmark("b.jsonl").is_json
     assert not Benchmark("b.tsv").is_json
+
+
+def test_what_others_of_the_wave_made_is_an_input_of_a_part() -> None:
+    a, b = JobKey("a", (), ("a.txt",)), JobKey("b", (), ("b.txt",))
+    make = Task(
+        key=a,
+        layers=((Step(key=a, command="", outputs=(OutputFile("a.txt"),)),),),
+        container="x",
+        s3_targets={"a.txt": "s3://bucket/a.txt"},
+    )
+    read = Task(
+        key=b, layers=((Step(key=b, command=""),),), inputs=(FileRef("a.txt", a),), container="x"
+    )
+    wave = Wave((make, read))
+    assert wave.only([a, b]).tasks == wave.tasks
+    (alone,) = wave.only([b]).tasks
+    assert alone.inputs == (FileRef("a.txt", None, uri="s3://bucket/a.txt"),)

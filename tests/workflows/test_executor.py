@@ -126,6 +126,19 @@ def test_a_failing_job_is_told_with_its_log_and_finished_jobs_are_kept(project: 
     assert (project / "all.txt").read_text().startswith("mended\n")
 
 
+def test_a_failure_is_told_and_what_it_made_nothing_of_runs_again_once(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(
+        'container: "docker://debian:12"\n'
+        "rule b:\n    input: 'a.txt'\n    output: 'b.txt'\n    shell: 'exit 3'\n"
+        "rule a:\n    output: 'a.txt'\n    shell: 'echo a > {output}'\n"
+    )
+    done = _omics(tmp_path, "--omics-run-cache", "none")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("Error in rule b") == 1
+    assert done.stderr.count(STARTED) == 2, done.stderr
+    assert (tmp_path / "a.txt").read_text() == "a\n"
+
+
 def test_results_that_were_lost_come_from_the_run_cache(project: Path) -> None:
     always = ("--omics-cache-behavior", "CACHE_ALWAYS", "--set-resources", "finish:omics_cache=0")
     first = _omics(project, *always)

@@ -89,7 +89,7 @@ def test_a_run_is_reported_while_the_files_of_another_come(service: Service) -> 
     service.status.update(dict.fromkeys(("slow", "quick"), RunStatus.COMPLETED))
 
     async def play() -> list[str]:
-        ends: list[tuple[str, RunEnd]] = []
+        ends: list[tuple[FollowedRun, RunEnd]] = []
         while not ends:
             ends += await follower.look()
             await follower.pause(SOON)
@@ -97,7 +97,7 @@ def test_a_run_is_reported_while_the_files_of_another_come(service: Service) -> 
         while len(ends) < 2:
             await follower.pause(SOON)
             ends += await follower.look()
-        return [run for run, _ in ends]
+        return [ended.run.id for ended, _ in ends]
 
     assert _within(play) == ["quick", "slow"]
 
@@ -138,14 +138,14 @@ def test_what_goes_by_is_said_once_and_asked_again(service: Service) -> None:
     service.errors = [ServiceError("connection lost", transient=True)] * 2
     service.status["1"] = RunStatus.COMPLETED
 
-    async def play() -> list[tuple[str, RunEnd]]:
-        ends: list[tuple[str, RunEnd]] = []
+    async def play() -> list[tuple[FollowedRun, RunEnd]]:
+        ends: list[tuple[FollowedRun, RunEnd]] = []
         while not ends:
             ends = await follower.look()
             await follower.pause(0.01)
         return ends
 
-    assert [run for run, _ in _within(play)] == ["1"]
+    assert [ended.run.id for ended, _ in _within(play)] == ["1"]
     assert said.lines.count("omics: connection lost; trying again") == 1
 
 

@@ -1,0 +1,78 @@
+"""What goes into runs now: the largest part of the graph that can be decided, cut into waves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..aws.session import Services
+from ..log import Log
+from ..model import JobKey, Wave
+from ..settings.options import Options
+from . import internals
+from .partition import partition
+from .selection import select, tell_selection
+from .storage import check_buckets, survey
+from .tasks import job_key, members, task_settings
+
+
+def next_waves(
+    workflow: Any,
+    ready: list[Any],
+    services: Services,
+    options: Options,
+    workdir: Path,
+    log: Log,
+    *,
+    cache_busters: Mapping[JobKey, str],
+    in_flight: Callable[[JobKey], bool],
+    is_here: Callable[[JobKey], bool],
+) -> list[Wave]:
+    """The waves that have the `ready` jobs, each for a run of its own.
+
+    `in_flight` tells jobs that a run carries already, `is_here` those whose results are here.
+
+    Raises:
+        OmicsError: a job cannot be a task, or its files cannot be reached.
+    """
+    dag = workflow.dag
+
+    def is_made(job: Any) -> bool:
+        group = dag.get_job_group(job)
+        return any(is_here(job_key(unit)) for unit in (job, group) if unit is not None)
+
+    def retrieve(files: list[Any]) -> None:
+        """Have Snakemake fetch files that HealthOmics does not reach."""
+
+        async def fetch() -> None:
+            await asyncio.gather(*(file.retrieve_from_storage() for file in files))
+
+        log.info(f"omics: fetching {len(files)} inputs that are not in the S3 of the runs")
+        workflow.async_run(fetch())
+
+    failed = internals.given_up(workflow)
+    selection = select(
+        dag,
+        ready,
+        task_settings(
+            workflow,
+            workdir,
+            options.include,
+            cache_busters=cache_busters,
+            storage=survey(dag, services, is_made, retrieve),
+        ),
+        in_flight=in_flight,
+        landed=is_here,
+        failed=frozenset(job_key(part) for unit in failed for part in (unit, *members(unit))),
+    )
+    check_buckets(services, selection.wave)
+    parts = partition(
+        [task.key for task in selection.wave.tasks],
+        selection.wave.parents,
+        options.max_tasks_per_run,
+        options.parallel_runs,
+    )
+    tell_selection(selection, parts, log.info)
+    return [selection.wave.only(keys) for keys in parts.runs]
