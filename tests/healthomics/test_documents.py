@@ -77,7 +77,7 @@ def test_documents_outlive_their_store(tmp_path: Path) -> None:
     assert second.get("run", id) is not None
     assert second.answered("StartRun", "token") == ("digest", {"id": id})
     assert second.answered("StartRun", "other") is None
-    assert int(second.add("run", {})["id"]) > int(id)
+    assert second.add("run", {})["id"] != id
     second.close()
 
 
