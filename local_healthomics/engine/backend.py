@@ -19,7 +19,8 @@ from WDL import Env, Error, Expr, Tree, Value
 from WDL.runtime.error import Terminated
 from WDL.runtime.task_container import TaskContainer
 
-from .cache import Entry, task_key
+from .cache import task_key
+from .finished_tasks import Entry
 from .logs import TaskLog
 from .resources import GIB, Resources, asked
 from .session import Session

@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,29 +26,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..readings import Readings
 from .events import EventStream
-from .request import CacheRequest
+from .finished_tasks import Entry, FinishedTasks
+from .request import CacheRequest, RunRequest
 from .resources import Resources
 from .transfer import S3_ERRORS, fetch_object, is_missing, put_text, split_uri, upload_all
 
 VERSION = 2
 _WRITERS = 8  # entries at a time
 _LAYOUT = 1  # of keys and of `localContext`; raise it when either changes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A finished task to be written: files by their path in the entry, and how to restore them."""
-
-    key: str
-    task_key: int
-    task_id: str
-    work_dir: str
-    files: Mapping[str, str]  # path in the entry -> file on this machine
-    restore: Mapping[str, str]  # path in the task's folder -> path in the entry
-    other_outputs: Mapping[str, Any]
-    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,23 +131,19 @@ class RunCache:
     def __init__(
         self,
         request: CacheRequest,
-        readings: Readings,
         s3: Any,
         events: EventStream,
-        run_id: str,
-        account: str,
-        region: str,
+        run: RunRequest,
     ) -> None:
         self._request = request
         self._at_once = (
-            readings["cache-entries"] == "task-end" and request.behavior == "CACHE_ALWAYS"
+            run.readings["cache-entries"] == "task-end" and request.behavior == "CACHE_ALWAYS"
         )
         self._s3 = s3
         self._events = events
-        self._run_id = run_id
-        self._arn_prefix = f"arn:aws:omics:{region}:{account}"
-        self._lock = threading.Lock()
-        self._finished: list[Entry] = []
+        self._run_id = run.run_id
+        self._arn_prefix = f"arn:aws:omics:{run.region}:{run.account}"
+        self._finished = FinishedTasks(run.run_dir)
 
     def lookup(self, key: str, task: str) -> Hit | None:
         """The entry of a key. Anything odd about it is a miss, never an error."""
@@ -208,28 +189,34 @@ class RunCache:
 
     def keep(self, entry: Entry) -> None:
         """Remember a finished task until the end of the run decides whether it is written."""
-        with self._lock:
-            self._finished.append(entry)
+        self._finished.add(entry)
 
     def write_at_once(self, task_key: int) -> str | None:
         """The URI of the entry of a task that has just finished, if it is to have one already."""
         if not self._at_once:
             return None
-        with self._lock:
-            mine = [entry for entry in self._finished if entry.task_key == task_key]
-            self._finished = [entry for entry in self._finished if entry.task_key != task_key]
-        written = [self._attempt(entry) for entry in mine]
-        return written[0][1] if written and written[0] is not None else None
+        for entry in self._finished.entries():
+            if entry.task_key == task_key and (written := self._attempt(entry)) is not None:
+                return written[1]
+        return None
 
     def write(self, run_status: str) -> list[tuple[int, str]]:
         """Write the entries this run owes the cache; returns (task key, S3 URI) of each."""
-        if self._request.behavior == "CACHE_ON_FAILURE" and run_status == "COMPLETED":
+        if self._at_once or (
+            self._request.behavior == "CACHE_ON_FAILURE" and run_status == "COMPLETED"
+        ):
             return []
-        with self._lock:
-            entries = list(self._finished)
-
+        entries = list(self._finished.entries())
         with ThreadPoolExecutor(_WRITERS) as pool:
             return [done for done in pool.map(self._attempt, entries) if done is not None]
+
+    def owed(self) -> bool:
+        """Whether there is anything to write."""
+        return any(True for _ in self._finished.entries())
+
+    def settled(self) -> None:
+        """What this run owes the cache is written; nobody else is to write it."""
+        self._finished.forget()
 
     def _attempt(self, entry: Entry) -> tuple[int, str] | None:
         try:

@@ -139,17 +139,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
                 told=lambda uri, done: events.emit("import", uri=uri, done=done),
             ),
             s3=s3,
-            cache=None
-            if request.cache is None
-            else RunCache(
-                request.cache,
-                request.readings,
-                s3,
-                events,
-                request.run_id,
-                request.account,
-                request.region,
-            ),
+            cache=None if request.cache is None else RunCache(request.cache, s3, events, request),
             stopping=stopping,
             groups=groups,
         )
@@ -161,6 +151,8 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         if session.cache is not None and _is_cached(session, control, result):
             for key, uri in session.cache.write(result.status):
                 session.board.cached(key, uri)
+        if session.cache is not None:
+            session.cache.settled()
         result = _export_log(session, logger, log_file, result)
         if not control.finish():
             return False
@@ -179,6 +171,16 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             outputs=result.outputs,
         )
         return True
+
+
+def publish(request: RunRequest, out: TextIO) -> None:
+    """Write to the run cache what the tasks of a run have made whose engine ended before."""
+    if request.cache is None:
+        return
+    s3 = connect(request.endpoint_url, request.region)
+    cache = RunCache(request.cache, s3, EventStream(out), request)
+    if cache.write("FAILED") or not cache.owed():  # else the server's next start tries again
+        cache.settled()
 
 
 def _outcome(session: Session, logger: logging.Logger, control: Control) -> Result:

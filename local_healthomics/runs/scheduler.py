@@ -18,6 +18,7 @@ from typing import Any
 from ..arn import REGION, object_of
 from ..clock import epoch_ms, now
 from ..definitions import DefinitionChecker
+from ..engine.finished_tasks import FILE
 from ..engine.request import CacheRequest, RunRequest
 from ..errors import ValidationFault
 from ..keys import OwnerKey
@@ -39,6 +40,7 @@ _ACTIVE_RUNS = 10
 _ENGINES = 40
 _END_SECONDS = 30.0
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
+PUBLISH = "--publish"  # to the engine: see its `__main__`
 _ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_REGION": REGION,
@@ -84,6 +86,9 @@ class Scheduler:
 
     def start(self) -> None:
         """Settle what an earlier server left, then start what waits."""
+        for row in self._store.rows("run", statuses=LIVE):
+            kill_orphan(row.body.get("enginePid", 0), row.body.get("engineBorn"))
+        self._publish()
         self._settle("the local HealthOmics stopped while the run was in flight")
         self._thread.start()
         self.wake()
@@ -129,6 +134,33 @@ class Scheduler:
         self._settle("the local HealthOmics was stopped while the run was in flight")
         if self._thread.is_alive():
             self._thread.join(_END_SECONDS)
+
+    def _publish(self) -> None:
+        """Put into the run caches what runs had finished whose engines came to no end."""
+        for left in sorted(self._folder.glob(f"*/{FILE}")):
+            run = self._store.get("run", left.parent.name.partition("-")[0])
+            cache = self._store.get("cache", run["cacheId"]) if run is not None else None
+            if run is None or cache is None:
+                continue
+            engine = EngineProcess(
+                [*self._engine, PUBLISH, self._endpoint],
+                left.parent,
+                self._environment(run["account"]),
+            )
+            stream = f"runCache/{cache['id']}/{cache['uuid']}"
+            for event in engine.events():
+                lines = [(int(at), text) for at, text in event.get("lines", ())]
+                self._other_services.log(stream, lines, run["account"])
+            engine.close_input()
+            engine.wait(_END_SECONDS)
+
+    def _environment(self, account: str) -> dict[str, str]:
+        """What an engine has in its environment: the keys of the account whose run it is."""
+        return {
+            **_ENVIRONMENT,
+            "AWS_ACCESS_KEY_ID": account,
+            "AWS_SECRET_ACCESS_KEY": self._owner.secret_access_key(account),
+        }
 
     def _settle(self, message: str) -> None:
         """Runs without a server to follow them are FAILED; their processes are killed."""
@@ -241,11 +273,7 @@ class Scheduler:
             readings=self._options.readings,
             scratch_local=run.get("scratchStorageMode") == "LOCAL",
         ).save()
-        credentials = {
-            "AWS_ACCESS_KEY_ID": run["account"],
-            "AWS_SECRET_ACCESS_KEY": self._owner.secret_access_key(run["account"]),
-        }
-        engine = EngineProcess(self._engine, run_dir, {**_ENVIRONMENT, **credentials})
+        engine = EngineProcess(self._engine, run_dir, self._environment(run["account"]))
         self._store.update(
             "run", run["id"], {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}
         )

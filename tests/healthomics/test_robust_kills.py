@@ -329,6 +329,37 @@ def test_an_engine_that_outlives_its_server_ends_its_tasks(engines: Starter) -> 
     until(lambda: not any(map(alive, pids)))
 
 
+FINISHES = (
+    SLEEPER.replace("call t\n", "")
+    .replace(
+        "workflow w { call t }",
+        "workflow w { call done call t { input: after = done.o } }\n"
+        'task done { command <<< echo ran > o.txt >>> output { File o = "o.txt" }'
+        ' runtime { container: "x/y:1" } }',
+    )
+    .replace("task t {", "task t { input { File after }")
+)
+
+
+def test_what_a_killed_servers_run_had_finished_is_in_the_run_cache(engines: Starter) -> None:
+    first = engines()
+    cache = first.omics.create_run_cache(cacheS3Location="s3://omics-local/cache")["id"]
+    workflow = first.active_workflow(definitionZip=zipped(main=FINISHES))
+    run = first.start_with(workflow, {}, cacheId=cache)
+    until(lambda: first.omics.list_run_tasks(id=run, status="RUNNING")["items"])
+    kill(first)
+
+    second = engines()
+    assert second.omics.get_run(id=run)["status"] == "FAILED"
+    again = second.start_with(workflow, {}, cacheId=cache)
+    until(lambda: second.omics.list_run_tasks(id=again, status="RUNNING")["items"])
+    tasks = {task["name"]: task for task in second.omics.list_run_tasks(id=again)["items"]}
+    assert tasks["done"]["cacheHit"]
+    assert f"/{run}/" in tasks["done"]["cacheS3Uri"]
+    second.omics.cancel_run(id=again)
+    second.until(again, "CANCELLED")
+
+
 def test_a_killed_engine_fails_its_run_and_leaves_no_task(engines: Starter) -> None:
     clients = engines()
     run, pids = sleeping(clients)
