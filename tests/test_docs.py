@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import botocore.session
 import pytest
 import yaml
 
+from local_healthomics.cli import main as server
+from snakemake_executor_omics.cli import main as plugin
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 ROOT = Path(__file__).parent.parent
@@ -117,3 +120,33 @@ def test_ci_does_what_the_readme_says() -> None:
     assert {install.split(" && ")[-1], *checks.split(" && ")} <= runs
     local = (ROOT / ".ci/run").read_text()
     assert all(command in local for command in checks.split(" && "))
+
+
+def _commands(main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """What the help of a command line lists."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    return set(re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE))
+
+
+def test_every_command_of_the_plugin_is_in_the_readme_and_no_other_on_any_page(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = _commands(plugin, capsys)
+    readme = (ROOT / "README.md").read_text()
+    assert {name for name in known if f"snakemake-omics {name}" not in readme} == set()
+    for page in PAGES:
+        named = set(re.findall(r"snakemake-omics ([a-z]+)", page.read_text()))
+        assert named <= known, page
+
+
+def test_every_command_and_option_of_the_local_healthomics_is_on_its_page(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (DOCS / "local.md").read_text()
+    known = _commands(server, capsys)
+    assert {name for name in known if f"local-healthomics {name}" not in page} == set()
+    with pytest.raises(SystemExit):
+        server(["up", "--help"])
+    options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert {option for option in options if f"`{option}" not in page} == set()
