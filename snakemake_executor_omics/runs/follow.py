@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,6 +233,8 @@ class Follower:
             looks.result()
         else:
             looks.cancel()
+            with suppress(asyncio.CancelledError):
+                await looks  # asyncio complains of an exception that nobody takes
 
     async def _look_at(self, id: str) -> None:
         before = self._runs[id]
@@ -263,7 +266,7 @@ class Follower:
         try:
             answer = await beside(call)
         except ServiceError as error:
-            if not patience.bears(error, may_be_unseen=_is_new(run)):
+            if not patience.bears(error, may_be_unseen=_is_new(run), only_reads=True):
                 raise patience.given_up(error) from error
             if (line := patience.says(error)) is not None:
                 self._log.warning(f"omics: {line}")

@@ -43,9 +43,15 @@ class Patience:
     def worked(self) -> None:
         self._since = self._said = None
 
-    def bears(self, error: ServiceError, *, may_be_unseen: bool = False) -> bool:
-        """Whether it is worth asking again after this error."""
+    def bears(
+        self, error: ServiceError, *, may_be_unseen: bool = False, only_reads: bool = False
+    ) -> bool:
+        """Whether it is worth asking again after this error.
+
+        Reads may be answered with a quota as well, says the model, which is one of requests then.
+        """
         passes = error.transient or is_expired(error)
+        passes = passes or (only_reads and isinstance(error, QuotaExceeded))
         passes = passes or (may_be_unseen and isinstance(error, NotFound))
         return passes and self.goes_on()
 

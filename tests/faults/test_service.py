@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,11 @@ IMPATIENT = ("--omics-give-up-after", "0.1")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answer", [proxy.broken, proxy.reset_before, proxy.expired, proxy.foreign])
+@pytest.mark.parametrize(
+    "answer",
+    [proxy.broken, proxy.reset_before, proxy.expired, proxy.foreign],
+    ids=["500", "reset", "expired", "portal"],
+)
 def test_a_service_that_is_gone_for_good_ends_the_head_and_not_the_run(
     case: Case, answer: Any
 ) -> None:
@@ -112,10 +117,13 @@ class Own:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Own]:
-    state = tmp_path / "own"
-    first = local_healthomics.start(state, keep=True)
-    yield Own(state, int(first.endpoint_url.rpartition(":")[2]))
-    local_healthomics.stop(state)
+    # Of its own choice it would take a port that is not free again at once.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made = Own(tmp_path / "own", port)
+    made.start()
+    yield made
+    local_healthomics.stop(made.state)
 
 
 @pytest.fixture
