@@ -35,7 +35,7 @@ from .runs.interrupts import as_ctrl_c, leave_at_the_next
 from .runs.ledger import Answer, Failed, Ledger, Outcome, Returned, RunEnd, Succeeded
 from .runs.submission import persistently, submit
 from .settings.checking import resolve
-from .settings.options import OnInterrupt
+from .settings.options import LocalRules, OnInterrupt
 
 _UNTIL_CONNECTED = 0.1  # seconds between two looks for nothing
 
@@ -74,13 +74,15 @@ class Executor(RemoteExecutor):
         self._state = self._workdir / ".snakemake" / "omics"
         self._cache = OutputCache(self.workflow)
         self._updates = Updates(self.workflow)
+        if self._options.local_rules is LocalRules.RUN:
+            internals.make_tasks_of_local_rules(self.workflow)
         if self._options.package is not None:
             self._package(self._options.package)
 
     def _package(self, folder: Path) -> NoReturn:
         """Write the bundle and end Snakemake, before it starts a job, also one of its own."""
         with _for_people():
-            written = package(self.workflow, self._options, self._workdir, folder, self.logger.info)
+            written = package(self.workflow, self._options, self._workdir, folder, self.logger)
         for path in written:
             print(path)
         super().shutdown()

@@ -7,7 +7,6 @@ the same cut into runs, the same compiler.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,14 +17,13 @@ from .graph.partition import partition
 from .graph.selection import select, tell_selection
 from .graph.sources import write_sources
 from .graph.tasks import task_settings
+from .log import Log
 from .model import Wave
 from .runs.submission import write_definition
 from .settings.options import Options
 
 
-def package(
-    workflow: Any, options: Options, workdir: Path, folder: Path, say: Callable[[str], None]
-) -> list[Path]:
+def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: Log) -> list[Path]:
     """Write the bundle of each run into `folder`, or into folders below it if there are several.
 
     `workflow` is Snakemake's, with its graph. Returns the files written.
@@ -48,18 +46,16 @@ def package(
             + (f": {'; '.join(reasons[:3])}" if reasons else ": everything is done already"),
             hint=None if reasons else "--forceall packages the whole workflow",
         )
-    tell_selection(selection, parts, say)
+    tell_selection(selection, parts, log)
     written: list[Path] = []
     for number, keys in enumerate(parts.runs, start=1):
         below = folder if len(parts.runs) == 1 else folder / f"run-{number}"
-        written += _write(selection.wave.only(keys), options, workdir, below, say)
+        written += _write(selection.wave.only(keys), options, workdir, below, log)
     return written
 
 
-def _write(
-    wave: Wave, options: Options, workdir: Path, folder: Path, say: Callable[[str], None]
-) -> list[Path]:
-    definition = compile_wave(wave, _literals(wave, options, workdir, say))
+def _write(wave: Wave, options: Options, workdir: Path, folder: Path, log: Log) -> list[Path]:
+    definition = compile_wave(wave, _literals(wave, options, workdir, log))
     written = write_definition(definition, folder)
     # The files are not uploaded, so their place is left to whoever starts the workflow.
     uris = {path: ref.uri for path, ref in wave.objects.items()}
@@ -69,9 +65,7 @@ def _write(
     return [*written, parameters]
 
 
-def _literals(
-    wave: Wave, options: Options, workdir: Path, say: Callable[[str], None]
-) -> dict[str, str]:
+def _literals(wave: Wave, options: Options, workdir: Path, log: Log) -> dict[str, str]:
     """The inputs beyond the limit of parameters, by the address that an upload would give them.
 
     That address has their content in it: files are read only where there are too many.
@@ -85,5 +79,5 @@ def _literals(
     if not options.output_uri or not spill(longest | stored):
         return {}
     state = workdir / ".snakemake" / "omics"
-    staged = stage(local, workdir, options.output_uri, state, say)
+    staged = stage(local, workdir, options.output_uri, state, log.info)
     return spill({path: found.uri for path, found in staged.items()} | stored)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 from snakemake import script as snakemake_script
+from snakemake.exceptions import WorkflowError
 from snakemake.shell import shell
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
@@ -199,6 +200,33 @@ def running(workflow: Any) -> list[Any]:
     return list(workflow.scheduler.running)
 
 
+def scheduler_limits(workflow: Any) -> dict[str, int]:
+    """How much of each resource all jobs together may use at once, by `--resources`.
+
+    Those that count per machine (`mem_mb`, `disk_mb`) bound no remote job. Since 9.16.3:
+    `workflow.global_resources`, read as the scheduler reads it.
+    """
+    found = workflow.global_resources.expand_items(
+        constraints={}, evaluate=None, expand_sized=False
+    )
+    return {
+        name: value
+        for name, value in found
+        if isinstance(value, int)
+        and not name.startswith("_")
+        and not workflow.resource_scopes.is_local(name)
+    }
+
+
+def make_tasks_of_local_rules(workflow: Any) -> None:
+    """Local rules that run something are local no more; those that only gather files stay so.
+
+    There is `localrules:` to add to them and nothing to take away. Since 8.0:
+    `workflow._localrules`.
+    """
+    workflow._localrules -= {rule.name for rule in workflow.rules if not rule.norun}
+
+
 def report_submission_without_polling(executor: RealExecutor, info: SubmittedJobInfo) -> None:
     """Tell Snakemake that a job whose end is known already has begun.
 
@@ -259,6 +287,14 @@ def evaluate_again(jobs: Iterable[Any]) -> None:
     for job in jobs:
         job._params_and_resources_resetted = False
         job.reset_params_and_resources()
+
+
+def is_about_unknown_threads(error: WorkflowError) -> bool:
+    """Whether Snakemake cannot tell a job's threads yet, since they depend on its inputs.
+
+    Other resources are then `TBDString`; for threads it raises. Since 8.0: the message.
+    """
+    return "Threads must be given as an int" in str(error)
 
 
 def forget_values(jobs: Iterable[Any]) -> None:

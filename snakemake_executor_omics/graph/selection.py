@@ -7,16 +7,17 @@ with work to do, or when its command holds a value that Snakemake cannot know be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from snakemake.exceptions import InputFunctionException
+from snakemake.exceptions import InputFunctionException, WorkflowError
 
 from ..errors import UnsupportedRule, UnsupportedRules
+from ..log import Log
 from ..model import FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
-from .internals import evaluate_again, forget_values
+from .internals import evaluate_again, forget_values, is_about_unknown_threads
 from .partition import Partition
 from .tasks import (
     Job,
@@ -24,6 +25,7 @@ from .tasks import (
     Unit,
     container_of,
     has_unknown_values,
+    ignores_environment,
     job_key,
     members,
     place_of,
@@ -34,10 +36,11 @@ from .tasks import (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A wave, and why the other jobs wait."""
+    """A wave, why the other jobs wait, and what people should know before the first run."""
 
     wave: Wave
     deferred: Mapping[JobKey, str]
+    notes: tuple[str, ...] = ()
 
 
 def select(
@@ -63,16 +66,25 @@ def select(
     produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
     settings = replace(settings, produced=frozenset(produced))
     graph = _Graph(dag, settings)
-    refusals = _Refusals()
+    refusals, budget = _Refusals(), _Budget(settings.limits)
+    units = graph.topological()
+    for unit in units:
+        key = job_key(unit)
+        if not landed(key) and (in_flight(key) or _is_handed_in(unit, handed_in)):
+            budget.take(unit)
     tasks: dict[JobKey, Task] = {}
     made: dict[str, FileRef] = {}
     deferred: dict[JobKey, str] = {}
     waiting: list[Unit] = []
     begun = False
-    for unit in graph.topological():
+    for unit in units:
         key, jobs, parents = job_key(unit), members(unit), graph.parents(unit)
         # A job of a group that is not one task may wait for another one of it.
-        asked = any(id(job) in handed_in for job in jobs) and not parents
+        is_ready = _is_handed_in(unit, handed_in)
+        asked = is_ready and not parents
+        reason = None if asked else _waits_for(parents, tasks, deferred)
+        if reason is None and not is_ready:
+            reason = budget.lacks(unit)
         if unit.is_local:
             # Also a done local job is no reason to wait: only needed ones are listed.
             deferred[key] = f"local rule {jobs[0].rule.name} runs here"
@@ -82,7 +94,7 @@ def select(
             begun, deferred[key] = True, f"{key} has failed"
         elif in_flight(key):
             begun, deferred[key] = True, f"{key} is in flight in another run"
-        elif (reason := _waits_for(parents, tasks, deferred)) is not None and not asked:
+        elif reason is not None:
             deferred[key] = reason
             waiting.append(unit)
         else:
@@ -94,8 +106,8 @@ def select(
             except (UnsupportedRule, UnsupportedRules) as error:
                 refusals.add(error, jobs)
                 deferred[key] = f"rule {jobs[0].rule.name} cannot run on HealthOmics"
-            except InputFunctionException:
-                if asked:
+            except WorkflowError as error:
+                if asked or not _is_early(error):
                     raise
                 rule = jobs[0].rule.name
                 deferred[key] = f"rule {rule} has a function that needs its inputs"
@@ -110,6 +122,8 @@ def select(
                     ) from None
                 deferred[key] = f"rule {rule} has a value that only files will tell"
             else:
+                if not is_ready:
+                    budget.take(unit)
                 made.update(
                     {
                         output.path: FileRef(output.path, key, output.kind is OutputKind.DIRECTORY)
@@ -121,7 +135,81 @@ def select(
         for unit in waiting:
             refusals.look_ahead(unit, settings)
     refusals.raise_all()
-    return Selection(wave=Wave(tuple(tasks.values())), deferred=deferred)
+    wave = Wave(tuple(tasks.values()))
+    notes = () if begun else tuple(_notes(units, graph, wave, settings))
+    return Selection(wave, deferred, notes)
+
+
+def _is_handed_in(unit: Unit, handed_in: Collection[int]) -> bool:
+    return any(id(job) in handed_in for job in members(unit))
+
+
+class _Budget:
+    """What is left of the resources that Snakemake's scheduler bounds, over all runs in flight.
+
+    All tasks of a run may be at work at once.
+    """
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self._limits, self._left = limits, dict(limits)
+
+    def take(self, unit: Unit) -> None:
+        for name in self._left:
+            self._left[name] -= _amount(unit, name)
+
+    def lacks(self, unit: Unit) -> str | None:
+        """Why a unit has to wait for others to end, or None."""
+        for name, left in self._left.items():
+            if _amount(unit, name) > left:
+                return f"at most {self._limits[name]} of {name} at once, by --resources"
+        return None
+
+
+def _is_early(error: WorkflowError) -> bool:
+    """Whether a function of the workflow was called before its files were there."""
+    return isinstance(error, InputFunctionException) or is_about_unknown_threads(error)
+
+
+def _amount(unit: Unit, name: str) -> int:
+    try:
+        value = unit.resources.get(name, 0)
+    except WorkflowError:
+        value = 0  # not known yet
+    return value if isinstance(value, int) else 0
+
+
+def _notes(
+    units: Iterable[Unit], graph: _Graph, wave: Wave, settings: TaskSettings
+) -> Iterator[str]:
+    """What is no reason to refuse a workflow, and may yet surprise."""
+    unused: dict[str, str] = {}
+    between: dict[str, None] = {}
+    for unit in units:
+        if unit.is_local:
+            continue
+        for job in members(unit):
+            if ignores_environment(job):
+                unused.setdefault(job.rule.name, container_of(job, settings))
+        for parent in graph.parents(unit):
+            if parent.is_local:
+                between.update(dict.fromkeys(job.rule.name for job in members(parent)))
+    widest = max(map(len, wave.levels), default=0)
+    if settings.max_jobs is not None and settings.max_jobs < widest:
+        yield (
+            f"--jobs {settings.max_jobs} bounds nothing within a run: up to {widest} of its tasks "
+            "may be at work at once. --omics-run-group-max-cpus bounds them"
+        )
+    if unused:
+        listed = ", ".join(f"{rule} (in {image})" for rule, image in unused.items())
+        yield (
+            f"the conda environments of these rules are not used, their tasks have only what their "
+            f"image has: {listed}. `snakemake --containerize` bakes environments into an image"
+        )
+    if between:
+        yield (
+            f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "
+            "--omics-local-rules run makes them tasks"
+        )
 
 
 class _Refusals:
@@ -160,16 +248,16 @@ class _Refusals:
             raise UnsupportedRules(list(self._found.values()))
 
 
-def tell_selection(
-    selection: Selection, parts: Partition[JobKey], say: Callable[[str], None]
-) -> None:
+def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> None:
     """How many jobs go, how many wait, and for what."""
     waiting = {**selection.deferred, **dict.fromkeys(parts.deferred, "it gathers across runs")}
     going, runs = sum(map(len, parts.runs)), len(parts.runs)
     into = "one run" if runs == 1 else f"{runs} runs"
-    say(f"omics: {going} jobs go into {into}, {len(waiting)} wait")
+    log.info(f"omics: {going} jobs go into {into}, {len(waiting)} wait")
     for reason, count in Counter(waiting.values()).most_common(10):
-        say(f"omics:   {count} wait: {reason}")
+        log.info(f"omics:   {count} wait: {reason}")
+    for note in selection.notes:
+        log.warning(f"omics: {note}")
 
 
 def _waits_for(
@@ -252,6 +340,10 @@ def _fits_one_task(dag: Any, group: Unit, settings: TaskSettings) -> bool:
 def _is_known(job: Job, settings: TaskSettings) -> bool:
     try:
         command_of(job, settings.workdir)
-    except (Unknown, InputFunctionException):
+    except Unknown:
+        return False
+    except WorkflowError as error:
+        if not _is_early(error):
+            raise
         return False
     return True

@@ -18,7 +18,7 @@ from snakemake.settings.types import DeploymentMethod
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .commands import Command, Unknown, command_of
-from .internals import environment_hash, line_of
+from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, is_in_use, project_path
 from .programs import is_executable, is_program, may_be_run, used_by
 from .resources import job_resources
@@ -32,7 +32,8 @@ Unit = Any  # a job, or a group of jobs that go into one task
 class TaskSettings:
     """What a job's task depends on beside the job: the folder, and what other jobs write there.
 
-    `cache_busters` are for jobs whose failure is in the run cache.
+    `cache_busters` are for jobs whose failure is in the run cache. `limits` are of resources that
+    all jobs together may use at once, `max_jobs` how many jobs may run where nothing else says so.
     """
 
     workdir: Path
@@ -41,6 +42,8 @@ class TaskSettings:
     default_container: str | None = None
     keep_going: bool = False
     cache_busters: Mapping[JobKey, str] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    max_jobs: int | None = None
     storage: Storage = field(default_factory=Storage)
 
 
@@ -70,6 +73,7 @@ def task_settings(
     *,
     cache_busters: Mapping[JobKey, str] = MappingProxyType({}),
     storage: Storage | None = None,
+    max_jobs: int | None = None,
 ) -> TaskSettings:
     """What the user told Snakemake and us; `include` are globs of undeclared files."""
     return TaskSettings(
@@ -78,6 +82,8 @@ def task_settings(
         default_container=workflow.remote_execution_settings.container_image,
         keep_going=workflow.execution_settings.keep_going,
         cache_busters=cache_busters,
+        limits=scheduler_limits(workflow),
+        max_jobs=max_jobs,
         storage=storage or Storage(),
     )
 
@@ -369,6 +375,13 @@ def _conda(job: Job, command: Command) -> str | None:
             "--containerize > Dockerfile`, push it to ECR, and name it with `containerized: …`",
         )
     return None  # as Snakemake: without --software-deployment-method conda it is ignored
+
+
+def ignores_environment(job: Job) -> bool:
+    """Whether the job's conda environment is used nowhere, as Snakemake was told."""
+    methods = job.rule.workflow.deployment_settings.deployment_method
+    named = job.rule.conda_env is not None
+    return named and not job.is_containerized and DeploymentMethod.CONDA not in methods
 
 
 def has_unknown_values(job: Job) -> bool:

@@ -62,6 +62,7 @@ def next_waves(
             options.include,
             cache_busters=cache_busters,
             storage=survey(dag, services, is_made, retrieve),
+            max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
         in_flight=in_flight,
         landed=is_here,
@@ -74,5 +75,5 @@ def next_waves(
         options.max_tasks_per_run,
         options.parallel_runs,
     )
-    tell_selection(selection, parts, log.info)
+    tell_selection(selection, parts, log)
     return [selection.wave.only(keys) for keys in parts.runs]

@@ -195,6 +195,12 @@ class ExecutorSettings(ExecutorSettingsBase):
         "quota of tasks at work of its own. Default: 1.",
         metavar="N",
     )
+    local_rules: Optional[str] = _option(
+        "Where local rules that run something run: 'here', as Snakemake has it, which cuts the "
+        "graph into several runs where they are in its middle, or in the 'run', as any other rule. "
+        "Default: here.",
+        choices=_values(options.LocalRules),
+    )
     package: Optional[str] = _option(
         "Write the workflow definition of each run to this folder, with its parameter template and "
         "parameters, and end: nothing is started, no service is asked, no AWS account needed. "

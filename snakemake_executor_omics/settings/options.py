@@ -66,6 +66,13 @@ class OnInterrupt(StrEnum):
     DETACH = "detach"
 
 
+class LocalRules(StrEnum):
+    """Where local rules that run something run."""
+
+    HERE = "here"
+    RUN = "run"
+
+
 class LocalBackend(StrEnum):
     """How the local service runs a task's command."""
 
@@ -151,6 +158,7 @@ class Options:
     container_registry_map: Path | None = None
     max_tasks_per_run: int = 1000
     parallel_runs: int = 1
+    local_rules: LocalRules = LocalRules.HERE
     package: Path | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS

@@ -201,3 +201,49 @@ def test_a_path_of_this_machine_is_not_in_the_definition(tmp_path: Path) -> None
     done = _package(folder)
     assert done.returncode == 0, done.stderr
     assert str(folder) not in (folder / "out/main.wdl").read_text()
+
+
+LIMITED = """
+container: "docker://python:3.11"
+localrules: all, middle
+rule all:
+    input: expand("after/{n}.txt", n=range(3))
+rule up:
+    output: "up/{n}.txt"
+    resources: lic=1
+    conda: "environment.yaml"
+    shell: "echo > {output}"
+rule middle:
+    input: "up/{n}.txt"
+    output: "middle/{n}.txt"
+    shell: "cp {input} {output}"
+rule after:
+    input: "middle/{n}.txt"
+    output: "after/{n}.txt"
+    shell: "cp {input} {output}"
+"""
+
+
+def _limited(tmp_path: Path, *options: str) -> str:
+    folder = _project(tmp_path / "project", LIMITED)
+    (folder / "environment.yaml").write_text("dependencies: [samtools]\n")
+    done = _package(folder, *options)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_what_may_surprise_is_told_before_the_first_run(tmp_path: Path) -> None:
+    said = _limited(tmp_path, "--resources", "lic=2")
+    assert "omics: 2 jobs go into one run, 8 wait" in said
+    assert "omics:   1 wait: at most 2 of lic at once, by --resources" in said
+    assert (
+        "the conda environments of these rules are not used, their tasks have only what their "
+        "image has: up (in python:3.11)." in said
+    )
+    assert "jobs wait for local rules, which run here between two runs: middle." in said
+
+
+def test_local_rules_can_be_tasks(tmp_path: Path) -> None:
+    said = _limited(tmp_path, "--omics-local-rules", "run")
+    assert "omics: 9 jobs go into one run, 1 wait" in said
+    assert "between two runs" not in said

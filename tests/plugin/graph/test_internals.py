@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from snakemake import script as snakemake_script
 from snakemake.api import SnakemakeApi
+from snakemake.exceptions import WorkflowError
 from snakemake.resources import Resource
 from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -51,7 +52,8 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, SnakemakeApi(OutputSettings(dryrun=True)) as api:
         patch.chdir(folder)
         workflow_api = api.workflow(
-            resource_settings=ResourceSettings(cores=1), snakefile=folder / "Snakefile"
+            resource_settings=ResourceSettings(cores=1, resources={"license": 3, "mem_mb": 1000}),
+            snakefile=folder / "Snakefile",
         )
         workflow_api.dag(DAGSettings()).execute_workflow(executor="dryrun")
         yield workflow_api._workflow
@@ -165,6 +167,18 @@ def test_failed_jobs_and_stopped_ones_are_given_back_at_once(
     assert internals.given_up(workflow) == []
 
 
+def test_the_limits_of_the_scheduler_are_those_of_the_command_line(workflow: Any) -> None:
+    assert internals.scheduler_limits(workflow) == {"license": 3}
+
+
+def test_a_local_rule_that_runs_something_becomes_a_task(
+    workflow: Any, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "_localrules", {"all", "make", "join"})
+    internals.make_tasks_of_local_rules(workflow)
+    assert workflow._localrules == {"all"}, "Snakemake keeps its local rules elsewhere now"
+
+
 def test_a_submission_is_reported_without_being_polled(jobs: dict[str, Any]) -> None:
     told_to: list[object] = []
 
@@ -234,6 +248,20 @@ def test_a_rule_has_the_line_of_its_snakefile(jobs: dict[str, Any]) -> None:
     lines = SNAKEFILE.splitlines()
     for name in ("make", "join"):
         assert lines[internals.line_of(jobs[name].rule) - 1] == f"rule {name}:"
+
+
+def test_threads_that_depend_on_an_input_are_told_by_a_message(
+    jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = jobs["join"]
+    threads = Resource("_cores", lambda wildcards, input: Path(input[0]).stat().st_size)
+    monkeypatch.setitem(join.rule.resources._data, "_cores", threads)
+    internals.evaluate_again([join])
+    with pytest.raises(WorkflowError) as raised:
+        _ = join.threads
+    assert internals.is_about_unknown_threads(raised.value)
+    monkeypatch.undo()
+    internals.forget_values([join])
 
 
 def test_values_that_were_looked_at_too_early_leave_no_trace(jobs: dict[str, Any]) -> None:
