@@ -28,6 +28,7 @@ class ServerOptions:
     archive_after: timedelta = ARCHIVE_AFTER
     analytics_open: bool = True
     ecr_only: bool = False
+    memory_limit: bool = True
     readings: Readings = field(default_factory=lambda: DEFAULTS)
     insecure: bool = False
 
@@ -41,6 +42,7 @@ class ServerOptions:
             archive_after=options.archive_after,
             analytics_open=options.analytics == "open",
             ecr_only=options.images == "ecr",
+            memory_limit=not options.no_memory_limit,
             readings=readings(options.reading),
             insecure=options.insecure,
         )
@@ -71,6 +73,11 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         choices=("open", "closed"),
         default="open",
         help="closed: refuse variant and annotation stores, as to new customers",
+    )
+    parser.add_argument(
+        "--no-memory-limit",
+        action="store_true",
+        help="let tasks use more memory than they ask for; the service kills them",
     )
     add_reading_option(parser)
     parser.add_argument(

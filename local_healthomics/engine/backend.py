@@ -69,6 +69,7 @@ class OmicsTask(TaskContainer):
             if lenient is not None:
                 kept["returnCodes"] = lenient
         super().process_runtime(logger, kept)
+        self._limit_memory(self.asked)
         if self.asked.image:
             self.runtime_values["docker"] = self.asked.image.pull
 
@@ -193,10 +194,16 @@ class OmicsTask(TaskContainer):
             return False
         limit = self.detect_resource_limits(self.cfg, logger)["mem_bytes"]
         self.runtime_values["memory_reservation"] = min(limit, resources.memory_gib * GIB)
+        self._limit_memory(resources)
         self.reset(logger)
         self.attempt = self.session.board.new(self.attempt.name, resources)
         self.session.board.move(self.attempt, "PENDING")
         return True
+
+    def _limit_memory(self, resources: Resources) -> None:
+        """What a container may use; of plain processes it is watched."""
+        if self.session.request.memory_limit:
+            self.runtime_values["memory_limit"] = resources.memory_gib * GIB
 
     def _from_cache(self, command: str) -> int | None:
         cache, task = self.session.cache, self._task

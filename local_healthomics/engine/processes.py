@@ -71,7 +71,7 @@ class ProcessTask(OmicsTask):
         script = os.path.join(self.host_dir, "command")
         with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(command)
-        timeout = self.attempt.resources.timeout
+        timeout, memory_gib = self.attempt.resources.timeout, self.attempt.resources.memory_gib
         with (
             open(self.streams()[0], "ab") as out,
             open(self.streams()[1], "ab") as err,
@@ -97,6 +97,11 @@ class ProcessTask(OmicsTask):
                 for _ in group.ticks():
                     log.poll()
                     usage.sample()
+                    if self.session.request.memory_limit and usage.exceeds(memory_gib):
+                        logger.error(
+                            "killed: the task's processes use more than %d GiB", memory_gib
+                        )
+                        break  # `reap` kills, as the kernel would have
                     if terminating() or self.session.stopping():
                         group.end()
                         raise Terminated(quiet=True)

@@ -47,6 +47,7 @@ class RunRequest:
     container_backend: str = "process"  # or docker, podman, apptainer
     image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
     ecr_only: bool = False  # refuse the images that the service would not take
+    memory_limit: bool = True  # a task that uses more than it asked for is killed
     readings: Readings = field(default_factory=lambda: DEFAULTS)
     scratch_local: bool = False  # each task has a disk of its own at /tmp
 

@@ -1,5 +1,8 @@
 """What a running command uses: sampled while it runs, completed by the kernel's own account.
 
+Its memory is held to what the task asked for: what counts is what cannot be dropped, so not the
+pages of files, and what processes share counts once.
+
 Of a container there is no such account; what its processes used after the last sample is not seen.
 """
 
@@ -8,12 +11,13 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
 from .resources import GIB
 
-_EVERY = 1.0  # seconds between samples
+_EVERY = 0.5  # seconds between samples
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -26,18 +30,21 @@ class Usage:
         self._cpu_seconds = 0.0
         self._cpus: list[float] = []
         self._memory: list[int] = []
+        self._processes: list[int] = []  # of the last sample
 
     def sample(self) -> None:
         now = time.monotonic()
         if now - self._last < _EVERY:
             return
         memory, cpu = 0, 0.0
+        self._processes = []
         try:
             root = psutil.Process(self._pid)
             for process in (root, *root.children(recursive=True)):
                 try:
                     times = process.cpu_times()
                     memory += process.memory_info().rss
+                    self._processes.append(process.pid)
                 except psutil.Error:  # ended between listing and looking
                     continue
                 cpu += times.user + times.system
@@ -48,6 +55,13 @@ class Usage:
         self._memory.append(memory)
         self._cpus.append(max(0.0, cpu - self._cpu_seconds) / (now - self._last))
         self._cpu_seconds, self._last = cpu, now
+
+    def exceeds(self, limit_gib: int) -> bool:
+        """Whether the last sample was more memory than a task may have."""
+        limit = limit_gib * GIB
+        if not self._memory or self._memory[-1] <= limit:
+            return False
+        return sum(map(_kept_bytes, self._processes)) > limit
 
     def metrics(self, account: resource.struct_rusage | None) -> dict[str, float]:
         seconds = max(time.monotonic() - self._started, 0.001)
@@ -66,3 +80,20 @@ class Usage:
             "memoryMaximumGiB": round(peak / GIB, 4),
             "runningSeconds": round(seconds, 3),
         }
+
+
+def _kept_bytes(pid: int) -> int:
+    """The memory of a process that the kernel cannot drop, its share of what it shares."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # ended, or no Linux
+        try:
+            return int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+    sizes = {name: int(rest.split()[0]) for name, _, rest in map(_field, lines[1:]) if rest}
+    return 1024 * (sizes["Pss"] - sizes.get("Pss_File", 0))
+
+
+def _field(line: str) -> tuple[str, str, str]:
+    return line.partition(":")

@@ -270,6 +270,7 @@ class Scheduler:
             container_backend=self._options.backend,
             image_map=run.get("imageMap") or {},
             ecr_only=self._options.ecr_only,
+            memory_limit=self._options.memory_limit,
             readings=self._options.readings,
             scratch_local=run.get("scratchStorageMode") == "LOCAL",
         ).save()

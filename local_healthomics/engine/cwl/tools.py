@@ -199,6 +199,8 @@ class Task(JobBase):
                 for _ in group.ticks():
                     self._log.poll()
                     usage.sample()
+                    if session.request.memory_limit and usage.exceeds(attempt.resources.memory_gib):
+                        break  # `reap` kills, as the kernel would have
                     if self._ending():
                         self._stopped = True
                         self._end(group)

@@ -120,6 +120,7 @@ class Bench:
         *,
         cache: CacheRequest | None = None,
         grants: bool = True,
+        memory_limit: bool = True,
         **readings: str,
     ) -> Engine:
         number = 1000 + len(self.engines)
@@ -140,6 +141,7 @@ class Bench:
             parameters=parameters or {},
             output_uri=f"s3://data/results/{number}",
             cache=cache,
+            memory_limit=memory_limit,
             readings={**DEFAULTS, **{k.replace("_", "-"): v for k, v in readings.items()}},
         ).save()
         environment = {

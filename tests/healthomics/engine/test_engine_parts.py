@@ -94,9 +94,10 @@ def test_container_backends_report_first_and_execute_with_miniwdls_own(name: str
     assert len(order) == 3
 
 
-def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
-    out = io.StringIO()
-    events = EventStream(out)
+def task_of(
+    tmp_path: Path, events: EventStream, resources: Resources, *, memory_limit: bool = True
+) -> Any:
+    """A task of the process back end, about to run."""
     board = TaskBoard(events)
     task_class = type("Task", (ProcessTask,), {})
     task_class.session = SimpleNamespace(  # type: ignore[attr-defined]
@@ -104,16 +105,35 @@ def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
         groups=set(),
         stopping=lambda: False,
         task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_ID": str(key)},
-        request=SimpleNamespace(readings=DEFAULTS),
+        request=SimpleNamespace(readings=DEFAULTS, memory_limit=memory_limit),
     )
     logger = logging.getLogger("test")
     task: Any = task_class(config.Loader(logger, filenames=[]), "call-t", str(tmp_path))
-    task.attempt = board.new("t", Resources(timeout=0))
+    task.attempt = board.new("t", resources)
+    return task
+
+
+def test_a_task_over_its_time_is_ended(tmp_path: Path) -> None:
+    events = EventStream(io.StringIO())
+    task = task_of(tmp_path, events, Resources(timeout=0))
     with (
         TaskLog(events, 1, task.streams()) as log,
         pytest.raises(TaskTimedOut, match="timed out after 0 seconds"),
     ):
-        task.execute(logger, lambda: False, "sleep 300", log)
+        task.execute(logging.getLogger("test"), lambda: False, "sleep 300", log)
+    assert not task.session.groups
+
+
+@pytest.mark.parametrize(("limit", "code"), [(True, 137), (False, 7)])
+def test_a_task_over_its_memory_is_killed_as_by_the_kernel(
+    tmp_path: Path, limit: bool, code: int
+) -> None:
+    events = EventStream(io.StringIO())
+    task = task_of(tmp_path, events, Resources(memory_gib=0), memory_limit=limit)
+    seconds = 300 if limit else 1
+    with TaskLog(events, 1, task.streams()) as log:
+        command = f"sleep {seconds}; exit 7"
+        assert task.execute(logging.getLogger("test"), lambda: False, command, log) == code
     assert not task.session.groups
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from WDL import Type, Value
 from local_healthomics.engine.hook import explain
 from local_healthomics.engine.resources import InvalidResource, parse_disks, scratch_gib
 from local_healthomics.engine.storage import StorageMeter, folder_size
+from local_healthomics.engine.usage import _kept_bytes
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -145,3 +148,43 @@ def test_lines_that_tell_of_failure_have_a_level(bench: Bench) -> None:
 
     assert levels("engine", "run failed: RUN_TASK_FAILED") == {"FATAL"}
     assert levels("engine", "workflow start") == {""}
+
+
+HUNGRY = (
+    "import sys, time; kept = bytearray(1400 * 2**20);"
+    " kept[::4096] = bytes(len(kept[::4096])); time.sleep(float(sys.argv[1]))"
+)
+
+
+@pytest.mark.slow  # needs 1.4 GB of memory
+@pytest.mark.parametrize(("limit", "status"), [(True, "FAILED"), (False, "COMPLETED")])
+def test_a_task_that_uses_more_than_its_memory_is_killed(
+    bench: Bench, limit: bool, status: str
+) -> None:
+    """It names none, so it has 1 GiB (user guide, "Compute and memory requirements")."""
+    seconds = 60 if limit else 2
+    engine = bench.start(one("", f"{sys.executable} -c '{HUNGRY}' {seconds}"), memory_limit=limit)
+    end = engine.end()
+    assert end["status"] == status
+    [last] = [events[-1] for events in engine.tasks().values()]
+    if limit:
+        assert end["failure_reason"] == "OUT_OF_MEMORY_ERROR"
+        assert (last["exit_code"], last["failure_reason"]) == (137, "OUT_OF_MEMORY_ERROR")
+
+
+def test_memory_that_files_fill_is_none_of_the_task(tmp_path: Path) -> None:
+    """Pages of a file that is read through memory can be dropped at any time."""
+    (tmp_path / "file").write_bytes(b"x" * (64 * 2**20))
+    code = (
+        "import mmap, sys; f = open(sys.argv[1], 'rb');"
+        "m = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ);"
+        "sum(m[::4096]); print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "file")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert _kept_bytes(process.pid) < 32 * 2**20
