@@ -48,7 +48,7 @@ class Staged:
     @property
     def has_changed(self) -> bool:
         try:
-            return _state(self.source) != self.state
+            return input_state(self.source) != self.state
         except StagingError:
             return True
 
@@ -65,7 +65,7 @@ def stage(
     Raises:
         StagingError: an input cannot be read.
     """
-    states = {name: _state(workdir / name) for name in names}
+    states = {name: input_state(workdir / name) for name in names}
     with Digests(state / "digests.sqlite", say) as cache:
         digests = {
             name: digest
@@ -165,7 +165,12 @@ def _refuse_changed(services: Services, items: Sequence[Staged], sent: Sequence[
     )
 
 
-def _state(source: Path) -> FileState:
+def input_state(source: Path) -> FileState:
+    """What tells that an input was changed.
+
+    Raises:
+        StagingError: it cannot be read.
+    """
     return directory_state(source) if source.is_dir() else file_state(source)
 
 

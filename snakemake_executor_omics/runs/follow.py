@@ -20,6 +20,7 @@ from ..aws.session import Services
 from ..aws.transfer import write_bytes
 from ..compile import task_name
 from ..errors import ServiceError
+from ..files.exported import exports_of
 from ..files.place import deliver
 from ..log import Log
 from ..model import Definition, JobKey, JobState, Wave
@@ -27,6 +28,7 @@ from . import results
 from .connection import Connection
 from .courtesy import Courtesy
 from .failures import Failure, failure, why_ended
+from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
 from .patience import UNSEEN_SECONDS, Patience, is_expired
 from .reasons import is_fault
@@ -77,7 +79,12 @@ def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedR
 
 
 def collect(
-    services: Services, ended: FollowedRun, workdir: Path, courtesy: Courtesy, log: Log
+    services: Services,
+    ended: FollowedRun,
+    workdir: Path,
+    courtesy: Courtesy,
+    journal: Journal,
+    log: Log,
 ) -> RunEnd:
     """Bring what an ended run left to its place, and tell how each job ended.
 
@@ -101,6 +108,7 @@ def collect(
     }
     here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
     deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
+    journal.remember_exports(exports_of(wave, here, export.all, workdir))
     failures = {
         task.key: failure(
             services, run, task, run_tasks[task.key], courtesy, export.codes.get(task.key)
@@ -253,7 +261,12 @@ class Follower:
     async def _collect(self, ended: FollowedRun) -> RunEnd | None:
         def here() -> RunEnd:
             return collect(
-                self._connection.services, ended, self._workdir, self._courtesy, self._log
+                self._connection.services,
+                ended,
+                self._workdir,
+                self._courtesy,
+                self._connection.journal,
+                self._log,
             )
 
         try:

@@ -10,12 +10,13 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import JournalError
+from ..files.exported import Exported
 from ..model import JobKey
 from ..settings.options import Place
 
@@ -28,6 +29,12 @@ CREATE TABLE IF NOT EXISTS run (
 );
 CREATE INDEX IF NOT EXISTS run_in_flight ON run (plan) WHERE ended = 0;
 CREATE TABLE IF NOT EXISTS failure (job TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS export (
+    path TEXT NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL,
+    uri TEXT NOT NULL,
+    etag TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS start (
     number INTEGER PRIMARY KEY,
     run_id TEXT NOT NULL,
@@ -117,6 +124,24 @@ class Journal:
     def drop(self, entry: Entry) -> None:
         """The entry's token leads to a run that is no answer."""
         self._execute("UPDATE run SET ended = 1 WHERE request_id = ?", entry.request_id)
+
+    def remember_exports(self, exports: Iterable[Exported]) -> None:
+        """Where runs left results that are here now."""
+        rows = [(item.path, item.state, item.uri, item.etag) for item in exports]
+        try:
+            with self._lock, self._db:  # one transaction: a disk takes its time for each
+                self._db.execute("BEGIN")
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO export (path, state, uri, etag) VALUES (?, ?, ?, ?)",
+                    rows,
+                )
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def exports(self, paths: Collection[str]) -> list[Exported]:
+        """What is remembered of these paths."""
+        rows = self._execute("SELECT path, state, uri, etag FROM export")
+        return [Exported(*row) for row in rows if row[0] in paths]
 
     def remember_start(self, start: Start) -> None:
         told = {

@@ -23,6 +23,7 @@ from ..aws.transfer import check_bucket
 from ..aws.workflows import ensure_workflow_version
 from ..compile import compile_wave, spill
 from ..errors import NotFound, QuotaExceeded, ServiceError
+from ..files.exported import still_there
 from ..files.upload import Staged, send, stage
 from ..log import Log
 from ..model import Definition, Wave
@@ -96,9 +97,15 @@ def _prepare(
         rules = {task.container: task.steps[0].key.rule for task in wave.tasks}
         check_images(rules, connection.services.region, registry_map)
     objects = wave.objects
-    local = [path for path in wave.raw_inputs if path not in objects]
-    uploads = stage(local, workdir, options.output_uri, state, log.info)
+    local = {path for path in wave.raw_inputs if path not in objects}
+    exports = still_there(
+        connection.services, connection.journal.exports(local), workdir, options.output_uri
+    )
+    if exports:
+        log.info(f"omics: {len(exports)} inputs are read from where earlier runs left them in S3")
+    uploads = stage(sorted(local - exports.keys()), workdir, options.output_uri, state, log.info)
     uris = {path: upload.uri for path, upload in uploads.items()}
+    uris |= {path: item.uri for path, item in exports.items()}
     uris |= {path: ref.uri for path, ref in objects.items() if ref.uri is not None}
     definition = compile_wave(wave, spill(uris))
     parameters = {name: uris[path] for name, path in sorted(definition.parameters.items())}
@@ -107,6 +114,7 @@ def _prepare(
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
     (folder / JOBS_FILE).write_text(json.dumps(jobs_of(wave), indent=2) + "\n")
     etags = {ref.uri: ref.etag for ref in objects.values()}
+    etags |= {item.uri: item.etag for item in exports.values()}
     plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
     return Prepared(wave, definition, parameters, uploads, registry_map, plan, folder)
 

@@ -19,6 +19,8 @@ def test_a_graph_grows_by_the_largest_waves_and_no_job_runs_twice(both: Callable
     assert finished.total() == 13
     assert set(finished.values()) == {1}
     assert "cached" not in done.omics.stderr
+    # What a run made is not sent back, but for files of a directory, which is an archive in S3.
+    assert len(re.findall(r"inputs are read from where earlier runs left", done.omics.stderr)) == 3
 
 
 def test_local_rules_in_the_middle_cut_the_graph_and_nothing_else(both: Callable[..., Any]) -> None:

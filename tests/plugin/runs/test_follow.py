@@ -34,6 +34,7 @@ class Said:
 
 class Connection:
     services: Any = None
+    journal: Any = None
     renewed = 0
 
     def renew(self) -> None:
