@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -355,6 +357,26 @@ def test_single_storage_objects_in_a_local_workflow(project: Project) -> None:
     assert (project.folder / "end.txt").read_text() == "there\nlocal\n" * 2
     again = project.omics("--snakefile", "single.smk")
     assert "Nothing to be done" in again.stderr, again.stderr
+
+
+def test_a_packaged_workflow_names_its_objects(project: Project) -> None:
+    (project.folder / "pack.smk").write_text(
+        'container: "docker://python:3.11"\n'
+        'rule one:\n    input: "in.txt"\n    output: "one.txt"\n'
+        '    shell: "cat {input} > {output}"\n'
+    )
+    project.put("pack/in.txt", "in\n")
+    packaged = project.stored("pack", "--omics-package", "packed")
+    assert packaged.returncode == 0, packaged.stderr
+    parameters = json.loads((project.folder / "packed/parameters.json").read_text())
+    assert list(parameters.values()) == ["s3://data/pack/in.txt"]
+    assert project.objects("pack") == {"in.txt": b"in\n"}
+    ran = project.stored("pack")
+    assert ran.returncode == 0, ran.stderr
+    sent = re.findall(r"definition in (\S+)", ran.stderr)[-1]
+    assert (Path(sent) / "definition.zip").read_bytes() == (
+        project.folder / "packed/definition.zip"
+    ).read_bytes()
 
 
 def test_what_runs_cannot_reach_is_fetched_first_and_refused_as_a_result(project: Project) -> None:
