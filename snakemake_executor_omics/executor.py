@@ -64,6 +64,13 @@ class Executor(RemoteExecutor):
         super().__init__(workflow, logger)
 
     def __post_init__(self) -> None:
+        try:
+            self._set_up()
+        except BaseException:
+            super().shutdown()  # the base class's thread would trip over the end of the process
+            raise
+
+    def _set_up(self) -> None:
         # Not where Snakemake was started: `workdir:` leads to another folder.
         self._workdir = Path.cwd()
         with _for_people():
@@ -85,7 +92,6 @@ class Executor(RemoteExecutor):
             written = package(self.workflow, self._options, self._workdir, folder, self.logger)
         for path in written:
             print(path)
-        super().shutdown()
         raise SystemExit(0)
 
     # --- jobs in -------------------------------------------------------------------------

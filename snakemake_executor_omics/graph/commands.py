@@ -19,6 +19,7 @@ from typing import Any
 from snakemake import script as snakemake_script
 from snakemake import wrapper as snakemake_wrapper
 from snakemake.common.tbdstring import TBDString
+from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import Namedlist
 from snakemake.shell import shell
 from snakemake.sourcecache import infer_source_file
@@ -142,14 +143,15 @@ def _script(job: Job, workdir: Path) -> Command | None:
             job.rule.wrapper, workflow.sourcecache, workflow.workflow_settings.wrapper_prefix
         )
         if isinstance(path, dict):
-            raise UnsupportedRule(
-                job.rule.name, f"has a wrapper that is no script: {job.rule.wrapper}"
-            )
+            raise _unreadable(job, next(iter(path.values()), "it holds no script"))
     else:
         path = script_file(job, job.rule.script)
-    origin, source, language, is_local, cached = snakemake_script.get_source(
-        path, workflow.sourcecache, job.rule.basedir, job.wildcards, job.params
-    )
+    try:
+        origin, source, language, is_local, cached = snakemake_script.get_source(
+            path, workflow.sourcecache, job.rule.basedir, job.wildcards, job.params
+        )
+    except (WorkflowError, OSError) as error:
+        raise _unreadable(job, error) from error
     file = origin.get_path_or_uri(secret_free=True) if is_local else cached
     location = project_path(os.path.abspath(file), workdir, job.rule.name)
     _refuse_unknown(job, source)
@@ -159,6 +161,18 @@ def _script(job: Job, workdir: Path) -> Command | None:
         case "r" | "bash":
             return _with_preamble(job, workdir, location, source, language)
     return None
+
+
+def _unreadable(job: Job, why: object) -> UnsupportedRule:
+    what = f"wrapper {job.rule.wrapper}" if job.is_wrapper else f"script {job.rule.script}"
+    told = " ".join(str(why).split())  # in one line
+    return UnsupportedRule(
+        job.rule.name,
+        f"has the {what}, which cannot be read: {told}",
+        hint="wrappers are fetched by this machine, from where --wrapper-prefix says"
+        if job.is_wrapper
+        else None,
+    )
 
 
 def _refuse_unknown(job: Job, source: str) -> None:
