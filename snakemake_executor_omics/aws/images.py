@@ -9,10 +9,10 @@ holds under either reading.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import UnsupportedRule
+from ..errors import UnsupportedRule, UnsupportedRules
 
 _ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/.+")
 _DOCKER_HUB = frozenset({"registry-1.docker.io", "docker.io", "index.docker.io"})
@@ -21,21 +21,29 @@ _DOCKER_HUB = frozenset({"registry-1.docker.io", "docker.io", "index.docker.io"}
 def check_images(
     rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
 ) -> None:
-    """Refuse an image that a task could not be started from; `rules` has a rule for each image.
+    """Refuse images that no task could be started from; `rules` has a rule for each image.
 
     Raises:
-        UnsupportedRule: the image lies elsewhere and no map leads from there to ECR.
+        UnsupportedRules: images lie elsewhere and no map leads from there to ECR.
     """
+    refused = list(_refused(rules, region, registry_map))
+    if refused:
+        raise UnsupportedRules(refused)
+
+
+def _refused(
+    rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
+) -> Iterator[UnsupportedRule]:
     for image, rule in sorted(rules.items()):
         ecr = _ECR.fullmatch(image)
         if ecr is not None and ecr["region"] != region:
-            raise UnsupportedRule(
+            yield UnsupportedRule(
                 rule,
                 f"has the image {image} in {ecr['region']}, and the runs are in {region}",
                 hint="let ECR replicate the image into the region of the runs",
             )
         if ecr is None and not _is_mapped(image, registry_map or {}):
-            raise UnsupportedRule(
+            yield UnsupportedRule(
                 rule,
                 f"has the image {image}, and HealthOmics pulls images from ECR only",
                 hint="give it a `container:` in ECR, or lead the image there with "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,10 +37,14 @@ from .tasks import (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A wave, why the other jobs wait, and what people should know before the first run."""
+    """A wave, why the other jobs wait, and what people should know before the first run.
+
+    `images` has a rule for each image: at first of the whole graph, as far as it is known.
+    """
 
     wave: Wave
     deferred: Mapping[JobKey, str]
+    images: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
 
@@ -137,7 +142,12 @@ def select(
     refusals.raise_all()
     wave = Wave(tuple(tasks.values()))
     notes = () if begun else tuple(_notes(units, graph, wave, settings))
-    return Selection(wave, deferred, notes)
+    images = {task.container: task.steps[0].key.rule for task in wave.tasks}
+    for unit in () if begun else waiting:
+        for job in members(unit):
+            with suppress(UnsupportedRule, WorkflowError):  # not known yet
+                images.setdefault(container_of(job, settings), job.rule.name)
+    return Selection(wave, deferred, images, notes)
 
 
 def _is_handed_in(unit: Unit, handed_in: Collection[int]) -> bool:

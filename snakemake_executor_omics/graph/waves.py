@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..aws.images import check_images
+from ..aws.registry_map import read_registry_map
 from ..aws.session import Services
 from ..log import Log
 from ..model import JobKey, Wave
@@ -68,6 +70,10 @@ def next_waves(
         landed=is_here,
         failed=frozenset(job_key(part) for unit in failed for part in (unit, *members(unit))),
     )
+    if options.is_aws:
+        path = options.container_registry_map
+        registry_map = None if path is None else read_registry_map(path)
+        check_images(selection.images, services.region, registry_map)
     check_buckets(services, selection.wave)
     parts = partition(
         [task.key for task in selection.wave.tasks],

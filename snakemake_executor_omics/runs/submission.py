@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from ..aws.caches import ensure_run_cache
 from ..aws.groups import ensure_run_group
-from ..aws.images import check_images
 from ..aws.records import OWNER_TAG, Run, RunStatus
 from ..aws.registry_map import read_registry_map
 from ..aws.runs import find_runs, get_run, start_run
@@ -93,9 +92,6 @@ def _prepare(
         if options.container_registry_map is None
         else read_registry_map(options.container_registry_map)
     )
-    if options.is_aws:
-        rules = {task.container: task.steps[0].key.rule for task in wave.tasks}
-        check_images(rules, connection.services.region, registry_map)
     objects = wave.objects
     local = {path for path in wave.raw_inputs if path not in objects}
     exports = still_there(

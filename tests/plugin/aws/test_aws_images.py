@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from snakemake_executor_omics.aws.images import check_images
-from snakemake_executor_omics.errors import UnsupportedRule
+from snakemake_executor_omics.errors import UnsupportedRules
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/bwa:0.7.18"
 QUAY = {"registryMappings": [{"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "quay"}]}
@@ -56,7 +56,7 @@ def test_an_image_in_ecr_or_led_there_is_taken(
 def test_another_image_is_refused_by_its_rule(
     image: str, registry_map: Mapping[str, Any] | None, sentence: str
 ) -> None:
-    with pytest.raises(UnsupportedRule, match=f"rule align: .*{sentence}"):
+    with pytest.raises(UnsupportedRules, match=f"rule align: .*{sentence}"):
         check_images({image: "align"}, "us-east-1", registry_map)
 
 
@@ -66,7 +66,16 @@ def test_a_prefix_covers_whole_parts_of_a_name_only(prefix: str) -> None:
     mapping = {**QUAY["registryMappings"][0], "upstreamRepositoryPrefix": prefix}
     image, registry_map = "quay.io/biocontainers/bwa:0.7.18", {"registryMappings": [mapping]}
     if prefix == "bio":
-        with pytest.raises(UnsupportedRule, match="pulls images from ECR only"):
+        with pytest.raises(UnsupportedRules, match="pulls images from ECR only"):
             check_images({image: "align"}, "us-east-1", registry_map)
     else:
         check_images({image: "align"}, "us-east-1", registry_map)
+
+
+def test_all_images_are_refused_at_once() -> None:
+    with pytest.raises(UnsupportedRules) as refused:
+        check_images(
+            {"debian:12": "align", "quay.io/x/y:1": "call", ECR: "fine"}, "us-east-1", None
+        )
+    assert [rule.rule for rule in refused.value.rules] == ["align", "call"]
+    assert "- rule call: has the image quay.io/x/y:1" in str(refused.value)
