@@ -28,6 +28,7 @@ class ServerOptions:
     archive_after: timedelta = ARCHIVE_AFTER
     analytics_open: bool = True
     ecr_only: bool = False
+    isolated: bool = False
     memory_limit: bool = True
     readings: Readings = field(default_factory=lambda: DEFAULTS)
     insecure: bool = False
@@ -42,6 +43,7 @@ class ServerOptions:
             archive_after=options.archive_after,
             analytics_open=options.analytics == "open",
             ecr_only=options.images == "ecr",
+            isolated=options.isolate,
             memory_limit=not options.no_memory_limit,
             readings=readings(options.reading),
             insecure=options.insecure,
@@ -73,6 +75,11 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         choices=("open", "closed"),
         default="open",
         help="closed: refuse variant and annotation stores, as to new customers",
+    )
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="hide this machine's files and network from tasks, as AWS would (needs bubblewrap)",
     )
     parser.add_argument(
         "--no-memory-limit",

@@ -13,12 +13,14 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 from WDL import Error
 from WDL.runtime.error import Terminated
 
+from . import isolation
 from .backend import OmicsTask, TaskTimedOut
 from .groups import Group
 from .logs import TaskLog
@@ -35,6 +37,8 @@ class ProcessTask(OmicsTask):
     @classmethod
     def global_init(cls, cfg: Any, logger: logging.Logger) -> None:
         logger.info("tasks run as plain processes; container images are not used")
+        if cls.session.request.isolated and isolation.tool() is None:
+            logger.warning(isolation.NOT_HIDDEN)
 
     @classmethod
     def detect_resource_limits(cls, cfg: Any, logger: logging.Logger) -> dict[str, int]:
@@ -78,7 +82,11 @@ class ProcessTask(OmicsTask):
             contextlib.closing(
                 Group(
                     subprocess.Popen(
-                        [*shlex.split(self.cfg.get("task_runtime", "command_shell")), "../command"],
+                        [
+                            *self._isolated(),
+                            *shlex.split(self.cfg.get("task_runtime", "command_shell")),
+                            "../command",
+                        ],
                         cwd=self.work_dir(),
                         env=self._environment(),
                         stdin=subprocess.DEVNULL,
@@ -115,8 +123,27 @@ class ProcessTask(OmicsTask):
                 self.session.groups.discard(group.pid)
         return exit_code
 
+    def _isolated(self) -> list[str]:
+        """What hides this machine from the command, if that is wanted and possible."""
+        request = self.session.request
+        bwrap = isolation.tool() if request.isolated else None
+        if bwrap is None:
+            return []
+        tmp = Path(self.host_dir, "tmp")
+        tmp.mkdir(exist_ok=True)
+        return isolation.command(
+            bwrap,
+            run_dir=request.run_dir,
+            task_dir=Path(self.host_dir),
+            tmp=tmp,
+            network=request.network,
+            home=request.server_dir,
+        )
+
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         declared: dict[str, str] = self.runtime_values.get("env", {})
         home = _HOMES[self.session.request.readings["task-home"]]
+        if self.session.request.isolated and isolation.tool() is not None:
+            inherited["TMPDIR"] = "/tmp"  # its own; another folder of this machine is hidden
         return {"TMPDIR": "/tmp"} | inherited | home | declared | self.environment()

@@ -47,6 +47,9 @@ class RunRequest:
     container_backend: str = "process"  # or docker, podman, apptainer
     image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
     ecr_only: bool = False  # refuse the images that the service would not take
+    isolated: bool = False  # plain processes see no more of this machine than on AWS, if possible
+    network: bool = True  # that they have one, then
+    server_dir: Path = Path("/")  # the folder that the server works in: hidden, then
     memory_limit: bool = True  # a task that uses more than it asked for is killed
     readings: Readings = field(default_factory=lambda: DEFAULTS)
     scratch_local: bool = False  # each task has a disk of its own at /tmp
@@ -71,5 +74,6 @@ class RunRequest:
     def load(cls, run_dir: Path) -> Self:
         data = json.loads((run_dir / _FILE).read_text())
         cache = data.pop("cache")
-        data["definition_dir"] = Path(data["definition_dir"])
+        for name in ("definition_dir", "server_dir"):
+            data[name] = Path(data[name])
         return cls(run_dir=run_dir, cache=CacheRequest(**cache) if cache else None, **data)

@@ -121,6 +121,7 @@ class Bench:
         cache: CacheRequest | None = None,
         grants: bool = True,
         memory_limit: bool = True,
+        isolated: bool = False,
         **readings: str,
     ) -> Engine:
         number = 1000 + len(self.engines)
@@ -142,6 +143,8 @@ class Bench:
             output_uri=f"s3://data/results/{number}",
             cache=cache,
             memory_limit=memory_limit,
+            isolated=isolated,
+            network=False,
             readings={**DEFAULTS, **{k.replace("_", "-"): v for k, v in readings.items()}},
         ).save()
         environment = {

@@ -105,7 +105,7 @@ def task_of(
         groups=set(),
         stopping=lambda: False,
         task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_ID": str(key)},
-        request=SimpleNamespace(readings=DEFAULTS, memory_limit=memory_limit),
+        request=SimpleNamespace(readings=DEFAULTS, memory_limit=memory_limit, isolated=False),
     )
     logger = logging.getLogger("test")
     task: Any = task_class(config.Loader(logger, filenames=[]), "call-t", str(tmp_path))

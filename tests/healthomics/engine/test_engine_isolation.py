@@ -1,0 +1,140 @@
+"""What a plain process sees of this machine, where bubblewrap can hide it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_healthomics.engine import isolation
+
+if TYPE_CHECKING:
+    from conftest import Bench
+
+needs_bwrap = pytest.mark.skipif(isolation.tool() is None, reason="no usable bubblewrap here")
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """A run with an input and the folder of a task."""
+    run = tmp_path / "state" / "runs" / "1"
+    (run / "wdl" / "call-t" / "work").mkdir(parents=True)
+    (run / "wdl" / "call-t" / "tmp").mkdir()
+    (run / "inputs").mkdir()
+    (run / "inputs" / "in.txt").write_text("in")
+    (tmp_path / "mine.txt").write_text("mine")
+    return run
+
+
+def seen(run_dir: Path, script: str, *, network: bool = False) -> str:
+    task = run_dir / "wdl" / "call-t"
+    before = isolation.command(
+        isolation.tool() or "",
+        run_dir=run_dir,
+        task_dir=task,
+        tmp=task / "tmp",
+        network=network,
+        home=run_dir.parents[2],
+    )
+    done = subprocess.run(
+        [*before, "bash", "-c", script],
+        cwd=task / "work",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"{done.returncode} {done.stdout}{done.stderr}"
+
+
+@needs_bwrap
+def test_the_files_of_people_are_hidden(run_dir: Path) -> None:
+    mine = run_dir.parents[2] / "mine.txt"
+    assert seen(run_dir, f"cat {mine}").startswith("1 ")
+    assert seen(run_dir, "ls -A /home | wc -l").split() == ["0", "0"]
+
+
+@needs_bwrap
+def test_inputs_can_be_read_and_neither_changed_nor_linked(run_dir: Path) -> None:
+    file = run_dir / "inputs" / "in.txt"
+    assert seen(run_dir, f"cat {file}") == "0 in"
+    assert "Read-only file system" in seen(run_dir, f"echo x > {file}")
+    assert seen(run_dir, f"ln {file} linked").startswith("1 ")
+
+
+@needs_bwrap
+def test_a_task_has_its_own_folder_and_its_own_tmp(run_dir: Path) -> None:
+    assert seen(run_dir, "echo x > out.txt; echo y > /tmp/t; cat /tmp/t") == "0 y\n"
+    assert (run_dir / "wdl/call-t/work/out.txt").read_text() == "x\n"
+    assert not Path("/tmp/t").exists()
+    assert "Read-only file system" in seen(run_dir, "touch /usr/mine")
+
+
+@needs_bwrap
+@pytest.mark.parametrize(("network", "devices"), [(False, {"lo"}), (True, None)])
+def test_a_task_has_no_network_unless_its_run_has(
+    run_dir: Path, network: bool, devices: set[str] | None
+) -> None:
+    said = seen(run_dir, "tail -n +3 /proc/net/dev", network=network)
+    found = {line.split(":")[0].split()[-1] for line in said.splitlines() if ":" in line}
+    assert found == (devices if devices is not None else set(os.listdir("/sys/class/net")))
+
+
+@needs_bwrap
+def test_programs_of_this_machine_stay_usable(run_dir: Path) -> None:
+    python = shutil.which("python3")
+    assert python is not None
+    assert seen(run_dir, f"{python} -c 'print(1)'") == "0 1\n"
+
+
+HOST = """
+version 1.1
+workflow wf {
+  input { File reads  String host }
+  call t { input: reads, host }
+  output { File o = t.o  String seen = t.seen }
+}
+task t {
+  input { File reads  String host }
+  command <<<
+    cat ~{reads} > o.txt
+    if cat ~{host} > /dev/null 2>&1; then echo yes; else echo no; fi > seen.txt
+  >>>
+  output { File o = "o.txt"  String seen = read_string("seen.txt") }
+}
+"""
+
+
+@needs_bwrap
+@pytest.mark.parametrize(("isolated", "seen"), [(True, "no"), (False, "yes")])
+def test_a_run_whose_tasks_are_isolated_works_and_host_paths_fail(
+    bench: Bench, tmp_path: Path, isolated: bool, seen: str
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    reads = bench.put("in/reads.txt", "x\n")
+    parameters = {"reads": reads, "host": str(tmp_path / "mine.txt")}
+    end = bench.start(HOST, parameters, isolated=isolated).end()
+    assert end["status"] == "COMPLETED"
+    assert bench.read(end["outputs"]["wf.o"]) == "x\n"
+    assert end["outputs"]["wf.seen"] == seen
+
+
+@needs_bwrap
+def test_a_commands_end_is_its_own(run_dir: Path) -> None:
+    assert seen(run_dir, "exit 7") == "7 "
+
+
+def test_without_bubblewrap_there_is_no_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    isolation.tool.cache_clear()
+    assert isolation.tool() is None
+    (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    isolation.tool.cache_clear()
+    assert isolation.tool() is None  # as in a container that may make no namespaces
+    isolation.tool.cache_clear()
