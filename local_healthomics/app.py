@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +40,7 @@ from .other_services.application import file_blocks
 from .other_services.served import refused
 from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
 from .protocol.signatures import SignatureRefused
+from .removing import remove
 from .stores.read_sets import note_s3_reading
 
 HEALTH = "/_local/health/"
@@ -61,7 +61,7 @@ class App:
     def __init__(self, context: Context, access: Access, owner: OwnerKey, spool: Path) -> None:
         self._context = context
         self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
-        shutil.rmtree(spool, ignore_errors=True)
+        remove(spool, within=spool.parent)
         spool.mkdir()
         self._access, self._owner = access, owner
         self._protocol = Protocol(HANDLERS)  # a later botocore may know more operations
@@ -138,7 +138,7 @@ class App:
             return self._protocol.failure(operation, Fault(_INTERNAL))
         finally:
             if spooled is not None:
-                spooled.path.unlink(missing_ok=True)
+                remove(spooled.path, within=self._spool)
 
     def _spooled(self, environ: dict[str, Any]) -> Spooled:
         """A streaming body in a file, as it may be larger than memory and slower than a lock."""
@@ -151,7 +151,7 @@ class App:
                     digest.update(block)
                     size += len(block)
         except BaseException:
-            path.unlink(missing_ok=True)
+            remove(path, within=self._spool)
             raise
         return Spooled(path, size, digest.hexdigest())
 

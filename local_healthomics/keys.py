@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from .removing import remove
+
 _FILE = "secret"
 _BYTES = 32
 
@@ -39,7 +41,7 @@ class OwnerKey:
             except FileExistsError:
                 pass
             finally:
-                draft.unlink()
+                remove(draft, within=state)
         return cls(path.read_bytes())
 
     def secret_access_key(self, account: str) -> str:

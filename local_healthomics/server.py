@@ -22,6 +22,7 @@ from .keys import OwnerKey
 from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
+from .removing import remove
 from .runs.engine_process import default_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
@@ -133,7 +134,7 @@ class Server:
         return os.path.samestat(there, os.fstat(self._lock))
 
     def close(self) -> None:
-        (self.state / "server.json").unlink(missing_ok=True)
+        remove(self.state / "server.json", within=self.state)
         self._scheduler.close()
         self._checker.close()
         self._background.close()

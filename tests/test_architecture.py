@@ -170,3 +170,16 @@ def test_the_compiler_is_pure() -> None:
 
 def test_imports_within_a_package_are_relative() -> None:
     offending("relative", lambda one: not one.relative and top(one) == one.file.parts[0])
+
+
+def test_files_of_a_state_are_removed_in_one_place() -> None:
+    """Which looks where they are."""
+    removing = {"unlink", "rmtree", "rmdir", "removedirs"}
+    bad = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.attr}"
+        for path in sorted((ROOT / LOCAL).rglob("*.py"))
+        if path.name != "removing.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in removing
+    ]
+    assert not bad, "\n".join(bad)

@@ -7,13 +7,13 @@ uuid of its workflow or version.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+from ..removing import remove
 from ..store.documents import Store
 from . import cwl, nextflow, wdl
 from .checked import STATUS_MESSAGE, BadDefinition, Checked, end_checks
@@ -51,10 +51,7 @@ class DefinitionChecker:
         for path in self.folder.iterdir():
             if path.stem in needed:
                 continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+            remove(path, within=self.folder)
 
     def resume(self) -> None:
         """Go on with what an earlier server left in CREATING."""
@@ -98,7 +95,7 @@ class DefinitionChecker:
     def _built(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """What is known of a document once its definition is unpacked and checked."""
         archive, target = self.archive(document["uuid"]), self.unpacked(document["uuid"])
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target, within=self.folder)
         target.mkdir(parents=True)
         unpack(archive, target)
         engine, main = identify(target, document.get("engine"), document.get("main"))

@@ -16,7 +16,6 @@ import functools
 import hashlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..removing import remove
 from .events import EventStream
 from .finished_tasks import Entry, FinishedTasks
 from .request import CacheRequest, RunRequest
@@ -181,7 +181,7 @@ class RunCache:
         except (*S3_ERRORS, ValueError, KeyError, OSError) as error:
             self._events.say("cache", f"CACHE_MISS {task}: {hit.s3_uri}: {error}")
             work = task_dir / "work"
-            shutil.rmtree(work)
+            remove(work, within=task_dir)
             work.mkdir()
             return False
         self._events.say("cache", f"CACHE_HIT {task} {hit.s3_uri}")

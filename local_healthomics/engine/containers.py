@@ -19,6 +19,7 @@ from WDL.runtime.backend.podman import PodmanContainer
 from WDL.runtime.backend.singularity import SingularityContainer
 from WDL.runtime.error import Terminated
 
+from ..removing import remove
 from .backend import OmicsTask, TaskTimedOut
 from .errors import CannotStartContainer
 from .logs import TaskLog
@@ -115,7 +116,7 @@ class PodmanTask(ContainerTask, PodmanContainer):
 
     def _run_invocation(self, logger: logging.Logger, cleanup: ExitStack, image: str) -> list[str]:
         invocation: list[str] = super()._run_invocation(logger, cleanup, image)
-        self._cid.unlink(missing_ok=True)  # of an earlier attempt; Podman wants to write it anew
+        remove(self._cid, within=self._cid.parent)  # of an earlier attempt: Podman makes it anew
         after = invocation.index("run") + 1
         return [*invocation[:after], "--cidfile", str(self._cid), *invocation[after:]]
 

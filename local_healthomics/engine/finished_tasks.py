@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..removing import remove
+
 FILE = "finished.jsonl"
 
 
@@ -53,4 +55,4 @@ class FinishedTasks:
                 return
 
     def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
+        remove(self._path, within=self._path.parent)

@@ -19,6 +19,7 @@ from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Fault, ValidationFault
 from ..formats.streams import is_gzip
+from ..removing import remove
 from ..store.documents import LONG_ID_DIGITS
 from ..stores.read_sets import ingest
 from .common import existing, given, in_store, not_found, times
@@ -134,7 +135,7 @@ def abort_multipart_read_set_upload(context: Context, params: Params) -> dict[st
 
 def forget_upload(context: Context, upload: dict[str, Any]) -> None:
     """Delete an upload that is DELETING, and its parts."""
-    shutil.rmtree(context.uploads / upload["id"], ignore_errors=True)
+    remove(context.uploads / upload["id"], within=context.uploads)
     with context.store.transaction():
         context.store.delete("upload", upload["id"])
         context.store.delete_children("uploadPart", upload["id"])
@@ -215,7 +216,7 @@ def finish_upload(context: Context, read_set: dict[str, Any]) -> None:
     with context.store.transaction():
         context.store.update("readSet", read_set["id"], changes)
         context.store.delete_children("uploadPart", upload_id)
-    shutil.rmtree(folder, ignore_errors=True)  # only now: a kill must leave all or none of it
+    remove(folder, within=context.uploads)  # only now: a kill must leave all or none of it
 
 
 def _assembled(

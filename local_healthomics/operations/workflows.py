@@ -10,6 +10,7 @@ from botocore.config import Config
 from ..arn import BUCKET, REGION
 from ..context import Context, Handler, Params
 from ..errors import Conflict, NotFound
+from ..removing import remove
 from .common import existing, given
 from .sharing import accessible, check_export, forget_shares
 from .workflow_requests import checked_readme, new_document
@@ -166,7 +167,7 @@ def _forget_files(context: Context, document: dict[str, Any]) -> None:
 
     The unpacked folder stays until the next server sweeps, as runs in flight may read it.
     """
-    context.checker.archive(document["uuid"]).unlink(missing_ok=True)
+    remove(context.checker.archive(document["uuid"]), within=context.checker.folder)
     for key in _export_keys(document["uuid"]):
         if context.other_services.object_file(BUCKET, key) is not None:
             context.other_services.remove(BUCKET, key)

@@ -13,16 +13,17 @@ import json
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
-from . import logs_durable, price_list, s3_durable, served
+from . import bodies, logs_durable, price_list, s3_durable, served
 from .s3_records import FileValue
 from .small_services import PeerState
 
-_STREAM_FROM = 8 * 1024 * 1024
-_BLOCK = 1024 * 1024
+_STREAM_FROM = 1024 * 1024
+_BLOCK = 256 * 1024
 _ARCHIVE = "GLACIER"
 _READS = {"GET", "HEAD", "OPTIONS"}
 _MAX_BODY = 16 * 1024 * 1024  # of what is no object
@@ -167,10 +168,20 @@ class OtherServices:
             return served.refused(
                 environ, start_response, "s3", "403 Forbidden", "AccessDenied", "Access Denied"
             )
+        arrived: AbstractContextManager[None] = nullcontext()
+        try:
+            if is_s3 and bodies.is_content(environ):
+                arrived = self._arriving(environ)
+            elif is_s3:
+                bodies.small(environ)
+        except bodies.Unacceptable as error:
+            return served.refused(
+                environ, start_response, "s3", error.status, error.code, error.message
+            )
         if is_s3 and method == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
         try:
-            with self._others.kept(service):
+            with self._others.kept(service), arrived:
                 answer = self._applications[service](environ, start_response)
         except (OSError, sqlite3.Error):  # the disk, not the request
             raise
@@ -184,6 +195,16 @@ class OtherServices:
         elif is_s3 and method in ("PUT", "POST", "DELETE", "PATCH"):
             self._objects.flush(self._s3)
         return answer  # type: ignore[no-any-return]
+
+    def _arriving(self, environ: dict[str, Any]) -> AbstractContextManager[None]:
+        """Take the content of a request to a file."""
+        path = self._objects.new_file()
+        try:
+            return s3_durable.arriving(bodies.receive(environ, path))
+        except BaseException:
+            self._objects.discard(path)
+            self._objects.flush(self._s3)
+            raise
 
     def _large(self, environ: dict[str, Any]) -> Path | None:
         """The file of a large object, if this request reads one whole or by range."""

@@ -15,18 +15,18 @@ import shutil
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 from moto.s3.utils import _VersionedKeyStore
 
 from ..arn import ALIAS
 from .s3_index import Objects
 from .s3_records import FileValue, models
 
-_BLOCK = 4 * 1024 * 1024
-_SHA256_LENGTH = 44  # in base64; no other checksum that S3 takes is as long
+_BLOCK = 256 * 1024
 _OF_THE_MOMENT = ("lock", "is_latest")  # members of a key that are nothing to keep
 
 _objects: Objects | None = None
@@ -69,7 +69,8 @@ class DurableKey(models.FakeKey):
     @value.setter
     def value(self, new: bytes | str | FileValue) -> None:
         if isinstance(new, FileValue) and new.kept:
-            self.file, self.contentsize = new.path, new.path.stat().st_size
+            self.file, self.contentsize = new.path, new.size
+            self._etag = self._etag or new.etag
             return
         old = self.__dict__.get("file")
         path = _store().new_file()
@@ -119,8 +120,8 @@ class DurableMultipart(models.FakeMultipart):
         super().__init__(*args, **kwargs)
         _store().mark("upload", self.id)
 
-    def set_part(self, part_id: int, value: bytes) -> Any:
-        part = super().set_part(part_id, value)
+    def set_part(self, part_id: int, value: bytes | FileValue) -> Any:
+        part = super().set_part(part_id, _arrived() or value)
         _store().mark("part", self.id, part_id)
         return part
 
@@ -148,14 +149,13 @@ class DurableMultipart(models.FakeMultipart):
                     while block := source.read(_BLOCK):
                         crc32 = zlib.crc32(block, crc32)
                         out.write(block)
-        _store().discard(target)  # the key holds a link of its own
         # The one checksum of a whole that is made here: for others moto reads it into memory.
         kind = self.metadata.get("x-amz-checksum-type")
         checksum = None
         if (self.metadata.get("x-amz-checksum-algorithm"), kind) == ("CRC32", "FULL_OBJECT"):
             value = base64.b64encode(crc32.to_bytes(4, "big")).decode()
             checksum = (kind, value, len(wanted))
-        return FileValue(target), f"{digests.hexdigest()}-{len(wanted)}", checksum
+        return FileValue(target, kept=True), f"{digests.hexdigest()}-{len(wanted)}", checksum
 
 
 class DurableKeys(_VersionedKeyStore):
@@ -189,6 +189,26 @@ class DurableKeys(_VersionedKeyStore):
 
 
 _by_reference = threading.local()
+_arriving = threading.local()
+
+
+@contextmanager
+def arriving(value: FileValue) -> Iterator[None]:
+    """While a request is answered whose content has come into a file already."""
+    _arriving.value = value
+    try:
+        yield
+    finally:
+        if _arrived() is not None:  # nobody wanted it: the request was refused
+            _store().discard(value.path)
+
+
+def _arrived() -> FileValue | None:
+    """The file, for the one who takes it."""
+    value: FileValue | None = _arriving.__dict__.pop("value", None)
+    return value
+
+
 _copy_object = models.S3Backend.copy_object
 _put_object = models.S3Backend.put_object
 _list_buckets = models.S3Backend.list_buckets
@@ -201,17 +221,13 @@ def _list_own(backend: Any, prefix: Any, bucket_region: Any, max_buckets: Any) -
     return own[: int(max_buckets)] if max_buckets else own
 
 
-def _put_checked(
+def _put_arrived(
     backend: Any, bucket_name: str, key_name: str, value: Any, *args: Any, **kwargs: Any
 ) -> Any:
-    """moto's `put_object`, which takes a SHA-256 without comparing it as S3 does."""
-    said = str(kwargs.get("checksum_value") or "")
-    if isinstance(value, bytes) and len(said) == _SHA256_LENGTH:
-        found = base64.b64encode(hashlib.sha256(value).digest()).decode()
-        if found != said:
-            raise S3ClientError(
-                "BadDigest", "The SHA256 you specified did not match the calculated checksum."
-            )
+    """moto's `put_object`, with the content that came into a file."""
+    arrived = None if isinstance(value, FileValue) else _arrived()
+    if arrived is not None:
+        value, kwargs["etag"] = arrived, arrived.etag
     return _put_object(backend, bucket_name, key_name, value, *args, **kwargs)
 
 
@@ -238,10 +254,15 @@ def _upload_part_copy(
     """moto's `upload_part_copy`, reading only the part."""
     multipart = backend.get_bucket(dest_bucket_name).multiparts[multipart_id]
     source = backend.get_object(src_bucket_name, src_key_name, version_id=src_version_id)
-    with source.file.open("rb") as opened:
-        opened.seek(start_byte or 0)
-        size = -1 if start_byte is None or end_byte is None else end_byte - start_byte + 1
-        return multipart.set_part(part_id, opened.read(size))
+    start, size = start_byte or 0, source.contentsize
+    end = size if end_byte is None else min(end_byte + 1, size)
+    path, digest = _store().new_file(), hashlib.md5(usedforsecurity=False)
+    with source.file.open("rb") as opened, path.open("wb") as out:
+        opened.seek(start)
+        while block := opened.read(min(_BLOCK, max(end - opened.tell(), 0))):
+            digest.update(block)
+            out.write(block)
+    return multipart.set_part(part_id, FileValue(path, kept=True, etag=digest.hexdigest()))
 
 
 def install(state: Path) -> Objects:
@@ -251,7 +272,7 @@ def install(state: Path) -> Objects:
     models.FakeKey = DurableKey
     models.FakeMultipart = DurableMultipart
     models._VersionedKeyStore = DurableKeys
-    models.S3Backend.put_object = _put_checked
+    models.S3Backend.put_object = _put_arrived
     models.S3Backend.list_buckets = _list_own
     models.S3Backend.copy_object = _copy_by_reference
     models.S3Backend.upload_part_copy = _upload_part_copy

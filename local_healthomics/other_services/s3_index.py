@@ -15,6 +15,7 @@ from bisect import insort
 from pathlib import Path
 from typing import Any
 
+from ..removing import remove
 from ..store.database import opened
 from .s3_records import (
     bucket_record,
@@ -89,7 +90,7 @@ class Objects:
                     raise
                 self._buckets = buckets
             for path in garbage:
-                path.unlink(missing_ok=True)
+                remove(path, within=self.folder)
 
     def _write(self, backend: Any, dirty: set[Mark], buckets: dict[str, bytes]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -162,7 +163,7 @@ class Objects:
         known = self._load_objects(backend) | self._load_uploads(backend)
         for path in self.folder.glob("*/*"):
             if path not in known:
-                path.unlink()
+                remove(path, within=self.folder)
         with self._marks:
             self._dirty.clear()
 

@@ -6,7 +6,6 @@ them, so that every setting that moto knows lasts without being named here.
 
 from __future__ import annotations
 
-import os
 import pickle
 import threading
 from dataclasses import dataclass
@@ -52,6 +51,14 @@ class FileValue:
 
     path: Path
     kept: bool = False
+    etag: str = ""  # if it is known already
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self != NOTHING else 0
+
+
+NOTHING = FileValue(Path(), kept=True)  # the value of what is a template only
 
 
 def version_record(version: Any, backend: Any) -> dict[str, Any]:
@@ -102,7 +109,7 @@ def version_of(
 @cache
 def _template(region: str) -> Any:
     """An empty key, to be copied: moto's own way to make one takes most of a start's time."""
-    return models.FakeKey("", FileValue(Path(os.devnull), kept=True), ACCOUNT, region)
+    return models.FakeKey("", NOTHING, ACCOUNT, region)
 
 
 def _owner(bucket: Any, name: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from ..keys import OwnerKey
 from ..options import ServerOptions
 from ..other_services.application import OtherServices
 from ..quotas import RESOURCES
+from ..removing import remove
 from ..states import FINAL, LIVE
 from ..store.documents import Store
 from . import failures, run_log
@@ -244,7 +244,7 @@ class Scheduler:
         if not _ROLE.fullmatch(run["roleArn"]):
             raise _CannotStart("ASSUME_ROLE_FAILED", f"cannot assume the role {run['roleArn']}")
         run_dir = self._folder / f"{run['id']}-{run['uuid'][:8]}"
-        shutil.rmtree(run_dir, ignore_errors=True)
+        remove(run_dir, within=self._folder)
         run_dir.mkdir(parents=True)
         cache = self._store.get("cache", run["cacheId"]) if run.get("cacheId") else None
         RunRequest(

@@ -7,7 +7,6 @@ is settled whenever somebody looks at a read set (`--archive-after DAYS` says af
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -21,6 +20,7 @@ from ..context import Context
 from ..errors import Fault
 from ..formats import etag_algorithm, survey
 from ..formats.index import SUFFIXES, make_index
+from ..removing import remove
 from ..store.documents import Store
 from . import objects as store_objects
 
@@ -174,7 +174,7 @@ def sweep(store: Store, uploads: Path) -> None:
     """Delete the folders of uploads that had ended when the server was killed."""
     for folder in uploads.iterdir():
         if not store.count("uploadPart", folder.name):
-            shutil.rmtree(folder)
+            remove(folder, within=uploads)
 
 
 def drop(context: Context, read_sets: Sequence[Document]) -> None:
