@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,15 @@ from ..aws.runs import cancel_run
 from ..aws.session import Services, connect
 from ..errors import LocalServiceError
 from ..log import Log
-from ..settings.options import LOCAL_BUCKET, Options
+from ..settings.options import LOCAL_BUCKET, LocalStrictness, Options
 from .journal import Journal
+
+# Options of the local service's command line.
+_STRICT = {
+    LocalStrictness.IMAGES: ("--images", "ecr"),
+    LocalStrictness.ISOLATION: ("--isolate",),
+    LocalStrictness.QUOTAS: ("--strict",),
+}
 
 
 class Connection:
@@ -84,7 +92,10 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
         service = local.start(
             state / "local",
             backend=options.local_backend.value,
-            options=[f"--reading={reading}" for reading in options.local_readings],
+            options=[
+                *chain.from_iterable(_STRICT[what] for what in options.local_strict),
+                *(f"--reading={reading}" for reading in options.local_readings),
+            ],
         )
     except (local.LocalError, ValueError) as error:
         raise LocalServiceError(str(error)) from error

@@ -32,6 +32,7 @@ from .options import (
     GroupLimits,
     LocalBackend,
     LocalRules,
+    LocalStrictness,
     LogLevel,
     NamedOrId,
     NetworkingMode,
@@ -100,6 +101,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         package=None if package is None else Path(package),
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
+        local_strict=_local_strict(settings),
         local_readings=tuple(getattr(settings, "local_reading", None) or ()),
         transfer_concurrency=_whole(settings, "transfer_concurrency", 1, _CONCURRENCY) or 16,
         poll_seconds=_number(settings, "poll_seconds", 0.1, 3600) or (1.0 if local else 10.0),
@@ -168,6 +170,15 @@ def _choice(settings: Any, name: str, kind: type[_Enum]) -> _Enum | None:
     except KeyError:
         values = ", ".join(member.value for member in kind)
         raise _wrong(name, f"{text!r} is not a value", f"choose one of {values}") from None
+
+
+def _local_strict(settings: Any) -> tuple[LocalStrictness, ...]:
+    found = getattr(settings, "local_strict", None) or ()
+    try:
+        return tuple(LocalStrictness(text) for text in found)
+    except ValueError as error:
+        values = ", ".join(LocalStrictness)
+        raise _wrong("local_strict", str(error), f"choose among {values}") from None
 
 
 def _slug(project: str) -> str:

@@ -218,6 +218,12 @@ class ExecutorSettings(ExecutorSettingsBase):
         env_var=True,
         choices=_values(options.LocalBackend),
     )
+    local_strict: List[str] = _list(
+        "What the local service holds jobs to as AWS does, beyond the default: 'images' refuses "
+        "those outside ECR that no registry map leads there, 'isolation' hides this machine's "
+        "files and network from jobs (needs bubblewrap), 'quotas' enforces the default ones.",
+        choices=_values(options.LocalStrictness),
+    )
     local_reading: List[str] = _list(
         "How the local service answers where AWS's documents leave it open, each as NAME=VALUE "
         "(docs/readings.md).",

@@ -73,6 +73,14 @@ class LocalRules(StrEnum):
     RUN = "run"
 
 
+class LocalStrictness(StrEnum):
+    """What the local service is to be as strict about as AWS."""
+
+    IMAGES = "images"
+    ISOLATION = "isolation"
+    QUOTAS = "quotas"
+
+
 class LocalBackend(StrEnum):
     """How the local service runs a task's command."""
 
@@ -162,6 +170,7 @@ class Options:
     package: Path | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
+    local_strict: tuple[LocalStrictness, ...] = ()
     local_readings: tuple[str, ...] = ()
     transfer_concurrency: int = 16
     poll_seconds: float = 10.0

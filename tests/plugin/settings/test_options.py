@@ -80,6 +80,7 @@ def test_local_endpoint_needs_nothing_else() -> None:
         ({"include": ["../x"]}, "--omics-include"),
         ({"include": ["/etc/*"]}, "--omics-include"),
         ({"local_backend": "lxc"}, "--omics-local-backend"),
+        ({"local_strict": ["images", "taste"]}, "--omics-local-strict"),
         ({"transfer_concurrency": 0}, "--omics-transfer-concurrency"),
         ({"poll_seconds": 0}, "--omics-poll-seconds"),
         ({"poll_seconds": "nan"}, "--omics-poll-seconds"),
