@@ -162,10 +162,7 @@ class Executor(RemoteExecutor):
 
     def _start(self, connection: Connection, wave: Wave) -> None:
         def call() -> FollowedRun:
-            run, definition = submit(
-                connection, self._options, wave, self._workdir, self._state, self.logger
-            )
-            return FollowedRun(run, wave, definition)
+            return submit(connection, self._options, wave, self._workdir, self._state, self.logger)
 
         # Before anything is in flight, a service that does not answer is a mistake of the user.
         wait = bool(self._ledger.in_flight)

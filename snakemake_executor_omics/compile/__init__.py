@@ -2,6 +2,14 @@
 
 from .bundle import WORKFLOW, compile_wave, spill
 from .names import parameter_name, task_name
-from .render import script_source
+from .render import render_task, script_source
 
-__all__ = ["WORKFLOW", "compile_wave", "parameter_name", "script_source", "spill", "task_name"]
+__all__ = [
+    "WORKFLOW",
+    "compile_wave",
+    "parameter_name",
+    "render_task",
+    "script_source",
+    "spill",
+    "task_name",
+]

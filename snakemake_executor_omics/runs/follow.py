@@ -6,6 +6,7 @@ While the files of one run come, the others are looked at, and their finished jo
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,6 +29,7 @@ from . import results
 from .connection import Connection
 from .courtesy import Courtesy
 from .failures import Failure, failure, why_ended
+from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
 from .patience import UNSEEN_SECONDS, Patience, is_expired
@@ -46,6 +48,7 @@ class FollowedRun:
     definition: Definition
     tasks: Mapping[str, RunTask] = field(default_factory=dict)
     states: Mapping[JobKey, JobState] = field(default_factory=dict)
+    identities: Mapping[JobKey, str] = field(default_factory=dict)
 
     @property
     def elapsed(self) -> timedelta:
@@ -260,7 +263,7 @@ class Follower:
 
     async def _collect(self, ended: FollowedRun) -> RunEnd | None:
         def here() -> RunEnd:
-            return collect(
+            end = collect(
                 self._connection.services,
                 ended,
                 self._workdir,
@@ -268,6 +271,9 @@ class Follower:
                 self._connection.journal,
                 self._log,
             )
+            journal = self._connection.journal
+            journal.delivered(ended.run.id, _delivered(ended, end, self._workdir))
+            return end
 
         try:
             return await self._borne(self._fetches[ended.run.id], ended.run, here)
@@ -299,6 +305,18 @@ class Follower:
         if self._said.get(now.run.id) != line:
             self._said[now.run.id] = line
             self._log.info(f"{line}, {now.elapsed} elapsed")
+
+
+def _delivered(ended: FollowedRun, end: RunEnd, workdir: Path) -> list[tuple[str, str, str]]:
+    """Path, SHA-256 and identity of results that other jobs of the run were made from."""
+    found = []
+    for path, maker in read_by_others(ended.wave).items():
+        done = end.endings[maker].outcome is Outcome.DONE
+        if done and maker in ended.identities and (workdir / path).is_file():
+            with (workdir / path).open("rb") as file:
+                digits = hashlib.file_digest(file, "sha256").hexdigest()
+            found.append((path, digits, result_identity(ended.identities[maker], path)))
+    return found
 
 
 def _is_new(run: Run) -> bool:

@@ -35,6 +35,13 @@ CREATE TABLE IF NOT EXISTS export (
     uri TEXT NOT NULL,
     etag TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS carried (run_id TEXT NOT NULL, identity TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS result (
+    path TEXT NOT NULL PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    run_id TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS start (
     number INTEGER PRIMARY KEY,
     run_id TEXT NOT NULL,
@@ -120,6 +127,8 @@ class Journal:
     def ended(self, run_id: str) -> None:
         """Snakemake has recorded the run's jobs, or it has none to give."""
         self._execute("UPDATE run SET ended = 1 WHERE run_id = ?", run_id)
+        self._execute("DELETE FROM carried WHERE run_id = ?", run_id)
+        self._execute("DELETE FROM result WHERE run_id = ?", run_id)
 
     def drop(self, entry: Entry) -> None:
         """The entry's token leads to a run that is no answer."""
@@ -127,16 +136,10 @@ class Journal:
 
     def remember_exports(self, exports: Iterable[Exported]) -> None:
         """Where runs left results that are here now."""
-        rows = [(item.path, item.state, item.uri, item.etag) for item in exports]
-        try:
-            with self._lock, self._db:  # one transaction: a disk takes its time for each
-                self._db.execute("BEGIN")
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO export (path, state, uri, etag) VALUES (?, ?, ?, ?)",
-                    rows,
-                )
-        except sqlite3.Error as error:
-            raise self._damaged(error) from error
+        self._execute_many(
+            "INSERT OR REPLACE INTO export (path, state, uri, etag) VALUES (?, ?, ?, ?)",
+            [(item.path, item.state, item.uri, item.etag) for item in exports],
+        )
 
     def exports(self, paths: Collection[str]) -> list[Exported]:
         """What is remembered of these paths."""
@@ -162,6 +165,36 @@ class Journal:
         rows = self._execute("SELECT run_id, plan, told FROM start ORDER BY number DESC")
         return [_start(str(run_id), str(plan), json.loads(told)) for run_id, plan, told in rows]
 
+    def carries(self, run_id: str, identities: Iterable[str]) -> None:
+        """The jobs of a run, by what makes their results the same."""
+        self._execute("DELETE FROM carried WHERE run_id = ?", run_id)
+        self._execute_many(
+            "INSERT INTO carried (run_id, identity) VALUES (?, ?)",
+            [(run_id, identity) for identity in identities],
+        )
+
+    def carrying(self, identities: Collection[str]) -> list[str]:
+        """The runs, of those that have not ended, that have all these jobs."""
+        runs: dict[str, set[str]] = {}
+        for run_id, identity in self._execute(
+            "SELECT run_id, identity FROM carried WHERE run_id IN "
+            "(SELECT run_id FROM run WHERE ended = 0)"
+        ):
+            runs.setdefault(run_id, set()).add(identity)
+        return [run_id for run_id, found in runs.items() if found.issuperset(identities)]
+
+    def delivered(self, run_id: str, results: Iterable[tuple[str, str, str]]) -> None:
+        """Results of a run are here: path, SHA-256, identity."""
+        self._execute_many(
+            "INSERT OR REPLACE INTO result (path, sha256, identity, run_id) VALUES (?, ?, ?, ?)",
+            [(*result, run_id) for result in results],
+        )
+
+    def results(self) -> dict[str, tuple[str, str]]:
+        """SHA-256 and identity of results of runs that have not ended, by path."""
+        rows = self._execute("SELECT path, sha256, identity FROM result")
+        return {path: (sha256, identity) for path, sha256, identity in rows}
+
     def failures(self) -> dict[JobKey, str]:
         """Jobs that failed in a run that went on: the run cache may have that as a success."""
         rows = self._execute("SELECT job, run_id FROM failure")
@@ -181,6 +214,14 @@ class Journal:
         try:
             with self._lock:
                 return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def _execute_many(self, statement: str, rows: Iterable[tuple[str, ...]]) -> None:
+        try:
+            with self._lock, self._db:  # one transaction: a disk takes its time for each
+                self._db.execute("BEGIN")
+                self._db.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._damaged(error) from error
 

@@ -25,9 +25,11 @@ from ..errors import NotFound, QuotaExceeded, ServiceError
 from ..files.exported import still_there
 from ..files.upload import Staged, send, stage
 from ..log import Log
-from ..model import Definition, Wave
+from ..model import Definition, JobKey, Wave
 from ..settings.options import Options
 from .connection import Connection
+from .follow import FollowedRun
+from .identity import identities
 from .journal import Entry, Start
 from .known import JOBS_FILE, command_line, jobs_of
 from .patience import Patience, is_expired
@@ -53,12 +55,13 @@ class Prepared:
     uploads: Mapping[str, Staged]
     registry_map: Mapping[str, Any] | None
     plan: str
+    identities: Mapping[JobKey, str]
     folder: Path
 
 
 def submit(
     connection: Connection, options: Options, wave: Wave, workdir: Path, state: Path, log: Log
-) -> tuple[Run, Definition]:
+) -> FollowedRun:
     """Compile `wave` and start a run of it, or attach to the one in flight for the same plan.
 
     Raises:
@@ -66,12 +69,24 @@ def submit(
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
     prepared = _prepare(connection, options, wave, workdir, state, log)
+    run = _run_of(connection, options, prepared, state, log)
+    connection.journal.carries(run.id, prepared.identities.values())
+    return FollowedRun(run, wave, prepared.definition, identities=prepared.identities)
+
+
+def _run_of(
+    connection: Connection, options: Options, prepared: Prepared, state: Path, log: Log
+) -> Run:
     entry = connection.journal.open(prepared.plan, options.request_id)
     run = _in_flight(connection, entry, options)
     if run is not None and run.status not in _LOST:
         connection.journal.started(entry, run.id)
         log.info(f"omics: attached to run {run.id}, which was started for the same plan before")
-        return run, prepared.definition
+        return run
+    if entry.is_new and (left := _left_by_a_part(connection, prepared)) is not None:
+        connection.journal.drop(entry)
+        log.info(f"omics: run {left.id} of an earlier call has these jobs: its results are taken")
+        return left
     if run is not None:
         connection.journal.drop(entry)
         entry = connection.journal.open(prepared.plan, options.request_id)
@@ -81,7 +96,7 @@ def submit(
         connection.journal.drop(entry)
         entry = connection.journal.open(prepared.plan, options.request_id)
         run = _start(connection, options, prepared, entry, state, log)
-    return run, prepared.definition
+    return run
 
 
 def _prepare(
@@ -112,7 +127,23 @@ def _prepare(
     etags = {ref.uri: ref.etag for ref in objects.values()}
     etags |= {item.uri: item.etag for item in exports.values()}
     plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
-    return Prepared(wave, definition, parameters, uploads, registry_map, plan, folder)
+    made = {
+        path: identity
+        for path, (sha256, identity) in connection.journal.results().items()
+        if path in exports or (path in uploads and uploads[path].upload.digest.sha256 == sha256)
+    }
+    addresses = uris | {path: f"{ref.uri} {ref.etag}" for path, ref in objects.items()}
+    addresses |= {path: f"{item.uri} {item.etag}" for path, item in exports.items()}
+    return Prepared(
+        wave,
+        definition,
+        parameters,
+        uploads,
+        registry_map,
+        plan,
+        identities(wave, addresses, made),
+        folder,
+    )
 
 
 def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | None:
@@ -126,6 +157,21 @@ def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | 
         return run if run.tags.get(OWNER_TAG) == entry.plan else None
     found = find_runs(connection.services, entry.plan, name=run_name(options))
     return found[0] if found else None
+
+
+def _left_by_a_part(connection: Connection, prepared: Prepared) -> Run | None:
+    """A completed run that has all these jobs, with others that Snakemake has recorded already.
+
+    A head that died while Snakemake recorded the jobs of its run leaves such a one.
+    """
+    for run_id in connection.journal.carrying(set(prepared.identities.values())):
+        try:
+            run = get_run(connection.services, run_id)
+        except NotFound:
+            continue
+        if run.status is RunStatus.COMPLETED and OWNER_TAG in run.tags:
+            return run
+    return None
 
 
 def _is_lost(connection: Connection, run: Run) -> bool:

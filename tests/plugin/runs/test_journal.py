@@ -67,3 +67,15 @@ def test_a_foreign_database_is_one_clear_error(tmp_path: Path) -> None:
     other.close()
     with pytest.raises(JournalError, match="cannot use the journal"):
         Journal(path)
+
+
+def test_a_run_is_found_by_jobs_that_it_has_until_it_has_ended(journal: Journal) -> None:
+    journal.started(journal.open("plan"), "77")
+    journal.carries("77", ["a", "b", "c"])
+    journal.delivered("77", [("a.txt", "12ab", "a a.txt")])
+    assert journal.carrying({"b", "c"}) == ["77"]
+    assert journal.carrying({"b", "d"}) == []
+    assert journal.results() == {"a.txt": ("12ab", "a a.txt")}
+    journal.ended("77")
+    assert journal.carrying({"b"}) == []
+    assert journal.results() == {}

@@ -86,10 +86,10 @@ def call(
         said = Said()
         journals.append(Journal(tmp_path / state / "journal.sqlite"))
         connection = Connection(services, journals[-1], lambda: services)
-        run, _ = submit(
+        started = submit(
             connection, replace(options, **changes), WAVE, tmp_path, tmp_path / state, said
         )
-        return run.id, said.lines, connection
+        return started.run.id, said.lines, connection
 
     yield submitted
     for journal in journals:

@@ -1,0 +1,58 @@
+"""What makes a job's results the same as those of a job in an earlier run. Pure.
+
+A job is told by the text of its task and by what it reads: content for files of the project, the
+job that made them for files of the same wave. What an earlier run made is still known as that after
+its job was recorded, so that the rest of that run's results is found again, without a second run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from ..compile import render_task
+from ..model import JobKey, OutputKind, Wave
+
+
+def identities(
+    wave: Wave, addresses: Mapping[str, str], made: Mapping[str, str]
+) -> dict[JobKey, str]:
+    """The identity of each job of the wave.
+
+    `addresses` name the content of its raw inputs, `made` has those of them that an earlier run
+    left, with what they are then.
+    """
+    found: dict[JobKey, str] = {}
+    for task in wave.tasks:  # parents first
+        read = [
+            made.get(ref.path) or addresses.get(ref.path, "")
+            if ref.producer is None
+            else result_identity(found[ref.producer], ref.path)
+            for ref in task.inputs
+        ]
+        read += [addresses.get(path, "") for path in task.sources]
+        text = "\n".join([render_task(task), *read])
+        found[task.key] = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+    return found
+
+
+def result_identity(job: str, path: str) -> str:
+    """What a file is that a job of this identity made."""
+    return f"{job} {path}"
+
+
+def read_by_others(wave: Wave) -> dict[str, JobKey]:
+    """The files in the project's folder that one job of the wave makes and another one reads."""
+    stored = wave.s3_targets
+    files = {
+        output.path
+        for task in wave.tasks
+        for output in task.files
+        if output.kind is OutputKind.FILE and output.path not in stored
+    }
+    return {
+        ref.path: ref.producer
+        for task in wave.tasks
+        for ref in task.inputs
+        if ref.producer is not None and ref.path in files
+    }
