@@ -250,8 +250,8 @@ def _head(services: Services, uri: str) -> Any | None:
     try:
         with translated(f"look at {uri}"):
             return services.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    except NotFound:
-        return None
+    except (NotFound, AccessDenied):
+        return None  # S3 answers 403 for what is not there to who may not list the bucket
 
 
 def _is_there(services: Services, uri: str, digest: Digest) -> bool:

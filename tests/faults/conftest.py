@@ -114,7 +114,6 @@ def stand(state: Path) -> Standing:
         "SNAKEMAKE_OMICS_ENDPOINT": running.endpoint_url,
         "SNAKEMAKE_OMICS_REGION": running.region,
         "SNAKEMAKE_OMICS_ROLE_ARN": running.role_arn,
-        "SNAKEMAKE_OMICS_OUTPUT_URI": f"s3://{BUCKET}/out/results",
     }
     standing = Standing(running, variables)
     standing.client("s3").create_bucket(Bucket=BUCKET)
@@ -145,7 +144,12 @@ def proxy() -> Iterator[Proxy]:
 def case_on(standing: Standing, proxy: Proxy, tmp_path: Path) -> Case:
     folder, name = _project(tmp_path)
     omics = standing.client("omics")
-    return Case(folder, name, proxy, standing.variables, lambda: ledger.read(omics, name), standing)
+    # A place of its own: what another case sent is not there. A folder `out` confuses nobody.
+    variables = {
+        **standing.variables,
+        "SNAKEMAKE_OMICS_OUTPUT_URI": f"s3://{BUCKET}/out/{name}",
+    }
+    return Case(folder, name, proxy, variables, lambda: ledger.read(omics, name), standing)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ class Right:
     operation: str
     code: int
     started: int
+    says: str = ""  # that it is missing, by default as the service said it
     to_mend: str = ""
 
 
@@ -36,21 +37,25 @@ RIGHTS = [
     Right("omics:ListRunGroups", 1, 0),
     Right("omics:CreateRunGroup", 1, 0),
     Right("omics:StartRun", 1, 0),
-    Right("s3:HeadBucket", 1, 0),
+    Right("s3:HeadBucket", 1, 0, says="no access to bucket"),
     Right("s3:PutObject", 1, 0),
     # Without it nobody could tell whether the run is in flight already.
     Right("omics:ListRuns", 1, 0),
     # A run that cannot be followed or fetched is left in flight, for a call that may.
     Right("omics:GetRun", 1, 1),
+    Right("s3:ListObjectsV2", 1, 1),
     Right("s3:GetObject", 1, 1),
     # The run is followed by GetRun alone.
     Right("omics:ListRunTasks", 0, 1),
-    Right("omics:GetRunTask", 0, 1),
-    Right("omics:GetRunCache", 0, 1),
-    Right("s3:HeadObject", 0, 1),
-    Right("s3:ListObjectsV2", 0, 1),
-    Right("logs:GetLogEvents", 0, 1),
-    Right("sts:GetCallerIdentity", 0, 1),
+    # What cannot be looked for is sent.
+    Right("s3:HeadObject", 0, 1, says="sent 2 files"),
+]
+
+# Those that a run takes only if it fails; and whether its finished jobs are found without.
+WHEN_IT_FAILS = [
+    Right("omics:GetRunTask", 1, 1),
+    Right("omics:GetRunCache", 1, 1, says="gather"),  # not needed where tasks tell their entries
+    Right("logs:GetLogEvents", 1, 1),
 ]
 
 
@@ -72,8 +77,8 @@ def params() -> list[object]:
 def test_a_right_is_missing(case: Case, right: Right) -> None:
     case.options = ("--omics-run-group", f"{case.name}-group")
     done = case.call(Fault(right.operation, proxy.denied))
-    used = right.operation in case.proxy.seen
-    check(done, right.code, (f"to perform: {right.operation}",) if right.code or used else ())
+    assert right.operation in case.proxy.seen, "nobody uses it: this row says nothing"
+    check(done, right.code, (right.says or f"to perform: {right.operation}",))
     assert len(case.ledger.runs) == right.started
     if right.code:
         check(case.call(), 0)
@@ -81,11 +86,24 @@ def test_a_right_is_missing(case: Case, right: Right) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("right", ["s3:HeadObject", "s3:ListObjectsV2", "omics:ListRunTasks"])
-def test_a_right_is_missing_when_the_run_fails(case: Case, right: str) -> None:
-    """What cannot be found is lost and runs again; nothing hangs, and the failure is told."""
+@pytest.mark.parametrize("right", WHEN_IT_FAILS, ids=lambda right: right.operation)
+def test_a_right_is_missing_when_the_run_fails(case: Case, right: Right) -> None:
+    """The failure is told, and so is what is missing; the results are here."""
     case.set("flag.txt", "bad\n")
-    check(case.call(Fault(right, proxy.denied)), 1, ("gather",))
+    said = (right.says or f"to perform: {right.operation}", "gather")
+    check(case.call(Fault(right.operation, proxy.denied)), 1, said)
+    assert {name: case.files.get(name) for name in MADE} == MADE
+    case.set("flag.txt", "good\n")
+    check(case.call(), 0)
+    check_end(case, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right", ["s3:ListObjectsV2", "omics:ListRunTasks"])
+def test_results_that_may_not_be_looked_for_are_lost(case: Case, right: str) -> None:
+    """They run again; nothing hangs, and the failure is told."""
+    case.set("flag.txt", "bad\n")
+    check(case.call(Fault(right, proxy.denied)), 1)
     assert len(case.ledger.runs) == 1
     case.set("flag.txt", "good\n")
     check(case.call(), 0)
@@ -103,5 +121,5 @@ def test_the_table_has_every_right_that_the_head_uses(case: Case) -> None:
     check(case.call(), 0)
     used |= set(case.proxy.seen)
     assert set(case.files) >= set(GIVEN)
-    assert used <= {right.operation for right in RIGHTS}
+    assert used <= {right.operation for right in (*RIGHTS, *WHEN_IT_FAILS)}
     check_end(case, 2)
