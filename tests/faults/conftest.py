@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import STARTED, files
+from running import files
 
 import local_healthomics
 
@@ -34,10 +34,6 @@ class Ended:
     text: str
     hung: bool
     seconds: float
-
-    @property
-    def started(self) -> int:
-        return self.text.count(STARTED)
 
 
 @dataclass
