@@ -20,14 +20,14 @@ def split_logs(lines: Iterable[str], logs: Collection[str]) -> tuple[dict[str, s
     """The text of each log file that was printed, and the other lines of the stream."""
     lines = list(lines)
     paths = _paths(lines, logs)
-    texts = dict.fromkeys(paths, "")
+    texts: dict[str, list[str]] = {number: [] for number in paths}
     rest = []
     for line in lines:
         # Another process may have left off in the middle of a line.
         match = _LINE.search(line)
         marker = _BEGIN.search(line) or _END.search(line)
         if match is not None and match[1] in paths:
-            texts[match[1]] += line[match.end() :] + ("" if match[2] else "\n")
+            texts[match[1]] += [line[match.end() :], "" if match[2] else "\n"]
             before = line[: match.start()]
         elif marker is not None and marker[1] in paths:
             before = line[: marker.start()]
@@ -36,9 +36,9 @@ def split_logs(lines: Iterable[str], logs: Collection[str]) -> tuple[dict[str, s
             continue
         if before:
             rest.append(before)
+    found = {paths[number]: "".join(parts) for number, parts in texts.items()}
     return {
-        paths[number]: _CUT + text if len(text.encode()) >= _PRINTED else text
-        for number, text in texts.items()
+        log: _CUT + text if len(text.encode()) >= _PRINTED else text for log, text in found.items()
     }, rest
 
 
