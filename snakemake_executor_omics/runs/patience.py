@@ -65,9 +65,10 @@ class Patience:
         """The error to end with, after `bears` said no."""
         if self._since is None:
             return error
-        minutes = (self._clock() - self._since) / 60
+        seconds = self._clock() - self._since
+        lasted = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
         return ServiceError(
-            f"{error.message}; it has been so for {minutes:.0f} minutes",
+            f"{error.message}; it has been so for {lasted}",
             hint="--omics-give-up-after allows for a longer time",
             code=error.code,
         )

@@ -106,7 +106,10 @@ def resolve(settings: Any, *, project: str) -> Options:
         transfer_concurrency=_whole(settings, "transfer_concurrency", 1, _CONCURRENCY) or 16,
         poll_seconds=_number(settings, "poll_seconds", 0.1, 3600) or (1.0 if local else 10.0),
         give_up_seconds=60
-        * (_number(settings, "give_up_after", 0.1, 10_000) or (1 if local else 30)),
+        * (
+            _number(settings, "give_up_after", 0.1, 10_000)
+            or (1 if local or _is_near(endpoint_url) else 30)
+        ),
         on_interrupt=_choice(settings, "on_interrupt", OnInterrupt) or OnInterrupt.CANCEL,
     )
 
@@ -202,6 +205,12 @@ def _endpoint(endpoint: str | None) -> tuple[bool, str | None]:
             "endpoint", f"{endpoint!r} is no address", "write 'local' or an http:// or https:// URL"
         )
     return False, endpoint.rstrip("/")
+
+
+def _is_near(endpoint_url: str | None) -> bool:
+    """Whether a service is on this machine: if it is gone, waiting does not bring it back."""
+    host = urlsplit(endpoint_url).hostname if endpoint_url else None
+    return host in ("localhost", "127.0.0.1", "::1")
 
 
 def _role(settings: Any, local: bool) -> str:

@@ -237,7 +237,7 @@ class ExecutorSettings(ExecutorSettingsBase):
     give_up_after: Optional[float] = _option(
         "Minutes for which a service that does not answer, or credentials that have expired, are "
         "waited for while runs are in flight, 0.1 to 10,000. Snakemake ends then, the runs go on, "
-        "and the same command attaches to them. Default: 30, with endpoint 'local' 1.",
+        "and the same command attaches to them. Default: 30, for a service on this machine 1.",
         metavar="MINUTES",
     )
     on_interrupt: Optional[str] = _option(

@@ -50,7 +50,7 @@ def test_patience_ends_and_counts_from_the_first_failure_in_a_row() -> None:
     clock.now = 161
     assert not patience.bears(LOST)
     told = patience.given_up(LOST)
-    assert "connection lost; it has been so for 1 minutes" in str(told)
+    assert "connection lost; it has been so for 61 seconds" in str(told)
     assert "--omics-give-up-after" in str(told)
 
 

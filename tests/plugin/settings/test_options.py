@@ -42,6 +42,22 @@ def test_local_endpoint_needs_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ({}, 1800),
+        ({"endpoint": "https://omics.example.org"}, 1800),
+        ({"endpoint": "http://127.0.0.1:4566"}, 60),
+        ({"endpoint": "local"}, 60),
+        ({"endpoint": "local", "give_up_after": 5}, 300),
+    ],
+)
+def test_a_service_on_this_machine_is_waited_for_for_a_minute(
+    values: dict[str, Any], seconds: float
+) -> None:
+    assert given(**values).give_up_seconds == seconds
+
+
+@pytest.mark.parametrize(
     ("values", "flag"),
     [
         ({"role_arn": None}, "--omics-role-arn"),
@@ -84,6 +100,8 @@ def test_local_endpoint_needs_nothing_else() -> None:
         ({"transfer_concurrency": 0}, "--omics-transfer-concurrency"),
         ({"poll_seconds": 0}, "--omics-poll-seconds"),
         ({"poll_seconds": "nan"}, "--omics-poll-seconds"),
+        ({"give_up_after": 0}, "--omics-give-up-after"),
+        ({"on_interrupt": "stay"}, "--omics-on-interrupt"),
     ],
 )
 def test_refused_with_flag_and_hint(values: dict[str, Any], flag: str) -> None:

@@ -1,0 +1,106 @@
+"""What is asked of the service for a run, and what an ended one leaves here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.stub import Stubber
+
+from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.compile import task_name
+from snakemake_executor_omics.model import (
+    Definition,
+    FileRef,
+    JobKey,
+    JobState,
+    OutputFile,
+    Step,
+    Task,
+    Wave,
+)
+from snakemake_executor_omics.runs.courtesy import Courtesy
+from snakemake_executor_omics.runs.follow import FollowedRun, collect, look
+from snakemake_executor_omics.runs.journal import Journal
+from snakemake_executor_omics.runs.ledger import Outcome
+
+UUID = "0a1b2c3d-0000-4000-8000-000000000001"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Said:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str, /) -> None:
+        self.lines.append(message)
+
+    warning = error = info
+
+
+def _task(name: str, *inputs: FileRef) -> Task:
+    key = JobKey(name, (), (f"{name}.txt",))
+    step = Step(key=key, command="", outputs=(OutputFile(f"{name}.txt"),))
+    return Task(key=key, layers=((step,),), inputs=inputs, container="x")
+
+
+A = _task("a")
+B = _task("b", FileRef("a.txt", A.key))
+NAMES = {task_name(task.key): task.key for task in (A, B)}
+
+
+def _followed(status: RunStatus) -> FollowedRun:
+    run = Run(id="77", status=status, cache_id="5", created=NOW, failure_reason="RUN_TASK_FAILED")
+    return FollowedRun(run, Wave((A, B)), Definition(b"", {}, {}, {}, NAMES, ""))
+
+
+def test_a_run_is_followed_without_the_right_to_list_its_tasks(
+    services: Services, omics: Stubber
+) -> None:
+    omics.add_response("get_run", {"id": "77", "status": "RUNNING"}, {"id": "77"})
+    omics.add_client_error("list_run_tasks", "AccessDeniedException", http_status_code=403)
+    said = Said()
+    seen = look(services, _followed(RunStatus.PENDING), Courtesy(said))
+    assert seen.run.status is RunStatus.RUNNING
+    assert set(seen.states.values()) == {JobState.WAITING}
+    assert "omics:ListRunTasks" in said.lines[0]
+
+
+def test_a_failed_run_leaves_what_it_finished_and_its_failure_without_the_right_to_ask_why(
+    services: Services, omics: Stubber, tmp_path: Path
+) -> None:
+    services.s3.create_bucket(Bucket="results")
+    key = f"cache/{UUID}/77/t1/entry/out/files/0/a.txt"
+    services.s3.put_object(Bucket="results", Key=key, Body=b"made")
+    omics.add_response(
+        "get_run_cache",
+        {
+            "id": "5",
+            "arn": "arn:aws:omics:us-east-1:123456789012:runCache/5",
+            "cacheS3Uri": "s3://results/cache",
+        },
+        {"id": "5"},
+    )
+    omics.add_client_error("get_run_task", "AccessDeniedException", http_status_code=403)
+    rows = {
+        task_name(A.key): RunTask(id="t1", name="a", status=TaskStatus.COMPLETED),
+        task_name(B.key): RunTask(id="t2", name="b", status=TaskStatus.FAILED),
+    }
+    followed = _followed(RunStatus.FAILED)
+    ended = FollowedRun(
+        followed.run,
+        followed.wave,
+        followed.definition,
+        rows,
+        {A.key: JobState.DONE, B.key: JobState.FAILED},
+    )
+    journal, said = Journal(tmp_path / "journal.sqlite"), Said()
+    end = collect(services, ended, tmp_path, Courtesy(said), journal, said)
+    journal.close()
+    assert (tmp_path / "a.txt").read_text() == "made"
+    assert not end.completed
+    assert end.endings[A.key].outcome is Outcome.DONE
+    assert end.endings[B.key].outcome is Outcome.FAILED
+    assert end.endings[B.key].detail.startswith("RUN_TASK_FAILED")
+    assert any("omics:GetRunTask" in line for line in said.lines)
