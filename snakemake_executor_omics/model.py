@@ -97,7 +97,8 @@ class Resources:
 
     `memory_mb` is a number of MB (Snakemake's `mem_mb`) or a WDL expression of that value, None
     for the service's default of 1 GiB. `timeout` is in seconds (the runtime attribute
-    `omicsTimeout`), likewise, None for no limit.
+    `omicsTimeout`), likewise, None for no limit. `disk_gib` is the size of the task's own disk
+    (`disks`), likewise, None where nobody asks for one.
     """
 
     cpus: int = 1
@@ -105,6 +106,7 @@ class Resources:
     gpus: int = 0
     accelerator: str | None = None
     timeout: int | str | None = None
+    disk_gib: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

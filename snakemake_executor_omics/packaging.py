@@ -32,7 +32,11 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
         OmicsError: the workflow cannot be compiled, or no job can go into a run.
     """
     write_sources(workflow, workdir)
-    selection = select(workflow.dag, (), task_settings(workflow, workdir, options.include))
+    selection = select(
+        workflow.dag,
+        (),
+        task_settings(workflow, workdir, options.include, own_disk=options.has_own_disks),
+    )
     parts = partition(
         [task.key for task in selection.wave.tasks],
         selection.wave.parents,

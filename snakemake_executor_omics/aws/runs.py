@@ -50,6 +50,7 @@ class RunRequest:
     priority: int | None = None
     storage_type: str = "DYNAMIC"
     storage_capacity: int | None = None
+    scratch_storage: str | None = None
     retention: str | None = None
     log_level: str | None = None
     networking_mode: str | None = None
@@ -73,6 +74,7 @@ class RunRequest:
             # Always sent: the service's documents disagree about the default.
             "storageType": self.storage_type,
             "storageCapacity": self.storage_capacity,
+            "scratchStorageMode": self.scratch_storage,
             "retentionMode": self.retention,
             "logLevel": self.log_level,
             "networkingMode": self.networking_mode,

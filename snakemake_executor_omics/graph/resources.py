@@ -24,6 +24,7 @@ from .tracing.expression import (
     is_integral,
     larger,
     product,
+    quotient,
     relocated,
     to_wdl_int,
 )
@@ -45,12 +46,13 @@ Positions = Mapping[str, Sequence[int]]
 
 
 def job_resources(
-    unit: Any, layers: Sequence[Sequence[Any]], positions: Positions
+    unit: Any, layers: Sequence[Sequence[Any]], positions: Positions, *, own_disk: bool = False
 ) -> Resources | None:
     """The resources of a job or group, or None where one cannot be known before its inputs exist.
 
     The jobs of a layer run at the same time, layers one after the other. `positions` tells which
-    of the task's inputs stand for a file that a job names: a directory in S3 is several.
+    of the task's inputs stand for a file that a job names: a directory in S3 is several. With
+    `own_disk` a task without GPU has a disk of the size that `disk_mb` says.
 
     Raises:
         UnsupportedRule: it asks for what no instance has.
@@ -66,6 +68,7 @@ def job_resources(
     try:
         gpus = max(sum(map(_gpus, layer)) for layer in layers)
         asked = [[of("mem_mb", job) for job in layer] for layer in layers]
+        disks = [[of("disk_mb", job) for job in layer] for layer in layers if own_disk]
         times = [[of("runtime", job) for job in layer] for layer in layers]
     except NotTraceable:
         return None
@@ -87,11 +90,13 @@ def job_resources(
         if any(value is None for layer in times for value in layer)
         else _sum(_largest(layer) for layer in times)
     )
+    disk = None if gpus else _largest(_sum(layer) for layer in disks)
     return Resources(
         cpus=cpus,
         memory_mb=_number_or_wdl(memory, count),
         gpus=gpus,
         accelerator=_accelerator(jobs) if gpus else None,
+        disk_gib=_number_or_wdl(None if disk is None else quotient(disk, _MB_PER_GIB), count),
         timeout=_number_or_wdl(None if runtime is None else product(runtime, 60), count),
     )
 

@@ -44,6 +44,7 @@ class TaskSettings:
     cache_busters: Mapping[JobKey, str] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     max_jobs: int | None = None
+    own_disk: bool = False
     storage: Storage = field(default_factory=Storage)
 
 
@@ -74,6 +75,7 @@ def task_settings(
     cache_busters: Mapping[JobKey, str] = MappingProxyType({}),
     storage: Storage | None = None,
     max_jobs: int | None = None,
+    own_disk: bool = False,
 ) -> TaskSettings:
     """What the user told Snakemake and us; `include` are globs of undeclared files."""
     return TaskSettings(
@@ -84,6 +86,7 @@ def task_settings(
         cache_busters=cache_busters,
         limits=scheduler_limits(workflow),
         max_jobs=max_jobs,
+        own_disk=own_disk,
         storage=storage or Storage(),
     )
 
@@ -138,7 +141,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         )
     path = _Paths(settings, jobs)
     inputs, positions = _inputs(jobs, path, made, settings.storage)
-    resources = job_resources(unit, _layers(unit), positions)
+    resources = job_resources(unit, _layers(unit), positions, own_disk=settings.own_disk)
     if resources is None:
         raise Unknown
     commands = {id(job): command_of(job, settings.workdir) for job in jobs}

@@ -64,6 +64,7 @@ def next_waves(
             options.include,
             cache_busters=cache_busters,
             storage=survey(dag, services, is_made, retrieve),
+            own_disk=options.has_own_disks,
             max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
         in_flight=in_flight,

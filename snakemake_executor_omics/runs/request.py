@@ -63,6 +63,7 @@ def run_request(
         priority=options.priority,
         storage_type=options.storage_type.value,
         storage_capacity=options.storage_capacity,
+        scratch_storage=_value(options.scratch_storage),
         retention=_value(options.retention),
         log_level=_value(options.log_level),
         networking_mode=_value(options.networking_mode),

@@ -39,6 +39,7 @@ from .options import (
     OnInterrupt,
     Options,
     Retention,
+    ScratchStorage,
     StorageType,
 )
 
@@ -86,6 +87,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         priority=_whole(settings, "priority", 0, MAX_NUMBER),
         storage_type=storage_type,
         storage_capacity=_storage_capacity(settings, storage_type),
+        scratch_storage=_choice(settings, "scratch_storage", ScratchStorage),
         retention=_choice(settings, "retention", Retention),
         log_level=_choice(settings, "log_level", LogLevel),
         run_name=_name(settings, "run_name"),

@@ -138,6 +138,12 @@ class ExecutorSettings(ExecutorSettingsBase):
         "multiple of 2,400. Default: 1,200.",
         metavar="GIB",
     )
+    scratch_storage: Optional[str] = _option(
+        "Where /tmp of a task without GPU lies (StartRun scratchStorageMode): LOCAL is a disk of "
+        "its own, of 16 GiB or as large as the rule's disk_mb, SHARED the run's file system. "
+        "Default: the service's.",
+        choices=_values(options.ScratchStorage),
+    )
     retention: Optional[str] = _option(
         "REMOVE lets the service forget the oldest runs when the account's quota of stored runs "
         "is reached; with RETAIN new runs fail then. Default: the service's, RETAIN.",

@@ -30,6 +30,13 @@ class CacheBehavior(StrEnum):
     CACHE_ON_FAILURE = "CACHE_ON_FAILURE"
 
 
+class ScratchStorage(StrEnum):
+    """Where a task's /tmp lies: on a disk of its own, or in the run's file system."""
+
+    LOCAL = "LOCAL"
+    SHARED = "SHARED"
+
+
 class Retention(StrEnum):
     """Whether the service may forget a run when the account's quota of runs is reached."""
 
@@ -155,6 +162,7 @@ class Options:
     priority: int | None = None
     storage_type: StorageType = StorageType.DYNAMIC
     storage_capacity: int | None = None
+    scratch_storage: ScratchStorage | None = None
     retention: Retention | None = None
     log_level: LogLevel | None = None
     run_name: str | None = None
@@ -191,3 +199,8 @@ class Options:
     def is_aws(self) -> bool:
         """Whether the runs go to AWS itself, with its limits on images."""
         return not self.local and self.endpoint_url is None
+
+    @property
+    def has_own_disks(self) -> bool:
+        """Whether tasks have disks of their own, which `disk_mb` is the size of."""
+        return self.scratch_storage is ScratchStorage.LOCAL

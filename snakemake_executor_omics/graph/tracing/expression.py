@@ -127,6 +127,13 @@ def product(expr: Expr, factor: int) -> Expr:
     )
 
 
+def quotient(expr: Expr, divisor: float) -> Expr:
+    """The quotient, rounded up to a whole number."""
+    if isinstance(expr, Const):
+        return Const(math.ceil(expr.value / divisor))
+    return Call("ceil", BinOp("/", expr, Const(divisor)))
+
+
 def larger(left: Expr, right: Expr) -> Expr:
     if isinstance(left, Const) and isinstance(right, Const):
         return left if left.value >= right.value else right

@@ -165,3 +165,21 @@ def test_a_member_that_leaves_memory_open_has_that_of_an_instance() -> None:
 
 def test_a_member_without_a_limit_of_time_leaves_its_group_without_one() -> None:
     assert _group([_job(runtime=3)], [_job()]).timeout is None
+
+
+def test_disk_is_asked_for_where_tasks_have_disks_of_their_own() -> None:
+    grows = _job(inputs=("a",), traced={"disk_mb": lambda wildcards, input: 1000 * input.size_gb})
+    asks = _job(disk_mb=20_000)
+    positions = {"a": [0]}
+    for job, size in (
+        (asks, 19),
+        (grows, 'ceil(((1.0 * round((1000.0 * size(inputs, "GiB")))) / 1073.741824))'),
+        (_job(disk_mb=20_000, gpu=1), None),
+        (_job(), None),
+    ):
+        found = job_resources(job, [[job]], positions, own_disk=True)
+        assert found is not None
+        assert found.disk_gib == size
+        without = job_resources(job, [[job]], positions)
+        assert without is not None
+        assert without.disk_gib is None

@@ -14,6 +14,7 @@ from snakemake_executor_omics.settings.options import (
     NetworkingMode,
     Options,
     Retention,
+    ScratchStorage,
     StorageType,
 )
 
@@ -63,6 +64,7 @@ def test_every_option_of_a_run_is_sent() -> None:
         priority=3,
         storage_type=StorageType.STATIC,
         storage_capacity=1200,
+        scratch_storage=ScratchStorage.LOCAL,
         retention=Retention.REMOVE,
         log_level=LogLevel.ERROR,
         networking_mode=NetworkingMode.VPC,
@@ -74,6 +76,7 @@ def test_every_option_of_a_run_is_sent() -> None:
     assert (sent["cacheId"], sent["cacheBehavior"]) == ("5", "CACHE_ALWAYS")
     assert (sent["priority"], sent["retentionMode"], sent["logLevel"]) == (3, "REMOVE", "ERROR")
     assert (sent["storageType"], sent["storageCapacity"]) == ("STATIC", 1200)
+    assert sent["scratchStorageMode"] == "LOCAL"
     assert (sent["networkingMode"], sent["configurationName"]) == ("VPC", "vpc")
     assert sent["tags"] == {"team": "x", OWNER_TAG: "plan", JOBS_TAG: "3"}
     left_out = {f.name for f in fields(RunRequest) if getattr(_run(options, "5"), f.name) is None}
