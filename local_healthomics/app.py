@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug import exceptions as http
 
+from . import rights
 from .access import Access, Caller
 from .arn import ACCOUNT
 from .context import Context
@@ -41,6 +42,7 @@ from .other_services.served import refused
 from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
 from .protocol.signatures import SignatureRefused
 from .removing import remove
+from .rights import Rights
 from .stores.read_sets import note_s3_reading
 
 HEALTH = "/_local/health/"
@@ -58,12 +60,14 @@ StartResponse = Callable[..., Any]
 class App:
     """Routes, answers, and turns what goes wrong into the service's errors."""
 
-    def __init__(self, context: Context, access: Access, owner: OwnerKey, spool: Path) -> None:
+    def __init__(
+        self, context: Context, access: Access, owner: OwnerKey, spool: Path, used: Rights
+    ) -> None:
         self._context = context
         self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
         remove(spool, within=spool.parent)
         spool.mkdir()
-        self._access, self._owner = access, owner
+        self._access, self._owner, self._used = access, owner, used
         self._protocol = Protocol(HANDLERS)  # a later botocore may know more operations
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -93,6 +97,7 @@ class App:
         if caller.service == "omics":
             answer = self.answer(environ, raw_path, caller.account)
             return _send(start_response, method, answer)
+        self._used.note(rights.of_request(_who(environ), caller.service, environ, raw_path))
         if caller.service == "s3" and method == "GET":
             note_s3_reading(self._context, raw_path)
         return self._context.other_services.answer(
@@ -130,6 +135,11 @@ class App:
                 _headers(environ),
                 spooled or b"".join(_blocks(environ, _MAX_BODY)),
             )
+            self._used.note(
+                rights.of_operation(
+                    _who(environ), account, operation.name, raw_path, params, bool(in_path)
+                )
+            )
             return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
             return self._protocol.failure(operation, fault)
@@ -154,6 +164,12 @@ class App:
             remove(path, within=self._spool)
             raise
         return Spooled(path, size, digest.hexdigest())
+
+
+def _who(environ: dict[str, Any]) -> str:
+    """Whether a request is a caller's, or that of a run by its role."""
+    agent = environ.get("HTTP_USER_AGENT", "")
+    return rights.ROLE if rights.ROLE_AGENT in agent else rights.CALLER
 
 
 def _handle(context: Context, operation: Any, params: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`local-healthomics up|status|env|down`: tend the local HealthOmics of a folder.
+"""`local-healthomics up|status|env|rights|down`: tend the local HealthOmics of a folder.
 
 Results go to stdout, errors to stderr. Exit status: 0 done, 1 there is no server, 2 it could not
 be tried.
@@ -7,6 +7,7 @@ be tried.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from .errors import LocalError, RunsOtherwise
 from .options import add_server_options
+from .rights import CALLER, FILE, ROLE, policy
 from .service import start, status, stop
 from .shell import enter, leave
 
@@ -42,7 +44,7 @@ def _parser(argv: Sequence[str], prog: str, default: Path) -> argparse.ArgumentP
         prog=prog, description="A HealthOmics on this machine, for any client of AWS."
     )
     parser.set_defaults(prog=prog)
-    actions = parser.add_subparsers(required=True, metavar="up|status|env|down")
+    actions = parser.add_subparsers(required=True, metavar="up|status|env|rights|down")
     state = argparse.ArgumentParser(add_help=False)
     state.add_argument(
         "--state",
@@ -69,6 +71,15 @@ def _parser(argv: Sequence[str], prog: str, default: Path) -> argparse.ArgumentP
     )
     env.add_argument("--unset", action="store_true", help="print what undoes it")
     env.set_defaults(run=_env)
+    used = actions.add_parser(
+        "rights",
+        parents=[state],
+        help="print the rights that were used since it started, as a policy of IAM",
+    )
+    used.add_argument(
+        "--role", action="store_true", help="those of the runs' role, not of who starts runs"
+    )
+    used.set_defaults(run=_rights)
     actions.add_parser("down", parents=[state], help="stop it; its state stays").set_defaults(
         run=_down
     )
@@ -110,6 +121,14 @@ def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not twelve digits")
     return text
+
+
+def _rights(arguments: argparse.Namespace) -> int:
+    found = policy(arguments.state / FILE, ROLE if arguments.role else CALLER)
+    if found is None:
+        raise LocalError(f"nothing was asked of a server on {arguments.state} that takes rights")
+    print(json.dumps(found, indent=2))
+    return 0
 
 
 def _down(arguments: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
 from .removing import remove
+from .rights import FILE, Rights
 from .runs.engine_process import default_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
@@ -91,7 +92,8 @@ class Server:
             analytics_open=options.analytics_open,
         )
         access = Access(owner, self._other_services.access_key, insecure=options.insecure)
-        app = App(self._context, access, owner, self.state / "incoming")
+        used = Rights(self.state / FILE)
+        app = App(self._context, access, owner, self.state / "incoming", used)
         self._app = Proxy(app, self._http.bind_addr[1])
 
     def _run_ended(self, run: dict[str, Any]) -> None:

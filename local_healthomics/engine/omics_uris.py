@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..rights import ROLE_AGENT
 from .errors import ImportFailed, InactiveStorage, InputNotFound, InvalidUri
 
 SCHEME = "omics://"
@@ -43,7 +44,9 @@ class OmicsUris:
             "omics",
             region_name=self._region,
             endpoint_url=self._endpoint_url,
-            config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
+            config=Config(
+                inject_host_prefix=False, retries={"mode": "standard"}, user_agent_extra=ROLE_AGENT
+            ),
         )
 
     def locate(self, uri: str) -> str:

@@ -24,6 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..arn import ALIAS, object_of
+from ..rights import ROLE_AGENT
 from .errors import (
     EngineError,
     ImportFailed,
@@ -51,6 +52,7 @@ def connect(endpoint_url: str, region: str) -> Any:
             s3={"addressing_style": "path"},
             retries={"mode": "standard", "max_attempts": 5},
             max_pool_connections=WORKERS * 4,
+            user_agent_extra=ROLE_AGENT,
         ),
     )
 
