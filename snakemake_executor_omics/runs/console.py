@@ -183,7 +183,8 @@ class Console:
                 more = f" and {len(titles) - _TOLD} more" if len(titles) > _TOLD else ""
                 raise NotFound(
                     f"{len(chosen)} jobs of run {known.run.id} are meant by {target}",
-                    hint=f"name one of {', '.join(titles[:_TOLD])}{more}, or a file of it",
+                    hint=f"name one of {', '.join(titles[:_TOLD])}{more}"
+                    + (", or a file of it" if known.tasks else ""),
                 )
             if chosen:
                 return known, tasks[chosen[0]]
