@@ -1,0 +1,2 @@
+def framed(lines):
+    return "".join(f"| {line}\n" for line in lines)
