@@ -13,7 +13,7 @@ import json
 import re
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .access import Access, Caller
 from .arn import ACCOUNT
 from .context import Context
 from .errors import (
+    AccessDenied,
     Conflict,
     Fault,
     MissingAuthenticationToken,
@@ -39,6 +40,7 @@ from .keys import OwnerKey
 from .operations.registry import HANDLERS
 from .other_services.application import file_blocks
 from .other_services.served import refused
+from .policies import Policy, denial
 from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
 from .protocol.signatures import SignatureRefused
 from .removing import remove
@@ -61,13 +63,20 @@ class App:
     """Routes, answers, and turns what goes wrong into the service's errors."""
 
     def __init__(
-        self, context: Context, access: Access, owner: OwnerKey, spool: Path, used: Rights
+        self,
+        context: Context,
+        access: Access,
+        owner: OwnerKey,
+        spool: Path,
+        used: Rights,
+        policies: Mapping[str, Policy],
     ) -> None:
         self._context = context
         self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
         remove(spool, within=spool.parent)
         spool.mkdir()
         self._access, self._owner, self._used = access, owner, used
+        self._policies = policies
         self._protocol = Protocol(HANDLERS)  # a later botocore may know more operations
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -97,7 +106,11 @@ class App:
         if caller.service == "omics":
             answer = self.answer(environ, raw_path, caller.account)
             return _send(start_response, method, answer)
-        self._used.note(rights.of_request(_who(environ), caller.service, environ, raw_path))
+        taken = rights.of_request(_who(environ), caller.service, environ, raw_path)
+        self._used.note(taken)
+        if (why := denial(self._policies, caller.account, taken)) is not None:
+            status, code = "403 Forbidden", "AccessDenied"
+            return refused(environ, start_response, caller.service, status, code, why)
         if caller.service == "s3" and method == "GET":
             note_s3_reading(self._context, raw_path)
         return self._context.other_services.answer(
@@ -135,11 +148,12 @@ class App:
                 _headers(environ),
                 spooled or b"".join(_blocks(environ, _MAX_BODY)),
             )
-            self._used.note(
-                rights.of_operation(
-                    _who(environ), account, operation.name, raw_path, params, bool(in_path)
-                )
+            taken = rights.of_operation(
+                _who(environ), account, operation.name, raw_path, params, bool(in_path)
             )
+            self._used.note(taken)
+            if (why := denial(self._policies, account, taken)) is not None:
+                raise AccessDenied(why)
             return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
             return self._protocol.failure(operation, fault)

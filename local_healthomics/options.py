@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
+from .policies import Policy
 from .quotas import Quotas, add_quota_options
 from .readings import DEFAULTS, Readings, add_reading_option, readings
+from .rights import CALLER, ROLE
 
 BACKENDS = ("process", "docker", "podman", "apptainer")
 ARCHIVE_AFTER = timedelta(days=30)  # "StartReadSetActivationJob" of the API Reference
@@ -28,6 +31,7 @@ class ServerOptions:
     archive_after: timedelta = ARCHIVE_AFTER
     analytics_open: bool = True
     ecr_only: bool = False
+    policies: Mapping[str, Policy] = field(default_factory=dict)  # by who asks (see `rights`)
     isolated: bool = False
     memory_limit: bool = True
     readings: Readings = field(default_factory=lambda: DEFAULTS)
@@ -43,6 +47,11 @@ class ServerOptions:
             archive_after=options.archive_after,
             analytics_open=options.analytics == "open",
             ecr_only=options.images == "ecr",
+            policies={
+                who: found
+                for who, found in ((CALLER, options.policy), (ROLE, options.role_policy))
+                if found is not None
+            },
             isolated=options.isolate,
             memory_limit=not options.no_memory_limit,
             readings=readings(options.reading),
@@ -76,6 +85,13 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         default="open",
         help="closed: refuse variant and annotation stores, as to new customers",
     )
+    for name, who in (("--policy", "callers"), ("--role-policy", "the roles of runs")):
+        parser.add_argument(
+            name,
+            type=_policy,
+            metavar="FILE",
+            help=f"a policy of IAM, as JSON: deny {who} what it does not allow",
+        )
     parser.add_argument(
         "--isolate",
         action="store_true",
@@ -101,6 +117,13 @@ def mean_the_same(options: Sequence[str], others: Sequence[str]) -> bool:
     parser = argparse.ArgumentParser()
     add_server_options(parser)
     return parser.parse_args(options) == parser.parse_args(others)
+
+
+def _policy(text: str) -> Policy:
+    try:
+        return Policy.read(Path(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _days(text: str) -> timedelta:

@@ -50,7 +50,7 @@ class Rights:
         remove(path, within=path.parent)
 
     def note(self, rights: Iterable[Right]) -> None:
-        new = set(rights) - self._used
+        new = {(who, action, _general(resource)) for who, action, resource in rights} - self._used
         if not new or len(self._used) >= _MOST:
             return
         with self._lock:
@@ -64,8 +64,9 @@ def of_operation(
     who: str, account: str, operation: str, raw_path: str, params: Mapping[str, Any], named: bool
 ) -> list[Right]:
     """The rights that an operation of HealthOmics takes; `named` if its path names a resource."""
-    type = _TYPES.get(raw_path.strip("/").split("/")[0].lower())
-    resource = f"arn:aws:omics:{REGION}:{account}:{type}/*" if named and type else "*"
+    parts = unquote(raw_path).strip("/").split("/")
+    type, id = _TYPES.get(parts[0].lower()), parts[1] if len(parts) > 1 else "*"
+    resource = f"arn:aws:omics:{REGION}:{account}:{type}/{id}" if named and type else "*"
     found = [(who, f"omics:{operation}", resource)]
     if operation in ("StartRun", "StartRunBatch"):
         setting = params.get("defaultRunSetting") or params
@@ -87,7 +88,7 @@ def _of_s3(environ: Mapping[str, Any], raw_path: str) -> list[tuple[str, str]]:
     bucket, _, key = unquote(raw_path).lstrip("/").partition("/")
     if not bucket:
         return [("ListAllMyBuckets", "*")]
-    whole, objects = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{_folder(key)}"
+    whole, objects = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{key}"
     if not key:
         if method == "POST" and "delete" in query:
             return [("DeleteObject", f"{whole}/*")]
@@ -102,13 +103,18 @@ def _of_s3(environ: Mapping[str, Any], raw_path: str) -> list[tuple[str, str]]:
     found = [(f"PutObject{tagged}", objects)]
     if source := unquote(environ.get("HTTP_X_AMZ_COPY_SOURCE", "")).lstrip("/"):
         from_bucket, _, from_key = source.partition("/")
-        found.append(("GetObject", f"arn:aws:s3:::{from_bucket}/{_folder(from_key)}"))
+        found.append(("GetObject", f"arn:aws:s3:::{from_bucket}/{from_key}"))
     return found
 
 
-def _folder(key: str) -> str:
-    first, slash, _ = key.partition("/")
-    return f"{first}/*" if slash else "*"
+def _general(resource: str) -> str:
+    """The resource with what is particular left open: an object's name, a run's id."""
+    head, _, path = resource.rpartition(":")
+    kind, slash, rest = path.partition("/")
+    if head.startswith("arn:aws:s3:") and slash:
+        first, inner, _ = rest.partition("/")
+        return f"{head}:{kind}/{first}/*" if inner else f"{head}:{kind}/*"
+    return f"{head}:{kind}/*" if head.startswith("arn:aws:omics:") else resource
 
 
 def policy(path: Path, who: str) -> dict[str, Any] | None:

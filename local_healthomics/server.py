@@ -93,7 +93,7 @@ class Server:
         )
         access = Access(owner, self._other_services.access_key, insecure=options.insecure)
         used = Rights(self.state / FILE)
-        app = App(self._context, access, owner, self.state / "incoming", used)
+        app = App(self._context, access, owner, self.state / "incoming", used, options.policies)
         self._app = Proxy(app, self._http.bind_addr[1])
 
     def _run_ended(self, run: dict[str, Any]) -> None:

@@ -30,13 +30,13 @@ def asked(method: str, path: str, query: str = "", **headers: str) -> list[tuple
         ("GET", "/b", "location", ("s3:GetBucketLocation", "arn:aws:s3:::b")),
         ("PUT", "/b", "", ("s3:CreateBucket", "arn:aws:s3:::b")),
         ("POST", "/b", "delete", ("s3:DeleteObject", "arn:aws:s3:::b/*")),
-        ("GET", "/b/k", "", ("s3:GetObject", "arn:aws:s3:::b/*")),
-        ("HEAD", "/b/f/g/k", "", ("s3:GetObject", "arn:aws:s3:::b/f/*")),
-        ("PUT", "/b/f/k", "partNumber=1&uploadId=u", ("s3:PutObject", "arn:aws:s3:::b/f/*")),
-        ("POST", "/b/f/k", "uploads", ("s3:PutObject", "arn:aws:s3:::b/f/*")),
-        ("PUT", "/b/f/k", "tagging", ("s3:PutObjectTagging", "arn:aws:s3:::b/f/*")),
-        ("DELETE", "/b/f/k", "", ("s3:DeleteObject", "arn:aws:s3:::b/f/*")),
-        ("DELETE", "/b/f/k", "uploadId=u", ("s3:AbortMultipartUpload", "arn:aws:s3:::b/f/*")),
+        ("GET", "/b/k", "", ("s3:GetObject", "arn:aws:s3:::b/k")),
+        ("HEAD", "/b/f/g/k", "", ("s3:GetObject", "arn:aws:s3:::b/f/g/k")),
+        ("PUT", "/b/f/k", "partNumber=1&uploadId=u", ("s3:PutObject", "arn:aws:s3:::b/f/k")),
+        ("POST", "/b/f/k", "uploads", ("s3:PutObject", "arn:aws:s3:::b/f/k")),
+        ("PUT", "/b/f/k", "tagging", ("s3:PutObjectTagging", "arn:aws:s3:::b/f/k")),
+        ("DELETE", "/b/f/k", "", ("s3:DeleteObject", "arn:aws:s3:::b/f/k")),
+        ("DELETE", "/b/f/k", "uploadId=u", ("s3:AbortMultipartUpload", "arn:aws:s3:::b/f/k")),
     ],
 )
 def test_a_request_to_s3_takes_the_right_of_iam(
@@ -48,8 +48,8 @@ def test_a_request_to_s3_takes_the_right_of_iam(
 def test_a_copy_reads_its_source_as_well() -> None:
     found = asked("PUT", "/b/f/k", HTTP_X_AMZ_COPY_SOURCE="/a/g/x%20y")
     assert found == [
-        ("s3:PutObject", "arn:aws:s3:::b/f/*"),
-        ("s3:GetObject", "arn:aws:s3:::a/g/*"),
+        ("s3:PutObject", "arn:aws:s3:::b/f/k"),
+        ("s3:GetObject", "arn:aws:s3:::a/g/x y"),
     ]
 
 
