@@ -154,9 +154,7 @@ def case(standing: Standing, proxy: Proxy, tmp_path: Path) -> Case:
     return case_on(standing, proxy, tmp_path)
 
 
-@pytest.fixture
-def embedded(proxy: Proxy, tmp_path: Path) -> Case:
-    """With a local service that lives as long as each head."""
+def case_embedded(proxy: Proxy, tmp_path: Path) -> Case:
     folder, name = _project(tmp_path)
 
     def read() -> Ledger:
@@ -168,3 +166,23 @@ def embedded(proxy: Proxy, tmp_path: Path) -> Case:
             running.stop()
 
     return Case(folder, name, proxy, {"SNAKEMAKE_OMICS_ENDPOINT": "local"}, read)
+
+
+@pytest.fixture
+def embedded(proxy: Proxy, tmp_path: Path) -> Case:
+    """With a local service that lives as long as each head."""
+    return case_embedded(proxy, tmp_path)
+
+
+@pytest.fixture
+def projects(standing: Standing, proxy: Proxy, tmp_path: Path) -> Callable[[str], Iterator[Case]]:
+    """One fresh project after another, on the standing service or with the embedded one."""
+
+    def fresh(kind: str) -> Iterator[Case]:
+        while True:
+            if kind == "standing":
+                yield case_on(standing, proxy, tmp_path)
+            else:
+                yield case_embedded(proxy, tmp_path)
+
+    return fresh
