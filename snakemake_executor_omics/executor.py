@@ -23,7 +23,6 @@ from .errors import OmicsError, ServiceError
 from .graph import internals
 from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failure, units_by_key
-from .graph.sources import write_sources
 from .graph.tasks import job_key
 from .graph.updates import Updates
 from .graph.waves import next_waves
@@ -157,7 +156,6 @@ class Executor(RemoteExecutor):
             self._follower = Follower(
                 self._connection, self._workdir, self._options.give_up_seconds, self.logger
             )
-            write_sources(self.workflow, self._workdir)
         return self._connection
 
     def _start(self, connection: Connection, wave: Wave) -> None:

@@ -15,7 +15,6 @@ from .errors import SelectionError
 from .files.upload import stage
 from .graph.partition import partition
 from .graph.selection import select, tell_selection
-from .graph.sources import write_sources
 from .graph.tasks import task_settings
 from .log import Log
 from .model import Wave
@@ -31,7 +30,6 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     Raises:
         OmicsError: the workflow cannot be compiled, or no job can go into a run.
     """
-    write_sources(workflow, workdir)
     selection = select(
         workflow.dag,
         (),

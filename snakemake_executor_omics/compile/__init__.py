@@ -2,14 +2,14 @@
 
 from .bundle import WORKFLOW, compile_wave, spill
 from .names import parameter_name, task_name
-from .render import render_task, script_source
+from .render import python_source, render_task
 
 __all__ = [
     "WORKFLOW",
     "compile_wave",
     "parameter_name",
+    "python_source",
     "render_task",
-    "script_source",
     "spill",
     "task_name",
 ]

@@ -5,6 +5,7 @@ The text of a task depends on that task alone: the run cache keys on it.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +14,6 @@ from pathlib import Path, PurePosixPath
 import jinja2
 
 from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Step, Task, Wave
-from .literal import python_literal
 from .names import parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
 from .sandbox import EXECUTABLES, archive, left_by_task, project_folder, seen_by_job
@@ -43,6 +43,11 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# The files of `in_task` that not every Python job needs, and by which words it does.
+_USED = {
+    "builders": "namespace|load|member|evaluated|scalar|numbers|index|multi_index",
+    "functions": "shell|format|expand|collect|multiext|glob_wildcards|logger|stand_in",
+}
 # Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"
 # How a file comes to its place in the task's folder. Data is linked, programs are not: what they
@@ -307,11 +312,12 @@ def render_readme(wave: Wave, workflow: str) -> str:
     )
 
 
-def script_source(job: Mapping[str, object], script: str) -> str:
-    """The text that runs the Python file `script` with the job's values.
-
-    Raises:
-        TypeError: a value has no form outside this process.
-    """
-    runner = (Path(__file__).parent / "script_runner.py").read_text(encoding="utf-8")
-    return f"{runner}\n\nrun({python_literal(dict(job))}, {script!r})"
+def python_source(kind: str, statements: str) -> str:
+    """Python for a task: what the `statements` use of `in_task`, and they themselves."""
+    parts = ["values", kind]
+    parts += [name for name, used in _USED.items() if re.search(rf"\b({used})\b", statements)]
+    texts = []
+    for name in parts:
+        text = (_PACKAGE / "compile" / "in_task" / f"{name}.py").read_text(encoding="utf-8")
+        texts.append(re.sub(r"^from \.\w+ import .*\n", "", text, flags=re.MULTILINE).strip("\n"))
+    return "\n\n\n".join([*texts, statements])

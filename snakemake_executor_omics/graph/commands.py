@@ -1,16 +1,20 @@
 """The text of a job: what Snakemake would run for it, as one file for one interpreter.
 
-Shell commands, and Python, R and Bash scripts (wrappers among them), need nothing of Snakemake in
-their container. What is left (`run:`, `notebook:`, `template_engine:`, scripts in other languages
-or with values that only Python can hold) calls Snakemake inside it.
+Shell commands, `run:` blocks, scripts in Python, R and Bash (wrappers among them), notebooks and
+templates need nothing of Snakemake in their container. What is left (scripts in other languages, or
+with values that only this process can hold) is refused: Snakemake in the container would read the
+Snakefile again, where other files lie than here.
 """
 
 from __future__ import annotations
 
 import inspect
+import itertools
+import json
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
@@ -25,17 +29,19 @@ from snakemake.shell import shell
 from snakemake.sourcecache import infer_source_file
 from snakemake.utils import format as snakemake_format
 
-from ..compile import script_source
+from ..compile import python_source
 from ..compile.sandbox import seen_by_job
 from ..errors import UnsupportedRule
-from .internals import plain, positions_of_names, script_file, script_with_values, strict_mode
+from .internals import plain, script_file, script_with_values, strict_mode
+from .modules import imported_by
 from .paths import named_files, project_path
 from .programs import imported, used_by, used_by_command
-from .sources import SOURCES, snakefile
-from .storage import is_stored
+from .run_blocks import block_source, python_job
 
 Job = Any
 
+# Many images call it by one of the names only.
+PYTHON = '"$(type -P python3 || type -P python || echo python3)"'
 _TBD = str(TBDString())
 
 
@@ -50,7 +56,6 @@ class Command:
     text: str
     interpreter: str = "bash"
     sources: tuple[str, ...] = ()
-    by_snakemake: bool = False
 
 
 def command_of(job: Job, workdir: Path) -> Command:
@@ -62,9 +67,13 @@ def command_of(job: Job, workdir: Path) -> Command:
     """
     if job.is_shell:
         return _shell(job, workdir)
-    if job.is_script or job.is_wrapper:
-        return _script(job, workdir) or _by_snakemake(job)
-    return _by_snakemake(job)
+    if job.is_run:
+        return _block(job, workdir)
+    if job.rule.norun:
+        return Command(":")
+    if job.is_template_engine:
+        return _template(job, workdir)
+    return _script(job, workdir)
 
 
 def _shell(job: Job, workdir: Path) -> Command:
@@ -132,11 +141,37 @@ def _formatted(job: Job) -> str:
     return commands[0]
 
 
+def _block(job: Job, workdir: Path) -> Command:
+    resources = _known_resources(job)
+    text, files = block_source(job, resources, workdir)
+    _refuse_unknown(job, text.partition("\nRULE = ")[2])
+    return Command(text, PYTHON, files)
+
+
+def _template(job: Job, workdir: Path) -> Command:
+    engine = job.rule.template_engine
+    if engine not in ("jinja2", "yte"):
+        raise UnsupportedRule(job.rule.name, f"has the template engine {engine}, which is unknown")
+    text, files = python_job(
+        job,
+        _known_resources(job),
+        _config(job),
+        "template",
+        f"render_template({engine!r}, JOB)",
+        workdir,
+    )
+    return Command(text, PYTHON, files)
+
+
 # --- scripts ---------------------------------------------------------------------------------
 
 
-def _script(job: Job, workdir: Path) -> Command | None:
-    """The script with the job's values before it, None where Snakemake itself must do that."""
+def _script(job: Job, workdir: Path) -> Command:
+    """The script, or the notebook, with the job's values before it.
+
+    Raises:
+        UnsupportedRule: only Snakemake itself can do that.
+    """
     workflow = job.rule.workflow
     if job.is_wrapper:
         path: Any = snakemake_wrapper.get_script(
@@ -145,7 +180,7 @@ def _script(job: Job, workdir: Path) -> Command | None:
         if isinstance(path, dict):
             raise _unreadable(job, next(iter(path.values()), "it holds no script"))
     else:
-        path = script_file(job, job.rule.script)
+        path = script_file(job, job.rule.notebook or job.rule.script)
     try:
         origin, source, language, is_local, cached = snakemake_script.get_source(
             path, workflow.sourcecache, job.rule.basedir, job.wildcards, job.params
@@ -158,13 +193,21 @@ def _script(job: Job, workdir: Path) -> Command | None:
     match language:
         case "python":
             return _python(job, workdir, location, source)
-        case "r" | "bash":
+        case "r" | "rmarkdown" | "bash":
             return _with_preamble(job, workdir, location, source, language)
-    return None
+        case "jupyter_python" | "jupyter_r":
+            return _notebook(job, workdir, location, source, language)
+    raise UnsupportedRule(
+        job.rule.name,
+        f"has a script in {language}, which needs Snakemake around it",
+        hint=f"call it from `shell:`, or let the rule run on this machine (`localrules: "
+        f"{job.rule.name}`)",
+    )
 
 
 def _unreadable(job: Job, why: object) -> UnsupportedRule:
-    what = f"wrapper {job.rule.wrapper}" if job.is_wrapper else f"script {job.rule.script}"
+    script = job.rule.notebook or job.rule.script
+    what = f"wrapper {job.rule.wrapper}" if job.is_wrapper else f"script {script}"
     told = " ".join(str(why).split())  # in one line
     return UnsupportedRule(
         job.rule.name,
@@ -203,36 +246,65 @@ def _known_resources(job: Job) -> Any:
     return Namedlist(fromdict=known)
 
 
-def _python(job: Job, workdir: Path, location: str, source: str) -> Command | None:
-    described = {
-        "input": _named(job.input),
-        "output": _named(job.output),
-        "params": _named(job.params),
-        "wildcards": _named(job.wildcards),
-        "log": _named(job.log),
-        "resources": _named(_known_resources(job)),
-        "threads": job.threads,
-        "config": {},
-        "rule": job.rule.name,
-    }
-    siblings = imported(source, (workdir / location).parent, workdir)
-    texts = [source, *((workdir / path).read_text(errors="replace") for path in siblings)]
+def _python(job: Job, workdir: Path, location: str, source: str) -> Command:
+    siblings, texts = _beside(workdir, location, source)
     if any("report_href" in text for text in texts):
-        return None  # an object that only Snakemake can make
-    if any("config" in text for text in texts):
-        # Only then: a change of the configuration is a change of the task.
-        described["config"] = _config(job)
-    try:
-        text = script_source(described, seen_by_job(location))
-    except TypeError:
-        return None
-    return Command(text, "python", (location, *siblings))
+        raise UnsupportedRule(
+            job.rule.name,
+            "has a script that uses `snakemake.report_href`, which only Snakemake can make",
+            hint=f"let the rule run on this machine (`localrules: {job.rule.name}`)",
+        )
+    text, files = python_job(
+        job,
+        _known_resources(job),
+        _named_config(job, texts),
+        "script",
+        f"run_script(JOB, {seen_by_job(location)!r})",
+        workdir,
+        set().union(*map(imported_by, texts)),
+    )
+    return Command(text, "python", (location, *siblings, *files))
 
 
-def _with_preamble(
-    job: Job, workdir: Path, location: str, source: str, language: str
-) -> Command | None:
+def _beside(workdir: Path, location: str, source: str) -> tuple[list[str], list[str]]:
+    """What a Python script uses of the project, and the texts of all that is Python."""
+    siblings = imported(source, (workdir / location).parent, workdir)
+    modules = [path for path in siblings if path.endswith(".py")]
+    return siblings, [source, *((workdir / p).read_text(errors="replace") for p in modules)]
+
+
+def _named_config(job: Job, texts: Iterable[str]) -> Any:
+    """The configuration where it is named: a change of it is a change of the task."""
+    return _config(job) if any("config" in text for text in texts) else {}
+
+
+def _with_preamble(job: Job, workdir: Path, location: str, source: str, language: str) -> Command:
     """The script after the values that Snakemake writes for its language, itself a whole."""
+    preamble = _preamble(job, workdir, location, source, language)
+    files = (*named_files(source, workdir), *used_by([location], workdir))
+    if language != "rmarkdown":
+        interpreter = "Rscript --vanilla" if language == "r" else "bash"
+        return Command(f"{preamble}\n{source}", interpreter, files)
+    if len(job.output) != 1:
+        raise UnsupportedRule(
+            job.rule.name, "has an R Markdown script, and more than one output", hint="give it one"
+        )
+    header = next(itertools.islice(re.finditer(r"---\n", source), 1, 2), None)
+    position = header.start() + 3 if header else 0
+    chunk = f"\n```{{r, echo=FALSE, message=FALSE, warning=FALSE}}\n{preamble}\n```\n"
+    text = f"{source[:position]}{chunk}{source[position:]}"
+    output = seen_by_job(project_path(job.output[0], workdir, job.rule.name))
+    # By a path with its suffix, and with Snakemake's own arguments.
+    render = (
+        'a <- commandArgs(TRUE); f <- paste0(tempfile("job", tmpdir = getwd()), ".Rmd"); '
+        "file.copy(a[2], f); on.exit(unlink(f)); rmarkdown::render(f, output_file = "
+        "file.path(getwd(), a[1]), quiet = TRUE, knit_root_dir = getwd(), params = list(rmd = f))"
+    )
+    interpreter = f"Rscript --vanilla -e {shlex.quote(render)} {shlex.quote(output)}"
+    return Command(text, interpreter, files)
+
+
+def _preamble(job: Job, workdir: Path, location: str, source: str, language: str) -> str:
     about = {
         "path": infer_source_file(str(workdir / location)),
         "source": source,
@@ -247,124 +319,40 @@ def _with_preamble(
         "rulename": job.rule.name,
     }
     try:
-        preamble = script_with_values(language, about)
-    except ValueError:  # a value that the language has no form for
-        return None
-    return Command(
-        f"{preamble}\n{source}",
-        "Rscript --vanilla" if language == "r" else "bash",
-        (*named_files(source, workdir), *used_by([location], workdir)),
-    )
-
-
-def _named(values: Any) -> tuple[list[Any], dict[str, tuple[int, int | None]]]:
-    """A Namedlist as its items and the positions of its names."""
-    return list(values), positions_of_names(values)
-
-
-# --- Snakemake in the container --------------------------------------------------------------
-
-
-def _by_snakemake(job: Job) -> Command:
-    """Snakemake itself runs the one job, with the workflow's sources at hand."""
-    workflow = job.rule.workflow
-    if workflow.envvars:
+        return script_with_values("bash" if language == "bash" else "r", about)
+    except ValueError as error:
         raise UnsupportedRule(
             job.rule.name,
-            "runs Snakemake inside its container, and the workflow's `envvars:` must be set there: "
-            f"{', '.join(sorted(workflow.envvars))}",
-            hint="secrets are not sent to HealthOmics; use `shell:` or a Python `script:` instead",
+            f"gives its script a value that {language} has no form for: {error}",
+            hint="give it as a text, a number or a list of these",
+        ) from error
+
+
+def _notebook(job: Job, workdir: Path, location: str, source: str, language: str) -> Command:
+    cells = json.loads(source).get("cells", [])
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    module, files, first = "", [], ""
+    if language == "jupyter_python":
+        siblings, texts = _beside(workdir, location, code)
+        folder = os.path.dirname(seen_by_job(location)) or "."
+        module, brought = python_job(
+            job,
+            _known_resources(job),
+            _named_config(job, texts),
+            "script",
+            f"snakemake = script_object(JOB, {folder!r})",
+            workdir,
+            set().union(*map(imported_by, texts)),
         )
-    if any(isinstance(value, str) and _TBD in value for value in job.params):
-        raise Unknown
-    arguments = [
-        "--snakefile",
-        snakefile(workflow),
-        "--target-jobs",
-        *_target(job),
-        "--allowed-rules",
-        job.rule.name,
-        "--cores",
-        str(job.threads),
-        "--attempt",
-        str(job.attempt),
-        "--mode",
-        "subprocess",
-        "--force",
-        "--target-files-omit-workdir-adjustment",
-        "--nolock",
-        "--notemp",
-        "--ignore-incomplete",
-        "--no-hooks",
-        "--nocolor",
-        "--retries",
-        "0",
-        "--latency-wait",
-        "0",
-        "--set-threads",
-        f"{job.rule.name}={job.threads}",
-        *_settings(workflow),
-    ]
-    folder = _folder(job)
-    text = "\n".join(
-        [
-            "set -euo pipefail",
-            f"mkdir -p {shlex.quote(folder)} && cd {shlex.quote(folder)}",
-            f'tar -xf "$OLDPWD/{SOURCES}"',
-            "if ! python -c 'import snakemake'; then",
-            f"  echo 'rule {job.rule.name} needs Snakemake in its container, for all that is not "
-            "shell: or a Python, R or Bash script:' >&2",
-            "  exit 1",
-            "fi",
-            f"exec python -m snakemake {shlex.join(arguments)}",
-        ]
-    )
-    return Command(text, "bash", (SOURCES,), by_snakemake=True)
-
-
-def _folder(job: Job) -> str:
-    """Where the Snakemake of the task works: it knows no storage, so where the files' paths begin.
-
-    Raises:
-        UnsupportedRule: they begin at several places.
-    """
-    workflow = job.rule.workflow
-    folder = ""
-    if workflow.storage_registry.default_storage_provider is not None:
-        prefix = workflow.storage_settings.default_storage_prefix.rstrip("/")
-        root = workflow.storage_registry.default_storage_provider.object(f"{prefix}/file")
-        folder = f"{os.path.dirname(root.local_path())}/"
-    for file in (*job.input, *job.output, *job.log, *([job.benchmark] if job.benchmark else ())):
-        if (is_stored(file) or folder) and not (folder and str(file).startswith(folder)):
-            where = file.storage_object.print_query if is_stored(file) else file
-            raise UnsupportedRule(
-                job.rule.name,
-                f"runs Snakemake inside its container, which cannot use {where}"
-                + (" beside files below --default-storage-prefix" if folder else ""),
-                hint="use `shell:` or a script in Python, R or Bash, or have all its files in one "
-                "place",
-            )
-    return folder or "."
-
-
-def _target(job: Job) -> list[str]:
-    from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
-
-    specification: list[str] = encode_target_jobs_cli_args(job.get_target_spec())
-    return specification
-
-
-def _settings(workflow: Any) -> list[str]:
-    """What the user told Snakemake that changes what a job is."""
-    arguments: list[str] = []
-    if workflow.overwrite_configfiles:
-        files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
-        arguments += ["--configfiles", *files]
-    if workflow.config_settings.config_args:
-        arguments += ["--config", *workflow.config_settings.config_args]
-    if workflow.workflow_settings.wrapper_prefix:
-        arguments += ["--wrapper-prefix", str(workflow.workflow_settings.wrapper_prefix)]
-    if workflow.resource_settings.overwrite_scatter:
-        scatter = sorted(workflow.resource_settings.overwrite_scatter.items())
-        arguments += ["--set-scatter", *(f"{name}={count}" for name, count in scatter)]
-    return arguments
+        files = [*siblings, *brought]
+        first = (
+            "import os, sys\nos.chdir(OMICS_FOLDER)\nsys.path.insert(0, '.omics')\n"
+            "from omics_job import snakemake\nsys.path.append(snakemake.scriptdir)"
+        )
+    else:
+        preamble = _preamble(job, workdir, location, source, language)
+        first = f"setwd(OMICS_FOLDER)\n{preamble}"
+        files = [*named_files(code, workdir), *used_by([location], workdir)]
+    name, log = os.path.basename(location), job.log.get("notebook")
+    given = (name, source, first, module, log and str(log))
+    return Command(python_source("notebook", f"run_notebook(*{given!r})"), "python", tuple(files))

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from snakemake import script as snakemake_script
 from snakemake.exceptions import WorkflowError
+from snakemake.parser import parse
 from snakemake.shell import shell
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
@@ -359,6 +360,15 @@ def strict_mode(executable: str) -> tuple[str, str]:
     return shell._get_process_prefix(executable), shell._process_suffix
 
 
+def shell_settings() -> tuple[str, str | None, str]:
+    """What a Snakefile set for `shell()`: the shell, prefix (None for its own) and suffix.
+
+    Since 8.0: `shell._process_prefix`, `shell._process_suffix`.
+    """
+    name = Path(shell.get_executable() or "bash").name
+    return name, shell._process_prefix, shell._process_suffix
+
+
 # What `generate_preamble` takes; that of Bash also wants `is_local`.
 SCRIPT_VALUES = frozenset(
     {
@@ -382,6 +392,16 @@ def script_with_values(language: str, values: Mapping[str, Any]) -> str:
         **given, **({"is_local": True} if language == "bash" else {})
     )
     return preamble
+
+
+def python_of(workflow: Any, snakefile: Any) -> str:
+    """The Python that Snakemake makes of a Snakefile, one of `workflow.included`.
+
+    It keeps none, so its parser reads the file again. Since 9.0: `snakemake.parser.parse` with
+    `linemap`, which returns the text first.
+    """
+    text: str = parse(snakefile, workflow, linemap={})[0]
+    return text
 
 
 # --- resources -------------------------------------------------------------------------------

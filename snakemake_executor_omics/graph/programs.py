@@ -101,6 +101,28 @@ def imported(text: str, folder: Path, workdir: Path) -> list[str]:
     return [*found, *(path for path in used_by(found, workdir) if path not in found)]
 
 
+def files_named(texts: Iterable[str], workdir: Path) -> list[str]:
+    """The project paths of files that the `texts` of a program name, whole or in their folders.
+
+    A text that is a folder of the project is one where the others are looked for.
+    """
+    texts = list(texts)
+    joined = "\n".join(f"'{text}'" for text in texts)
+    places = [text for text in texts if 0 < len(text) < 1024 and "\0" not in text]
+    folders = [Path(os.path.normpath(workdir / text)) for text in places if _is_dir(workdir / text)]
+    inside = [folder for folder in folders if folder.is_relative_to(workdir)]
+    found: dict[str, None] = {}
+    for folder in dict.fromkeys([workdir, *inside]):
+        found.update(dict.fromkeys(_named(joined, folder, workdir, is_python=False)))
+    for text in places:  # names with spaces and the like
+        file = workdir / text
+        if _is_file(file) and file.is_relative_to(workdir) and ".." not in file.parts:
+            path = project_path(file, workdir, "")
+            if not path.startswith(".") and file.stat().st_size <= _LARGEST:
+                found[path] = None
+    return list(found)
+
+
 def _changed(file: Path) -> int:
     try:
         return file.stat().st_mtime_ns

@@ -302,8 +302,6 @@ def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
     benchmark = job.benchmark and Benchmark(path(job.benchmark, job), job.benchmark_repeats or 1)
     read = {path for files in job.dag.depending[job].values() for path in files}
     outputs += tuple(OutputFile(path(log, job), touch=True) for log in job.log if log in read)
-    if benchmark and command.by_snakemake:
-        outputs, benchmark = (*outputs, OutputFile(benchmark.path)), None
     text = path.rewritten(command.text)
     _refuse_secrets(job, text, command.sources, path.workdir)
     tmpdir = job.resources.get("tmpdir")
@@ -311,7 +309,7 @@ def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
         key=job_key(job),
         command=text,
         interpreter=command.interpreter,
-        conda=_conda(job, command),
+        conda=_conda(job),
         threads=max(1, job.threads),
         outputs=outputs,
         logs=tuple(dict.fromkeys(path(log, job) for log in job.log)),
@@ -356,18 +354,12 @@ def _is_needed(unit: Unit, job: Job, path: Any) -> bool:
     )
 
 
-def _conda(job: Job, command: Command) -> str | None:
+def _conda(job: Job) -> str | None:
     """Where `snakemake --containerize` put the job's environment, None where it has none."""
     specification = job.conda_env_spec
     if specification is None:
         return None
     if job.is_containerized:
-        if command.by_snakemake:
-            raise UnsupportedRule(
-                job.rule.name,
-                "has a conda environment, and runs Snakemake inside its container",
-                hint="use `shell:` or a script in Python, R or Bash",
-            )
         return f"{CONDA_ENV_PATH}/{environment_hash(job.rule.workflow, specification)}"
     methods = job.rule.workflow.deployment_settings.deployment_method
     if DeploymentMethod.CONDA in methods:

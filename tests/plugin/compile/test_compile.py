@@ -15,7 +15,7 @@ import WDL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.compile import compile_wave, script_source, spill, task_name
+from snakemake_executor_omics.compile import compile_wave, python_source, spill, task_name
 from snakemake_executor_omics.compile.names import parameter_name
 from snakemake_executor_omics.compile.quoting import heredoc_delimiter, wdl_command, wdl_string
 from snakemake_executor_omics.compile.render import render_task
@@ -209,7 +209,7 @@ def test_a_script_sees_the_documented_snakemake_object(tmp_path: Path) -> None:
         "config": {"a": 1},
         "rule": "show",
     }
-    source = script_source(job, "scripts/show.py")
+    source = python_source("script", f"run_script({job!r}, 'scripts/show.py')")
     done = subprocess.run(
         [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=True
     )

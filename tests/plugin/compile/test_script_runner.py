@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from snakemake.script import Snakemake
 
-from snakemake_executor_omics.compile.script_runner import NamedList, log_fmt_shell, run
+from snakemake_executor_omics.compile.in_task.script import log_fmt_shell, run_script
+from snakemake_executor_omics.compile.in_task.values import NamedList
 
 _JOB: dict[str, Any] = {
     "input": [["a", "b", "c"], {"first": [0, None], "rest": [1, 3]}],
@@ -72,5 +73,5 @@ def test_a_script_runs_as_the_main_program_beside_its_modules(
     )
     monkeypatch.setattr("sys.path", list(sys.path))
     monkeypatch.setenv("OMICS_REPEAT", "2")
-    run(_JOB, str(script))
+    run_script(_JOB, str(script))
     assert capsys.readouterr().out == f"beside A 3 2 {tmp_path} {script}\n"

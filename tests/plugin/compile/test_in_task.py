@@ -1,0 +1,96 @@
+"""Python that runs in tasks: as Snakemake's own, and readable by an old Python."""
+
+from __future__ import annotations
+
+import ast
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake import io as snakemake_io
+from snakemake.shell import shell as snakemake_shell
+from snakemake.utils import format as snakemake_format
+
+from snakemake_executor_omics.compile import in_task, python_source
+from snakemake_executor_omics.compile.in_task import functions
+
+FILES = sorted(Path(in_task.__file__).parent.glob("*.py"))
+STATEMENTS = "namespace('x'); shell('x'); run_block"
+
+
+@pytest.mark.parametrize("kind", ["script", "block"])
+def test_the_oldest_python_reads_it_as_one_text(kind: str) -> None:
+    text = python_source(kind, STATEMENTS)
+    assert "from ." not in text
+    ast.parse(text, feature_version=(3, 8))
+
+
+@pytest.mark.parametrize("kind", ["script", "block"])
+def test_the_names_of_one_file_are_not_those_of_another(kind: str) -> None:
+    """Joined, a name that two files define would be the last one's."""
+    found: list[str] = []
+    for node in ast.parse(python_source(kind, STATEMENTS)).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.append(node.name)
+        elif isinstance(node, ast.Assign):
+            found += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    assert sorted(found) == sorted(set(found))
+
+
+def test_a_job_brings_only_what_it_uses() -> None:
+    plain = python_source("script", "run_script({}, 'x')")
+    assert "class shell" not in plain
+    assert "def restore" not in plain
+
+
+_TEXTS = st.sampled_from(["{word}", "{words}", "{words:q}", "{table[a]}", "{{x}}", "{number:03d}"])
+
+
+@given(st.lists(_TEXTS, max_size=4).map(" ".join), st.text(), st.lists(st.text(), max_size=3))
+def test_a_command_is_formatted_as_by_snakemake(pattern: str, word: str, words: list[str]) -> None:
+    values: dict[str, Any] = {"word": word, "words": words, "table": {"a": word}, "number": 7}
+    assert functions.format(pattern, **values) == snakemake_format(pattern, **values)
+
+
+_PATTERNS = st.lists(st.sampled_from(["a/{x}.txt", "{x}-{y}", "{y}{y}", "plain"]), max_size=3)
+_VALUES = st.lists(st.text(st.characters(exclude_characters="{}")), max_size=3)
+
+
+@given(_PATTERNS, _VALUES, _VALUES, st.sampled_from([product, zip]))
+def test_patterns_are_expanded_as_by_snakemake(
+    patterns: list[str], x: list[str], y: list[str], combined: Any
+) -> None:
+    ours = functions.expand(patterns, combined, x=x, y=y)
+    assert ours == snakemake_io.expand(patterns, combined, x=x, y=y)
+    kept = functions.expand(patterns, x=x, allow_missing=True)
+    assert kept == snakemake_io.expand(patterns, x=x, allow_missing=True)
+
+
+@pytest.mark.parametrize("pattern", ["{a}/{b}.txt", "d/{a,[xy]}.txt", "{a}/{a}.txt", "d/x.txt"])
+def test_wildcards_are_found_as_by_snakemake(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("d/x.txt", "d/y.txt", "d/zz.txt", "d/d.txt", "e/x.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert functions.glob_wildcards(pattern) == snakemake_io.glob_wildcards(pattern)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Snakemake leaves its pipe open
+@pytest.mark.parametrize("command", ["echo $OMP_NUM_THREADS; echo {word:q}", "printf 'a\\nb\\n'"])
+def test_the_shell_answers_as_snakemakes_own(command: str) -> None:
+    word = "it's"
+    assert functions.shell(command, read=True) == snakemake_shell(command, read=True)
+    assert list(functions.shell(command, iterable=True)) == list(
+        snakemake_shell(command, iterable=True)
+    )
+    assert word
+
+
+def test_a_command_that_fails_in_the_middle_of_a_pipe_fails() -> None:
+    with pytest.raises(Exception, match="returned non-zero exit status 1"):
+        functions.shell("false | cat")

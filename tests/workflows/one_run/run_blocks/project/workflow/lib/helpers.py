@@ -1,0 +1,5 @@
+from table import WORDS
+
+
+def shout(x):
+    return WORDS[x].upper()
