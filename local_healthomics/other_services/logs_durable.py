@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,13 @@ class LogBook:
         group = models.logs_backends[account][self._region].create_log_group(
             name, members["tags"], RetentionInDays=members["days"], kmsKeyId=members["key"]
         )
-        group.creation_time = datetime.fromisoformat(members["made"])
+        made = members["made"]  # as text in books of before
+        if isinstance(made, str):
+            made = _milliseconds(datetime.fromisoformat(made))
+        if not isinstance(group.creation_time, int):
+            zone = group.creation_time.tzinfo
+            made = datetime.fromtimestamp(made / 1000, UTC).replace(tzinfo=zone)
+        group.creation_time = made
 
     def flush(self) -> None:
         """Write down what changed of the groups themselves: what a request did to one."""
@@ -112,7 +118,7 @@ class LogBook:
                     {
                         "days": group.retention_in_days,
                         "key": group.kms_key_id,
-                        "made": group.creation_time.isoformat(),
+                        "made": _milliseconds(group.creation_time),
                         "tags": regions[self._region].tagger.get_tag_dict_for_resource(group.arn),
                     }
                 )
@@ -173,6 +179,13 @@ class LogBook:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _milliseconds(moment: datetime | int) -> int:
+    """moto before 5.2.5 has numbers, later ones moments of UTC."""
+    if isinstance(moment, int):
+        return moment
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 _book: LogBook | None = None
