@@ -16,7 +16,7 @@ import jinja2
 from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Step, Task, Wave
 from .names import parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
-from .sandbox import EXECUTABLES, archive, left_by_task, project_folder, seen_by_job
+from .sandbox import EXECUTABLES, archive, left_by_task, project_folder, seen_by_job, stand_in
 
 # In a checkout the templates stand beside the package, in a wheel inside it.
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -117,6 +117,14 @@ def render_task(task: Task) -> str:
             for output in directories
         ],
         plain=[seen_by_job(o.path) for o in task.files if o.kind is OutputKind.FILE],
+        shortened=[
+            (seen_by_job(path), stand_in(path))
+            for path in (
+                *(o.path for o in task.files if o.kind is OutputKind.FILE),
+                *task.logs,
+            )
+            if stand_in(path) != seen_by_job(path)
+        ],
         executables=PurePosixPath(EXECUTABLES).name,
     )
     left = ", ".join(wdl_string(left_by_task(output, folder)) for output in task.files)

@@ -16,7 +16,10 @@ from ..model import OutputFile, OutputKind
 OUTSIDE = ".omics/root"
 EXECUTABLES = ".omics/executables"  # the plain outputs that have an execute bit, a line each
 _ARCHIVES = ".omics/directories"
-_LONGEST_NAME = 255  # bytes, of most file systems
+_SHORT = ".omics/short"
+# Bytes: miniwdl, the service's engine, links outputs under their names with ".tmp." and a UUID
+# behind them (WDL._util.symlink_force), and a file system takes 255.
+_LONGEST_NAME = 200
 
 
 def project_folder(paths: Iterable[str]) -> str:
@@ -37,14 +40,28 @@ def seen_by_job(path: str) -> str:
 
 def left_by_task(output: OutputFile, folder: str) -> str:
     """The file that stands for an output, relative to the task's own folder."""
-    path = archive(output) if output.kind is OutputKind.DIRECTORY else seen_by_job(output.path)
+    path = archive(output) if output.kind is OutputKind.DIRECTORY else stand_in(output.path)
     return posixpath.normpath(posixpath.join(folder, path))
+
+
+def stand_in(path: str) -> str:
+    """The file that the engine gets of `path`: itself, or one whose name is short enough."""
+    fits = _bytes(posixpath.basename(path)) <= _LONGEST_NAME
+    return seen_by_job(path) if fits else f"{_SHORT}/{_digest(path)}"
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode(errors="surrogateescape"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def archive(output: OutputFile) -> str:
     """Where the archive of a directory lies, seen from the project's folder."""
     place = seen_by_job(output.path).replace("../", ".up/")
     folder, name = posixpath.split(place)
-    if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME - len(".tar"):
-        name = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
+    if _bytes(name) > _LONGEST_NAME:
+        name = _digest(name)
     return posixpath.join(_ARCHIVES, folder, name) + ".tar"

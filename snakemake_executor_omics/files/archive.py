@@ -15,7 +15,8 @@ from ..errors import StagingError
 from .digests import FileState, file_state
 from .incoming import HIDDEN, incoming
 
-_LONGEST_NAME = 255  # bytes, of most file systems
+# Bytes: engines add to a name what they need, and a file system takes 255.
+_LONGEST_NAME = 200
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in every directory() output
 
 
@@ -34,10 +35,16 @@ def write_archive(
 
 def archive_name(name: str) -> str:
     """What the archive of the directory `name` is called; a task gets it as a file."""
+    return short_name(f"{name}.tar")
+
+
+def short_name(name: str) -> str:
+    """The name, or a digest of it with its suffix where it is too long for an engine."""
     raw = name.encode(errors="surrogateescape")
-    if len(raw) > _LONGEST_NAME - len(".tar"):
-        name = hashlib.sha256(raw).hexdigest()
-    return f"{name}.tar"
+    if len(raw) <= _LONGEST_NAME:
+        return name
+    suffix = "".join(Path(name).suffixes[-2:]) if name.isascii() else Path(name).suffix
+    return f"{hashlib.sha256(raw).hexdigest()}{suffix if len(suffix.encode()) < 40 else ''}"
 
 
 def archive_directory(target: Path, directory: Path) -> None:

@@ -20,7 +20,7 @@ from ..aws.session import Services
 from ..aws.transfer import Upload, delete, missing, upload_many
 from ..errors import AccessDenied, OmicsError, ServiceError, StagingError
 from ..limits import MAX_COPY
-from .archive import archive_directory, archive_name, directory_state
+from .archive import archive_directory, archive_name, directory_state, short_name
 from .digests import Digests, FileState, digest_of, file_state
 from .progress import progress
 
@@ -86,7 +86,7 @@ def stage(
         source = workdir / name
         path = _sent(source, found, state)
         # Tools go by suffixes, so the name stays; two names of one content are two objects.
-        base = Path(name).name if path == source else archive_name(Path(name).name)
+        base = short_name(Path(name).name) if path == source else archive_name(Path(name).name)
         uri = f"{output_uri}/inputs/{digests[name].sha256[:32]}/{base}"
         staged[name] = Staged(name, source, found, Upload(path, uri, digests[name]))
     return staged

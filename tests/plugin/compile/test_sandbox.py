@@ -260,3 +260,12 @@ def test_the_wrapper_holds_nothing_that_bash_before_4_4_takes_otherwise(tmp_path
         text = render_task(task)
         assert not re.findall(r'(?<!\+)"\$\{(?!running)\w+\[@\]\}"', text)
         assert not re.findall(r'"\$\{\w+//?[^}"]*"[^}]*\}', text)
+
+
+@pytest.mark.parametrize("name", ["n" * 201, "n" * 251 + ".txt", "ü" * 127])
+def test_the_engine_gets_a_long_name_under_a_short_one(tmp_path: Path, name: str) -> None:
+    """miniwdl adds 41 bytes to the name of an output when it links it."""
+    files, logs, *_ = _run(_task("true", [], [f"out/{name}"], [f"logs/{name}"]), tmp_path)
+    for short, path in zip([*files, *logs], [f"out/{name}", f"logs/{name}"], strict=True):
+        assert len(Path(short).name.encode()) <= 200
+        assert (tmp_path / "work" / short).samefile(tmp_path / "work" / path)
