@@ -7,6 +7,7 @@ the server.
     LocalError
     ├── StartFailed        the server process ended before it was ready
     ├── AlreadyRunning     another server holds the state folder
+    ├── StateUnreadable    the state folder is of another version, or damaged
     └── RunsOtherwise      the server that runs is not the one that was asked for
     Fault
     ├── ValidationFault, NotFound, Conflict, QuotaExceeded, Throttled, AccessDenied
@@ -33,6 +34,13 @@ class AlreadyRunning(LocalError):
 
     def __init__(self, state: object) -> None:
         super().__init__(f"another local HealthOmics is running on {state}")
+
+
+class StateUnreadable(LocalError):
+    """What is in the state folder was written by another version, or is damaged."""
+
+    def __init__(self, state: object, why: str) -> None:
+        super().__init__(f"{state} cannot be used: {why}; take another folder with --state")
 
 
 class RunsOtherwise(LocalError):

@@ -15,7 +15,7 @@ from .app import App
 from .background import Background
 from .context import Context
 from .definitions import DefinitionChecker
-from .errors import AlreadyRunning
+from .errors import AlreadyRunning, StateUnreadable
 from .http.proxy import Proxy
 from .http.server import WebServer
 from .keys import OwnerKey
@@ -31,6 +31,7 @@ from .store.documents import Store
 from .stores.read_sets import sweep
 
 HOST = "127.0.0.1"
+_FORMAT = 1  # of the state folder; raised when what is there can no longer be read
 _GONE_SECONDS = 2.0
 
 
@@ -52,6 +53,7 @@ class Server:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = OwnerKey.of(self.state)
         self._lock = _lock(self.state)
+        _check_format(self.state)
         self._stop = stop
         self._http = WebServer((HOST, port), self._answer)
         self.url = self._http.url
@@ -144,6 +146,18 @@ class Server:
         self._other_services.close()
         self._store.close()
         os.close(self._lock)
+
+
+def _check_format(state: Path) -> None:
+    """Refuse a folder that a version with another format has written."""
+    path = state / "format"
+    try:
+        found = path.read_text().strip()
+    except FileNotFoundError:  # new, or from before there was the file
+        path.write_text(f"{_FORMAT}\n")
+        return
+    if found != str(_FORMAT):
+        raise StateUnreadable(state, f"it has format {found[:20]}, and this version {_FORMAT}")
 
 
 def _lock(state: Path) -> int:

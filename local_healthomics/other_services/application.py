@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
+from ..errors import StateUnreadable
 from . import bodies, logs_durable, price_list, s3_durable, served
 from .s3_records import FileValue
 from .small_services import PeerState
@@ -44,7 +45,12 @@ class OtherServices:
             name: create_backend_app(name) for name in names
         }
         self._s3: Any = s3_backends[ACCOUNT]["aws"]
-        self._objects.load(self._s3)
+        try:
+            self._objects.load(self._s3)
+        except (OSError, sqlite3.Error):
+            raise
+        except Exception as error:  # settings of buckets that another moto has written
+            raise StateUnreadable(state, f"what S3 held cannot be read ({error!r})") from error
         self._others = PeerState(state / "other_services.sqlite")
         self._others.load()
         self.logs = logs_durable.install(state, ACCOUNT, REGION)

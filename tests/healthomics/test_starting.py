@@ -6,9 +6,11 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,28 @@ def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(local.StartFailed) as failed:
         local.start(tmp_path)
     assert "file is not a database" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_state_of_another_version_is_one_line(tmp_path: Path) -> None:
+    with local.running(tmp_path):
+        pass
+    with local.running(tmp_path):  # of this version
+        pass
+    (tmp_path / "format").write_text("99")
+    with pytest.raises(local.StartFailed) as failed:
+        local.start(tmp_path)
+    assert "it has format 99, and this version 1; take another folder" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_settings_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    with local.running(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "objects.sqlite")) as index, index:
+        index.execute("UPDATE settings SET body=?", (b"no settings",))
+    with pytest.raises(local.StartFailed, match="what S3 held cannot be read") as failed:
+        local.start(tmp_path)
     assert "\n" not in str(failed.value)
 
 
