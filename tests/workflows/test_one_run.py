@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 CASES = sorted(path.name for path in Path(__file__).parent.glob("one_run/*") if path.is_dir())
-OPTIONS = {"undeclared": ["--omics-include", "lib/*"]}
+# Locally each `run:` block is a Snakemake of its own otherwise, which takes seconds.
+OPTIONS = {
+    "undeclared": ["--omics-include", "lib/*"],
+    "run_blocks": ["--force-use-threads"],
+    "by_snakemake": ["--force-use-threads"],
+}
 NEEDS = {"scripts_r": "Rscript", "notebook": "jupyter-nbconvert"}
 # Run times differ.
 WITHOUT = ("benchmarks",)
