@@ -24,7 +24,7 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
     "line\nbreak.txt": ([], "rule line_break: the path 'line\\nbreak.txt' holds a line break"),
     "by_name.txt": ([], "rule by_name: uses the environment variable SECRET_TOKEN"),
     "by_value.txt": ([], "its value would stand in the workflow definition"),
-    "in_snakemake.txt": ([], "rule in_snakemake: runs Snakemake inside its container"),
+    "in_snakemake.txt": ([], "rule in_snakemake: uses the environment variable SECRET_TOKEN"),
     "streamed.txt": ([], "joined by pipe() or service() to rules of other containers"),
     "fine.txt": (["--immediate-submit", "--notemp"], "--immediate-submit does not go with"),
 }
