@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,14 +24,14 @@ FILES = sorted(Path(in_task.__file__).parent.glob("*.py"))
 STATEMENTS = "namespace('x'); shell('x'); run_block"
 
 
-@pytest.mark.parametrize("kind", ["script", "block"])
+@pytest.mark.parametrize("kind", ["script", "block", "notebook", "template"])
 def test_the_oldest_python_reads_it_as_one_text(kind: str) -> None:
     text = python_source(kind, STATEMENTS)
     assert "from ." not in text
     ast.parse(text, feature_version=(3, 8))
 
 
-@pytest.mark.parametrize("kind", ["script", "block"])
+@pytest.mark.parametrize("kind", ["script", "block", "notebook", "template"])
 def test_the_names_of_one_file_are_not_those_of_another(kind: str) -> None:
     """Joined, a name that two files define would be the last one's."""
     found: list[str] = []
@@ -94,3 +97,54 @@ def test_the_shell_answers_as_snakemakes_own(command: str) -> None:
 def test_a_command_that_fails_in_the_middle_of_a_pipe_fails() -> None:
     with pytest.raises(Exception, match="returned non-zero exit status 1"):
         functions.shell("false | cat")
+
+
+_NBCONVERT = """#!{python}
+import json, os, sys
+notebook = json.load(open(sys.argv[-1]))
+os.chdir(os.path.dirname(sys.argv[-1]))
+sys.path[0] = ""
+names = {{}}
+for cell in notebook["cells"]:
+    exec(cell["source"], names)
+json.dump(notebook, open(sys.argv[sys.argv.index("--output") + 1], "w"))
+"""
+
+
+def test_a_notebook_has_the_values_in_its_first_cell(tmp_path: Path) -> None:
+    program = tmp_path / "bin/jupyter-nbconvert"  # stands in for Jupyter
+    program.parent.mkdir()
+    program.write_text(_NBCONVERT.format(python=sys.executable))
+    program.chmod(0o755)
+    (tmp_path / ".omics").mkdir()
+    cells = [{"cell_type": "code", "source": "open('out', 'w').write(VALUE)", "metadata": {}}]
+    old = {
+        "cell_type": "code",
+        "source": "0 / 0",
+        "metadata": {"tags": ["snakemake-job-properties"]},
+    }
+    source = json.dumps({"cells": [old, *cells], "nbformat": 4, "nbformat_minor": 5})
+    first = "import os, sys\nos.chdir(OMICS_FOLDER)\nsys.path.insert(0, '.omics')\n"
+    given = ("n.ipynb", source, f"{first}from omics_job import VALUE", "VALUE = 'hi'", "log.ipynb")
+    text = python_source("notebook", f"run_notebook(*{given!r})")
+    environment = {"PATH": str(program.parent)}
+    subprocess.run([sys.executable, "-c", text], cwd=tmp_path, check=True, env=environment)
+    assert (tmp_path / "out").read_text() == "hi"
+    assert len(json.loads((tmp_path / "log.ipynb").read_text())["cells"]) == 2
+
+
+def test_a_template_is_rendered_with_the_values(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("{{ params.name }} {{ config['a'] }} {{ wildcards.s }}")
+    job = {
+        **dict.fromkeys(("log", "resources"), ([], {})),
+        "input": (["page"], {}),
+        "output": (["out"], {}),
+        "params": (["x"], {"name": (0, None)}),
+        "wildcards": (["S"], {"s": (0, None)}),
+        "threads": 1,
+        "rule": "r",
+        "config": {"a": 1},
+    }
+    text = python_source("template", f"render_template('jinja2', {job!r})")
+    subprocess.run([sys.executable, "-c", text], cwd=tmp_path, check=True)
+    assert (tmp_path / "out").read_text() == "x 1 S"
