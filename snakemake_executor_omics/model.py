@@ -282,7 +282,7 @@ class Definition:
     """A compiled wave.
 
     `parameters` maps a workflow input to the raw path it stands for; `names` maps each WDL task
-    name to its job.
+    name to its job, `texts` each job to the text of its task.
     """
 
     zip: bytes
@@ -291,6 +291,7 @@ class Definition:
     parameters: Mapping[str, str]
     names: Mapping[str, JobKey]
     digest: str
+    texts: Mapping[JobKey, str] = field(default_factory=dict)
 
 
 class JobState(StrEnum):

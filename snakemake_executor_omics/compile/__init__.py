@@ -2,14 +2,13 @@
 
 from .bundle import WORKFLOW, compile_wave, spill
 from .names import parameter_name, task_name
-from .render import python_source, render_task
+from .render import python_source
 
 __all__ = [
     "WORKFLOW",
     "compile_wave",
     "parameter_name",
     "python_source",
-    "render_task",
     "spill",
     "task_name",
 ]

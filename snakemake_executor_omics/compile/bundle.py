@@ -16,7 +16,7 @@ from ..errors import CompileError, LimitExceeded
 from ..limits import MAX_PARAMETER_BYTES, MAX_PARAMETER_DESCRIPTION, MAX_TEMPLATE_ENTRIES
 from ..model import Definition, Wave
 from .names import parameter_name, task_name
-from .render import render_readme, render_workflow
+from .render import render_readme, render_task, render_workflow
 
 WORKFLOW = "snakemake"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
@@ -43,9 +43,10 @@ def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({}))
         name: {"description": describe(path), "optional": False}
         for name, path in sorted(parameters.items())
     }
+    texts = {task.key: render_task(task) for task in wave.tasks}
     files = {
         "README.md": render_readme(wave, WORKFLOW),
-        "main.wdl": render_workflow(wave, WORKFLOW, literals),
+        "main.wdl": render_workflow(wave, WORKFLOW, literals, texts),
         "parameter-template.json": json.dumps(template, indent=2, ensure_ascii=False) + "\n",
     }
     packed = pack(files)
@@ -55,6 +56,7 @@ def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({}))
         template=template,
         parameters=parameters,
         names=names,
+        texts=texts,
         digest=hashlib.sha256(packed).hexdigest(),
     )
 

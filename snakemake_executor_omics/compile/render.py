@@ -230,10 +230,12 @@ def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
     }
 
 
-def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> str:
+def render_workflow(
+    wave: Wave, workflow: str, literals: Mapping[str, str], texts: Mapping[JobKey, str]
+) -> str:
     """`main.wdl`: one call per task, raw inputs as workflow inputs, every result an output.
 
-    The inputs named in `literals` have their URI as default.
+    The inputs named in `literals` have their URI as default; `texts` are those of the tasks.
     """
     positions = {
         task.key: {output.path: index for index, output in enumerate(task.files)}
@@ -256,7 +258,7 @@ def render_workflow(wave: Wave, workflow: str, literals: Mapping[str, str]) -> s
                 "uncertain": task.key in uncertain,
                 "may_fail": task.may_fail,
                 "logs": task.logs,
-                "text": render_task(task),
+                "text": texts[task.key],
             }
             for task in wave.tasks
         ],

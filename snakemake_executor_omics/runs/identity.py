@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from ..compile import render_task
 from ..model import JobKey, OutputKind, Wave
 
 
 def identities(
-    wave: Wave, addresses: Mapping[str, str], made: Mapping[str, str]
+    wave: Wave,
+    texts: Mapping[JobKey, str],
+    addresses: Mapping[str, str],
+    made: Mapping[str, str],
 ) -> dict[JobKey, str]:
     """The identity of each job of the wave.
 
-    `addresses` name the content of its raw inputs, `made` has those of them that an earlier run
-    left, with what they are then.
+    `texts` are those of the tasks, `addresses` name the content of raw inputs, `made` has those
+    inputs that an earlier run left, with what they are then.
     """
     found: dict[JobKey, str] = {}
     for task in wave.tasks:  # parents first
@@ -31,7 +33,7 @@ def identities(
             for ref in task.inputs
         ]
         read += [addresses.get(path, "") for path in task.sources]
-        text = "\n".join([render_task(task), *read])
+        text = "\n".join([texts[task.key], *read])
         found[task.key] = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
     return found
 

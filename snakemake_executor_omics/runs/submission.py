@@ -141,7 +141,7 @@ def _prepare(
         uploads,
         registry_map,
         plan,
-        identities(wave, addresses, made),
+        identities(wave, definition.texts, addresses, made),
         folder,
     )
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task, Wave
-from snakemake_executor_omics.runs.identity import identities, read_by_others, result_identity
+from snakemake_executor_omics.runs import identity
+from snakemake_executor_omics.runs.identity import read_by_others, result_identity
 
 
 def _task(name: str, *inputs: FileRef, command: str = "true") -> Task:
     key = JobKey(name, (), (f"{name}.txt",))
     step = Step(key=key, command=command, outputs=(OutputFile(f"{name}.txt"),))
     return Task(key=key, layers=((step,),), inputs=inputs, container="x")
+
+
+def identities(wave: Wave, addresses: dict[str, str], made: dict[str, str]) -> dict[JobKey, str]:
+    texts = {task.key: f"{task.key} {task.steps[0].command}" for task in wave.tasks}
+    return identity.identities(wave, texts, addresses, made)
 
 
 A = _task("a", FileRef("in.txt"))
