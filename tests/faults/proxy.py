@@ -396,6 +396,15 @@ def stalled(seconds: float) -> Action:
     return act
 
 
+def instead(what: Callable[[], object]) -> Action:
+    """`what` happens, and the service never sees the request."""
+
+    def act(request: Request, forward: Forward) -> None:
+        what()
+
+    return act
+
+
 def before(what: Callable[[], object]) -> Action:
     """`what` happens, then the service gets the request."""
 

@@ -18,7 +18,7 @@ import pytest
 
 from .conftest import Case
 from .heads import DieRecording, Hook
-from .proxy import Action, Fault, after, before, half_way
+from .proxy import Action, Fault, after, half_way, instead
 from .test_faults import check, check_end
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "20"))  # of each loop over moments at random
@@ -35,7 +35,7 @@ class Moment:
     name: str
     operation: str = ""
     call: int = 1
-    step: Callable[[Callable[[], object]], Action] = before
+    step: Callable[[Callable[[], object]], Action] = instead
     hook: Hook | None = None
     embedded_runs: int = 1
     dense: bool = False
@@ -108,7 +108,7 @@ def test_killed_with_the_embedded_service_when(embedded: Case, moment: Moment) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [before, after])
+@pytest.mark.parametrize("step", [instead, after], ids=["before", "after"])
 def test_killed_at_every_call(case: Case, step: Callable[[Callable[[], object]], Action]) -> None:
     """At every call of the service that the head makes, the same head again and again.
 
