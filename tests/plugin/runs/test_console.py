@@ -115,8 +115,8 @@ def test_runs_lists_those_of_others_too(
     assert call(project, "runs") == 0
     head, ours, theirs = capsys.readouterr().out.splitlines()
     assert head.split() == ["RUN", "STATUS", "AGE", "JOBS", "DONE", "PLAN", "NAME", "STARTED"]
-    assert re.fullmatch(r"11 +RUNNING +0:0\d:\d\d +1 of 2 +abcdef01 +cohort +here", ours)
-    assert re.fullmatch(r"7 +RUNNING +0:\d\d:\d\d +1 of 2 +ffffffff +cohort +elsewhere", theirs)
+    assert re.fullmatch(r"11 +RUNNING +\d:\d\d:\d\d +1 of 2 +abcdef01 +cohort +here", ours)
+    assert re.fullmatch(r"7 +RUNNING +\d:\d\d:\d\d +1 of 2 +ffffffff +cohort +elsewhere", theirs)
 
 
 def test_a_run_that_has_our_runs_id_is_not_it(project: Path, serve: Serve) -> None:
