@@ -159,7 +159,10 @@ HEALTHY = [
         "answers of GetRun are truncated", fault("omics:GetRun", proxy.truncated, calls=(2, 3))
     ),
     Scenario(
-        "the answer to StartRun is truncated", fault("omics:StartRun", proxy.truncated, calls=ONCE)
+        "the answer to StartRun is truncated",
+        fault("omics:StartRun", proxy.truncated, calls=ONCE),
+        code=1,
+        says=NO_SERVICE,
     ),
     Scenario("a result is cut", fault("s3:GetObject", proxy.cut, calls=FIRST_THREE)),
     Scenario(
