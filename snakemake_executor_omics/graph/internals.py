@@ -8,6 +8,7 @@ carry no types of their own; members with an underscore are used in this file al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -392,6 +393,19 @@ def script_with_values(language: str, values: Mapping[str, Any]) -> str:
         **given, **({"is_local": True} if language == "bash" else {})
     )
     return preamble
+
+
+_SOURCE_CACHE = re.compile(r"(?<![\w.~-])/[^\s'\"]*/snakemake-runtime-cache/[^/\s]+/file(?=/)")
+
+
+def without_source_cache(text: str) -> str:
+    """`text` with each file of the workflow by its own path, not by that of Snakemake's copy.
+
+    `workflow.source_path` tells a copy in a folder of a random name, which no other call has.
+    Since 8.0: `SourceCache.runtime_cache_path` below `snakemake-runtime-cache`, and
+    `LocalSourceFile.get_cache_path`.
+    """
+    return _SOURCE_CACHE.sub("", text) if "/snakemake-runtime-cache/" in text else text
 
 
 def python_of(workflow: Any, snakefile: Any) -> str:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from ..compile.sandbox import OUTSIDE
 from ..errors import SelectionError, UnsupportedRule
 from ..model import PROJECT
+from .internals import without_source_cache
 
+_OWN = (".snakemake", ".git")  # folders that change while a workflow runs
+_WORD = re.compile(r"[^\s'\"`;|&<>()=,$]+")
 # Where a folder holds programs, devices or other jobs' files, only the declared file itself is
 # replaced in a text, not everything beside it.
 _SHARED = re.compile(r"/(bin|dev|etc|lib|lib64|opt|proc|sbin|sys|tmp|usr(/.*)?|var(/.*)?)?")
@@ -29,7 +32,7 @@ def project_path(path: object, workdir: Path, rule: str) -> str:
     Raises:
         UnsupportedRule: the path holds a line break.
     """
-    text = str(path)
+    text = without_source_cache(str(path))
     if "\n" in text:
         raise UnsupportedRule(
             rule, f"the path {text!r} holds a line break", hint="take it out of the file's name"
@@ -37,7 +40,7 @@ def project_path(path: object, workdir: Path, rule: str) -> str:
     if not os.path.isabs(text):
         return os.path.normpath(text)
     relative = os.path.relpath(text, workdir)
-    if relative.split("/")[0] != "..":
+    if relative.split("/")[0] != ".." or text.startswith(f"{workdir}/"):
         return relative
     # The project may be reached through a link: all its names mean the same folder.
     folder, name = os.path.split(os.path.normpath(text))
@@ -53,12 +56,19 @@ def _real(folder: str) -> str:
 class Rewriting:
     """Replaces a job's absolute paths by where its task will have them."""
 
-    def __init__(self, workdir: Path, declared: Mapping[str, str]) -> None:
-        """`declared` has the project path of each path that the job declares, as it is written."""
+    def __init__(
+        self, workdir: Path, declared: Mapping[str, str], folders: Iterable[str] = ()
+    ) -> None:
+        """`declared` has the project path of each path that the job declares, as it is written.
+
+        `folders` are those of a workflow that lies elsewhere: what a text names there is sent.
+        """
         places = {str(workdir): PROJECT, str(workdir.resolve()): PROJECT}
         shell = os.environ.get("PWD", "")  # as the user went there, maybe through a link
         if os.path.isabs(shell) and _real(shell) == _real(str(workdir)):
             places[os.path.normpath(shell)] = PROJECT
+        for folder in folders:
+            places.setdefault(folder, f"{PROJECT}/{OUTSIDE}{folder}")
         for written, path in declared.items():
             if os.path.isabs(written) and not os.path.isabs(path):
                 places.setdefault(written, f"{PROJECT}/{path}")
@@ -70,8 +80,7 @@ class Rewriting:
         self._places = {
             place: means for place, means in places.items() if not place.startswith(inside)
         }
-        choices = "|".join(map(re.escape, sorted(self._places, key=len, reverse=True)))
-        self._pattern = re.compile(rf"(?<![\w./~-])({choices})(?![\w.-])")
+        self._pattern = _below(self._places)
 
     def __call__(self, text: str) -> str:
         """`text` with `PROJECT` for the project's folder.
@@ -81,35 +90,79 @@ class Rewriting:
         """
         if PROJECT in text:
             raise SelectionError(f"a command holds the word {PROJECT}, which means something here")
-        return self._pattern.sub(lambda match: self._places[match[0]], text)
+        return self._pattern.sub(self._replaced, without_source_cache(text))
+
+    def _replaced(self, match: re.Match[str]) -> str:
+        place, rest = match[1], match[2] or ""
+        if "/../" in f"{rest}/":
+            # No task has the folders that such a path only passes.
+            end = "/" if rest.endswith("/") else ""
+            whole = os.path.normpath(place + rest)
+            if self._places[place] == PROJECT:
+                rest = f"/{os.path.relpath(whole, place)}{end}"
+            elif again := self._pattern.fullmatch(whole):
+                place, rest = again[1], (again[2] or "") + end
+        return self._places[place] + rest
 
 
-_OWN = (".snakemake", ".git")  # folders that change while a workflow runs
-_WORD = re.compile(r"[^\s'\"`;|&<>()=,$]+")
+def _below(folders: Iterable[str]) -> re.Pattern[str]:
+    """Matches paths that are or begin with one of `folders`: the longest, and what follows."""
+    choices = "|".join(map(re.escape, sorted(folders, key=len, reverse=True)))
+    return re.compile(rf"(?<![\w./~-])({choices})(?![\w.-])(/{_WORD.pattern})?")
+
+
+def workflow_folders(snakefiles: Iterable[str], workdir: Path) -> tuple[str, ...]:
+    """The folders of Snakefiles that lie outside of the project, with what belongs to each."""
+    folders = (os.path.dirname(os.path.normpath(workdir / file)) for file in snakefiles)
+    found = dict.fromkeys(map(folder_around, folders))
+    return tuple(
+        folder
+        for folder in found
+        if not Path(folder).is_relative_to(workdir) and not _SHARED.fullmatch(folder)
+    )
+
+
+def folder_around(folder: str) -> str:
+    """The folder of the workflow that `folder` belongs to.
+
+    By Snakemake's standard that is the one around `workflow/`.
+    """
+    around, between, _ = f"{folder}/".rpartition("/workflow/")
+    return folder if not between or _SHARED.fullmatch(around or "/") else around
 
 
 def named_files(command: str, workdir: Path) -> list[str]:
-    """Files of the project that a command names without declaring them, such as its scripts.
+    """Files that a command names without declaring them, such as its scripts, by project path.
 
-    What Snakemake keeps for itself, and the file that its own messages go to (`snakemake … > log`),
-    change while the workflow runs and are no inputs.
+    Those of the project and beside it: absolute paths are the container's. What Snakemake keeps for
+    itself, and the file that its own messages go to (`snakemake … > log`), change while the
+    workflow runs and are no inputs.
     """
-    found = []
+    found: dict[str, None] = {}
     roots = tuple({f"{workdir}/", f"{workdir.resolve()}/"})
-    for word in dict.fromkeys(_WORD.findall(command)):
+    for word in dict.fromkeys(_WORD.findall(without_source_cache(command))):
         for root in roots:
             word = word.removeprefix(root)
-        if word.startswith(("/", "~", "-", "..")) or "*" in word or len(word) > 1024:
+        if word.startswith(("/", "~", "-")) or "*" in word or len(word) > 1024:
             continue
         path = os.path.normpath(word)
         if (workdir / path).is_file() and not is_in_use(path, workdir):
-            found.append(path)
-    return found
+            found[path] = None
+    return list(found)
+
+
+def files_in(folders: Iterable[str], text: str, workdir: Path) -> list[str]:
+    """The project paths of files in `folders` that a text names by absolute paths."""
+    names = [place + rest for place, rest in _below(folders).findall(text)]
+    files = [os.path.normpath(name) for name in dict.fromkeys(names) if len(name) <= 1024]
+    paths = [project_path(file, workdir, "") for file in files if os.path.isfile(file)]
+    return [path for path in paths if not is_in_use(path, workdir)]
 
 
 def is_in_use(path: str, workdir: Path) -> bool:
-    """Whether a file of the project is Snakemake's or git's own, or takes this process's output."""
-    return path.split("/")[0] in _OWN or _identity(os.stat(workdir / path)) in _written_to()
+    """Whether a file is Snakemake's or git's own, or takes this process's output."""
+    own = any(part in _OWN for part in path.split("/"))
+    return own or _identity(os.stat(workdir / path)) in _written_to()
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePath
 
-from .paths import project_path
+from .paths import folder_around, project_path
 
 _SUFFIXES = frozenset(
     f".{name}"
@@ -62,12 +62,18 @@ def may_be_run(path: str, text: str) -> bool:
     return re.search(pattern, text) is not None
 
 
-def used_by_command(command: str, named: Iterable[str], workdir: Path) -> list[str]:
-    """What the modules (`python -m`) that a command runs are, and what it and its files use."""
+def used_by_command(
+    command: str, named: Iterable[str], workdir: Path, outside: Iterable[str] = ()
+) -> list[str]:
+    """What the modules (`python -m`) that a command runs are, and what it and its files use.
+
+    `outside` are folders of the workflow that the command may name as well.
+    """
     found: dict[str, None] = {}
     modules = "\n".join(f"import {name}" for name in _RUN_MODULE.findall(command))
     if modules:
-        folders = _folders(command, [workdir])
+        places = [Path(folder) for folder in outside if folder in command]
+        folders = _folders(command, [workdir, *places])
         for file in _modules(modules, workdir, folders):
             found[project_path(file, workdir, "")] = None
     found.update(dict.fromkeys(used_by([*named, *found], workdir)))
@@ -81,10 +87,13 @@ def used_by(programs: Iterable[str], workdir: Path) -> list[str]:
     given = set(pending)
     while pending:
         path = pending.pop(0)
-        file = workdir / path
+        file = Path(os.path.normpath(workdir / path))
         if not (is_program(path) or is_executable(file)):
             continue
         for used in _used(file, workdir, _changed(file)):
+            if path.startswith("../") and used.startswith("/"):
+                # They find each other by where they are, so both are named in one way.
+                used = os.path.relpath(used, workdir)
             if used not in found and used not in given:
                 found[used] = None
                 pending.append(used)
@@ -158,7 +167,10 @@ def _named(text: str, folder: Path, workdir: Path, is_python: bool) -> Iterator[
     for name in _PERL_MODULE.findall(text):
         places = (base / f"{name.replace('::', '/')}.pm" for base in folders)
         files.update(dict.fromkeys(place for place in places if place.is_file()))
-    base = workdir if folder.is_relative_to(workdir) else folder.parent
+    base = workdir
+    if not folder.is_relative_to(workdir):
+        around = Path(folder_around(str(folder)))
+        base = folder.parent if around == folder else around
     for file in files:
         path = Path(os.path.normpath(file))
         if not path.is_relative_to(base):

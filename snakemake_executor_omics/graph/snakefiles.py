@@ -78,6 +78,11 @@ class Snakefiles:
             return None
 
 
+def snakefiles_of(workflow: Any) -> list[str]:
+    """The paths of a workflow's Snakefiles on this machine."""
+    return [file.get_path_or_uri(secret_free=True) for file in workflow.included if file.is_local]
+
+
 class _Hidden:
     """Something that a cache does not tell apart."""
 

@@ -18,10 +18,11 @@ from snakemake.settings.types import DeploymentMethod
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .commands import Command, Unknown, command_of
-from .internals import environment_hash, line_of, scheduler_limits
-from .paths import Rewriting, is_in_use, project_path
-from .programs import is_executable, is_program, may_be_run, used_by
+from .internals import environment_hash, line_of, scheduler_limits, without_source_cache
+from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
+from .programs import is_executable, is_program, may_be_run, used_by, used_by_command
 from .resources import job_resources
+from .snakefiles import snakefiles_of
 from .storage import Storage
 
 Job = Any  # Snakemake's jobs carry no types
@@ -34,6 +35,7 @@ class TaskSettings:
 
     `cache_busters` are for jobs whose failure is in the run cache. `limits` are of resources that
     all jobs together may use at once, `max_jobs` how many jobs may run where nothing else says so.
+    `outside` are the folders of the workflow's sources that lie outside of the project.
     """
 
     workdir: Path
@@ -46,6 +48,7 @@ class TaskSettings:
     max_jobs: int | None = None
     own_disk: bool = False
     storage: Storage = field(default_factory=Storage)
+    outside: tuple[str, ...] = ()
 
 
 def members(unit: Unit) -> list[Job]:
@@ -88,6 +91,7 @@ def task_settings(
         max_jobs=max_jobs,
         own_disk=own_disk,
         storage=storage or Storage(),
+        outside=workflow_folders(snakefiles_of(workflow), workdir),
     )
 
 
@@ -148,6 +152,8 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     inputs_here = {ref.path for ref in inputs}
     produced_here = {path(output, job) for job in jobs for output in job.output}
     sources = {source for command in commands.values() for source in command.sources}
+    texts = "\n".join(command.text for command in commands.values())
+    sources |= set(_outside(texts, settings))
     sources |= set(settings.include)
     sources |= set(used_by((ref.path for ref in inputs if _is_here(ref)), settings.workdir))
     undeclared = tuple(
@@ -161,7 +167,6 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             )
         )
     )
-    texts = "\n".join(command.text for command in commands.values())
     return Task(
         key=job_key(unit),
         layers=tuple(
@@ -201,6 +206,16 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     )
 
 
+def _outside(text: str, settings: TaskSettings) -> list[str]:
+    """What a text names of a workflow that lies outside of the project, and what that uses."""
+    known = without_source_cache(text)
+    folders = [*settings.outside, *([] if known == text else [str(settings.workdir)])]
+    if not any(folder in known for folder in folders):
+        return []
+    named = files_in(folders, known, settings.workdir)
+    return [*named, *used_by_command(known, named, settings.workdir, folders)]
+
+
 def _is_here(ref: FileRef) -> bool:
     """Whether an input is a file of this machine."""
     return ref.producer is None and ref.uri is None and not ref.directory
@@ -225,6 +240,7 @@ class _Paths:
                 for job in jobs
                 for path in (*job.input, *_left_by(job))
             },
+            settings.outside,
         )
 
     def __call__(self, path: object, job: Job) -> str:

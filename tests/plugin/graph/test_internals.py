@@ -18,6 +18,7 @@ from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.resources import Resource
 from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
+from snakemake.sourcecache import LocalSourceFile
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
@@ -364,3 +365,10 @@ def test_private_members_of_snakemake_are_used_in_one_file() -> None:
                 and node.attr not in own
             ]
     assert not found
+
+
+def test_a_copy_of_a_source_file_has_its_path_at_its_end(workflow: Any) -> None:
+    file = Path(workflow.basedir, "scripts/make.sh")
+    copy = workflow.sourcecache.get_path(LocalSourceFile(str(file)))
+    assert copy != str(file), "SourceCache.get_path"
+    assert internals.without_source_cache(f"cat {copy} '{copy}'") == f"cat {file} '{file}'"

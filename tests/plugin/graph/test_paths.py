@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from snakemake_executor_omics.errors import SelectionError, UnsupportedRule
 from snakemake_executor_omics.graph import paths
-from snakemake_executor_omics.graph.paths import Rewriting, named_files, project_path
+from snakemake_executor_omics.graph.paths import (
+    Rewriting,
+    files_in,
+    named_files,
+    project_path,
+    workflow_folders,
+)
 from snakemake_executor_omics.graph.tasks import included
 from snakemake_executor_omics.model import PROJECT
 
@@ -31,6 +37,8 @@ def _same(*paths: str) -> dict[str, str]:
         ("/home/me/project/a", "a"),
         ("/home/me/project", "."),
         ("/home/me/projects/a", "/home/me/projects/a"),
+        ("/home/me/project/../a/b", "../a/b"),
+        ("/c/snakemake-runtime-cache/tmp1/file/home/me/project/a", "a"),
         ("/home/me/a", "/home/me/a"),
         ("/data//x/", "/data/x"),
         ("..data/x", "..data/x"),
@@ -116,7 +124,7 @@ def test_a_text_that_holds_the_word_itself_is_refused() -> None:
         ("bash 'run.sh' | tee run.sh", ["run.sh"]),
         ("x=$(./run.sh)", ["run.sh"]),
         ("python --script=scripts/plot.py;cat <run.sh", ["scripts/plot.py", "run.sh"]),
-        ("cat scripts none.py *.sh ~/run.sh ../run.sh -run.sh", []),
+        ("cat scripts none.py *.sh ~/run.sh ../none.sh -run.sh", []),
         ("cat " + "x" * 5000, []),
     ],
 )
@@ -147,3 +155,59 @@ def test_what_changes_while_snakemake_runs_is_no_input(
         assert named == ["script.sh"]
         assert included(tmp_path, ["**/*"]) == ["script.sh"]
     paths._written_to.cache_clear()
+
+
+def _installed(root: Path) -> tuple[Path, tuple[str, ...]]:
+    for name in ("wf/workflow/scripts/x.py", "wf/resources/t.tsv", "other.py", "beside/y.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "proj").mkdir()
+    snakefiles = [f"{root}/wf/workflow/Snakefile", f"{root}/wf/workflow/rules/r.smk"]
+    return root / "proj", workflow_folders(snakefiles, root / "proj")
+
+
+def test_files_of_a_workflow_outside_of_the_project_are_found(tmp_path: Path) -> None:
+    work, folders = _installed(tmp_path)
+    assert folders == (f"{tmp_path}/wf",)
+    text = (
+        f"python {tmp_path}/wf/workflow/scripts/x.py {tmp_path}/other.py "
+        f"--t={tmp_path}/wf/workflow/../resources/t.tsv"
+    )
+    assert files_in(folders, text, work) == [
+        f"{tmp_path}/wf/workflow/scripts/x.py",
+        f"{tmp_path}/wf/resources/t.tsv",
+    ]
+    command = f"python ../beside/y.py {work}/../wf/workflow/scripts/../scripts/x.py"
+    assert named_files(command, work) == ["../beside/y.py", "../wf/workflow/scripts/x.py"]
+
+
+def test_a_path_names_no_folder_that_it_only_passes(tmp_path: Path) -> None:
+    work, folders = _installed(tmp_path)
+    rewritten = Rewriting(work, {}, folders)
+    place = f"{PROJECT}/.omics/root{tmp_path}/wf"
+    for text, want in {
+        f"cat {tmp_path}/wf/workflow/../resources/t.tsv": f"cat {place}/resources/t.tsv",
+        f"cd {tmp_path}/wf/workflow/scripts/../": f"cd {place}/workflow/",
+        f"cat {work}/workflow/../a": f"cat {PROJECT}/a",
+        f"cat {work}/../beside/z/../y.py": f"cat {PROJECT}/../beside/y.py",
+        f"cat {tmp_path}/wf2/../a": f"cat {tmp_path}/wf2/../a",
+    }.items():
+        assert rewritten(text) == want
+
+
+@pytest.mark.parametrize(
+    ("snakefile", "folder"),
+    [
+        ("/opt/wf/Snakefile", ("/opt/wf",)),
+        ("/opt/workflow/Snakefile", ("/opt/workflow",)),
+        ("/opt/wf/workflow/rules/a.smk", ("/opt/wf",)),
+        ("../workflow/Snakefile", ("/home/me",)),
+        ("/tmp/Snakefile", ()),
+        ("/home/me/project/workflow/Snakefile", ()),
+        ("workflow/Snakefile", ()),
+    ],
+)
+def test_what_belongs_to_a_snakefile_outside_of_the_project(
+    snakefile: str, folder: tuple[str, ...]
+) -> None:
+    assert workflow_folders([snakefile], _WORK) == folder

@@ -93,3 +93,9 @@ def test_a_job_may_run_what_is_named_like_a_program_or_stands_in_its_place(
     path: str, command: str, may: bool
 ) -> None:
     assert may_be_run(path, command) is may
+
+
+def test_a_program_beside_the_project_brings_what_it_uses_by_the_same_way(tmp_path: Path) -> None:
+    _project(tmp_path, {"lib/x.py": "import y", "lib/y.py": "", "p/a.txt": ""})
+    assert used_by(["../lib/x.py"], tmp_path / "p") == ["../lib/y.py"]
+    assert used_by([f"{tmp_path}/lib/x.py"], tmp_path / "p") == [f"{tmp_path}/lib/y.py"]

@@ -18,3 +18,16 @@ rule report:
     container: "docker://python:3.11"
     script:
         "../scripts/report.py"
+
+
+rule merge:
+    input:
+        expand("results/{sample}.report", sample=config["samples"]),
+    output:
+        merged="results/merged.txt",
+        total="results/total.txt",
+    container: "docker://python:3.11"
+    shell:
+        "python {workflow.basedir}/scripts/merge.py {output.merged} {input} && "
+        "source {workflow.basedir}/rules/../scripts/functions.sh && "
+        "counted {workflow.basedir}/../workflow/resources/names.tsv > {output.total}"

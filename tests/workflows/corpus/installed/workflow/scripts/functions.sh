@@ -1,0 +1,1 @@
+counted() { printf "%s lines\n" "$(wc -l < "$1")"; }
