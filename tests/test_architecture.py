@@ -27,7 +27,7 @@ DOORS = [
     (PLUGIN, "boto3", ("aws/",)),
     (PLUGIN, "botocore", ("aws/",)),
     (PLUGIN, "s3transfer", ("aws/",)),
-    (LOCAL, "moto", ("other_services/",)),
+    (LOCAL, "moto", ("other_services/moto_internals.py",)),
     (LOCAL, "WDL", ("engine/", "definitions/")),
 ]
 

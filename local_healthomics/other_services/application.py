@@ -2,8 +2,8 @@
 
 Each service that is served has an application of moto's, and only what `served` names reaches it.
 S3 and Logs are made durable before moto makes its backends, the others as a whole
-(peer_state.py). Reading a large object goes past moto, which would read it into memory. The buckets
-of read sets and references (`…-s3alias`) are for clients to read, not to write.
+(small_services.py). Reading a large object goes past moto, which would read it into memory. The
+buckets of read sets and references (`…-s3alias`) are for clients to read, not to write.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from . import bodies, logs_durable, price_list, s3_durable, served
+from . import moto_internals as internals
 from .s3_records import FileValue
 from .small_services import PeerState
 
@@ -37,14 +38,10 @@ class OtherServices:
 
     def __init__(self, state: Path) -> None:
         self._objects = s3_durable.install(state)
-        from moto.moto_server.werkzeug_app import create_backend_app
-        from moto.s3.models import s3_backends
-
-        names: Any = ("s3", *served.OPERATIONS)
         self._applications: dict[str, Application] = {
-            name: create_backend_app(name) for name in names
+            name: internals.application(name) for name in ("s3", *served.OPERATIONS)
         }
-        self._s3: Any = s3_backends[ACCOUNT]["aws"]
+        self._s3: Any = internals.s3_backend(ACCOUNT)
         try:
             self._objects.load(self._s3)
         except (OSError, sqlite3.Error):
@@ -75,20 +72,9 @@ class OtherServices:
 
     def access_key(self, key: str, token: str | None) -> tuple[str, str] | None:
         """Account and secret of a key that IAM or STS gave; None if there is no such key."""
-        from moto.iam.models import iam_backends
-        from moto.sts.models import sts_backends
-
-        backends: Any = sts_backends if token else iam_backends
-        for account, regions in list(backends.items()):
-            for backend in list(regions.values()):
-                keys = (
-                    backend.assumed_roles
-                    if token
-                    else [key for user in backend.users.values() for key in user.access_keys]
-                )
-                for found in list(keys):
-                    if found.access_key_id == key and (not token or found.session_token == token):
-                        return account, found.secret_access_key
+        for account, found in internals.access_keys(of_sessions=bool(token)):
+            if found.access_key_id == key and (not token or found.session_token == token):
+                return account, found.secret_access_key
         return None
 
     def has_bucket(self, name: str) -> bool:
@@ -263,8 +249,6 @@ def _behind_access_point(environ: dict[str, Any]) -> bool:
 
 def _make_role() -> None:
     """The role of runs, for clients that look it up by its name."""
-    from moto.iam.models import iam_backends
-
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -275,7 +259,7 @@ def _make_role() -> None:
             }
         ],
     }
-    iam, name = iam_backends[ACCOUNT]["aws"], ROLE_ARN.rpartition("/")[2]
+    iam, name = internals.iam_backend(ACCOUNT), ROLE_ARN.rpartition("/")[2]
     if any(role.name == name for role in iam.roles.values()):  # of an earlier server
         return
     iam.create_role(

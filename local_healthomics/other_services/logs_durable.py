@@ -9,11 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import moto.logs.models
-
 from ..store.database import opened
-
-models: Any = moto.logs.models  # typed as nothing, as its classes are replaced
+from . import moto_internals as internals
 
 _VERSION = 2
 _SCHEMA = """
@@ -65,13 +62,13 @@ class LogBook:
 
     def remove(self, account: str, group: str, stream: str) -> None:
         """Forget a stream, if there is one."""
-        backend = models.logs_backends[account][self._region]
+        backend = internals.logs_backend(account, self._region)
         with self._lock:
             if group in backend.groups and stream in backend.groups[group].streams:
                 backend.delete_log_stream(group, stream)
 
     def _ensured(self, account: str, group: str, stream: str) -> Any:
-        backend = models.logs_backends[account][self._region]
+        backend = internals.logs_backend(account, self._region)
         if group not in backend.groups:
             backend.create_log_group(group, {})
         if stream not in backend.groups[group].streams:
@@ -99,7 +96,7 @@ class LogBook:
             self._loading = False
 
     def _restore(self, account: str, name: str, members: dict[str, Any]) -> None:
-        group = models.logs_backends[account][self._region].create_log_group(
+        group = internals.logs_backend(account, self._region).create_log_group(
             name, members["tags"], RetentionInDays=members["days"], kmsKeyId=members["key"]
         )
         made = members["made"]  # as text in books of before
@@ -122,7 +119,7 @@ class LogBook:
                         "tags": regions[self._region].tagger.get_tag_dict_for_resource(group.arn),
                     }
                 )
-                for account, regions in list(models.logs_backends.items())
+                for account, regions in list(internals.logs_backends().items())
                 for name, group in list(regions[self._region].groups.items())
             }
             if groups == self._groups:
@@ -191,7 +188,7 @@ def _milliseconds(moment: datetime | int) -> int:
 _book: LogBook | None = None
 
 
-class DurableStream(models.LogStream):
+class DurableStream(internals.LogStream):
     def __init__(self, log_group: Any, name: str) -> None:
         super().__init__(log_group, name)
         if _book is not None:
@@ -206,18 +203,14 @@ class DurableStream(models.LogStream):
         return token
 
 
-_delete_group = models.LogsBackend.delete_log_group
-_delete_stream = models.LogsBackend.delete_log_stream
-
-
 def _forgetting_group(backend: Any, log_group_name: str) -> None:
-    _delete_group(backend, log_group_name)
+    internals.delete_log_group(backend, log_group_name)
     if _book is not None:
         _book.forget(backend.account_id, log_group_name)
 
 
 def _forgetting_stream(backend: Any, log_group_name: str, log_stream_name: str) -> None:
-    _delete_stream(backend, log_group_name, log_stream_name)
+    internals.delete_log_stream(backend, log_group_name, log_stream_name)
     if _book is not None:
         _book.forget(backend.account_id, log_group_name, log_stream_name)
 
@@ -225,9 +218,11 @@ def _forgetting_stream(backend: Any, log_group_name: str, log_stream_name: str) 
 def install(state: Path, account: str, region: str) -> LogBook:
     """Put the durable stream under moto's Logs and load what there was; once per process."""
     global _book
-    models.LogStream = DurableStream
-    models.LogsBackend.delete_log_group = _forgetting_group
-    models.LogsBackend.delete_log_stream = _forgetting_stream
+    internals.replace_in_logs(
+        stream=DurableStream,
+        delete_log_group=_forgetting_group,
+        delete_log_stream=_forgetting_stream,
+    )
     _book = LogBook(state / "logs.sqlite", account, region)
     _book.load()
     return _book

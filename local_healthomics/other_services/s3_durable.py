@@ -19,15 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
-from moto.s3.utils import _VersionedKeyStore
-
 from ..arn import ALIAS
+from . import moto_internals as internals
 from .s3_index import Objects
-from .s3_records import FileValue, models
+from .s3_records import FileValue
 
 _BLOCK = 256 * 1024
-_OF_THE_MOMENT = ("lock", "is_latest")  # members of a key that are nothing to keep
 
 _objects: Objects | None = None
 
@@ -37,21 +34,17 @@ def _store() -> Objects:
     return _objects
 
 
-class DurableKey(models.FakeKey):
+class DurableKey(internals.Key):
     """A key whose value is a file; parts of an upload are such keys too, without a bucket."""
 
     file: Path
-    # moto's own, which it leaves untyped
-    _etag: str | None
-    bucket_name: str | None
-    disposed: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "last_modified":
             value = value.replace(microsecond=0)  # the resolution of S3, also in its listings
         super().__setattr__(name, value)
         bucket = self.__dict__.get("bucket_name")
-        if bucket and name not in _OF_THE_MOMENT:
+        if bucket and name not in internals.KEY_OF_THE_MOMENT:
             _store().mark("object", bucket, str(self.__dict__.get("name")))
 
     def __deepcopy__(self, memo: Any) -> Self:
@@ -70,7 +63,7 @@ class DurableKey(models.FakeKey):
     def value(self, new: bytes | str | FileValue) -> None:
         if isinstance(new, FileValue) and new.kept:
             self.file, self.contentsize = new.path, new.size
-            self._etag = self._etag or new.etag
+            self.digest = self.digest or new.etag
             return
         old = self.__dict__.get("file")
         path = _store().new_file()
@@ -83,14 +76,14 @@ class DurableKey(models.FakeKey):
             path.write_bytes(new.encode() if isinstance(new, str) else new)
         self.file = path
         self.contentsize = path.stat().st_size
-        if self._etag is None or old is not None:
-            self._etag = _md5(path)
+        if self.digest is None or old is not None:
+            self.digest = _md5(path)
         if old is not None:
             _store().discard(old)
 
     @property
     def etag(self) -> str:
-        return f'"{self._etag}"'
+        return f'"{self.digest}"'
 
     def set_metadata(self, metadata: Any, replace: bool = False) -> None:
         super().set_metadata(metadata, replace)
@@ -100,7 +93,7 @@ class DurableKey(models.FakeKey):
         # moto disposes in __del__ as well: the end of the process must not delete the objects.
         if garbage or self.disposed:
             return
-        self._value_buffer.close()
+        self.close_buffer()
         if self.multipart:
             self.multipart.dispose()
         self.disposed = True
@@ -111,7 +104,7 @@ class DurableKey(models.FakeKey):
         return
 
 
-class DurableMultipart(models.FakeMultipart):
+class DurableMultipart(internals.Multipart):
     """A multipart upload that is put together on disk."""
 
     id: str
@@ -132,14 +125,14 @@ class DurableMultipart(models.FakeMultipart):
     def complete(self, body: Iterator[tuple[int, str]]) -> tuple[Any, str, Any]:
         wanted = [(number, etag.replace('"', "")) for number, etag in body]
         if not wanted:
-            raise MalformedXML
+            raise internals.MalformedXML
         for place, (number, etag) in enumerate(wanted):
             part = self.parts.get(number)
             if part is None or part.etag.strip('"') != etag:
-                raise InvalidPart()
+                raise internals.InvalidPart()
             last = place == len(wanted) - 1
-            if not last and part.contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
-                raise EntityTooSmall()
+            if not last and part.contentsize < internals.smallest_part():
+                raise internals.EntityTooSmall()
         target = _store().new_file()
         digests, crc32 = hashlib.md5(usedforsecurity=False), 0
         with target.open("wb") as out:
@@ -158,28 +151,28 @@ class DurableMultipart(models.FakeMultipart):
         return FileValue(target, kept=True), f"{digests.hexdigest()}-{len(wanted)}", checksum
 
 
-class DurableKeys(_VersionedKeyStore):
+class DurableKeys(internals.VersionedKeyStore):
     """The keys of a bucket; what leaves the bucket is marked as well as what comes."""
 
     def _mark(self, key: str, versions: list[Any]) -> None:
         for version in versions:
-            owner = version if isinstance(version, models.FakeKey) else version.key
-            while not isinstance(owner, models.FakeKey):
+            owner = version
+            while not internals.is_key(owner):  # a delete marker
                 owner = owner.key
             _store().mark("object", owner.bucket_name, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if isinstance(value, models.FakeDeleteMarker):
+        if internals.is_delete_marker(value):
             value.last_modified = value.last_modified.replace(microsecond=0)
         super().__setitem__(key, value)
         self._mark(key, [value])
 
     def iterlists(self) -> Iterator[tuple[str, list[Any]]]:
         """For moto's listing of versions, which sorts by a time that several may share."""
-        for key, versions in super()._iterlists():
+        for key, versions in super().iterlists():
             yield key, versions[::-1]
 
-    def pop(self, key: str) -> None:  # type: ignore[override]
+    def pop(self, key: str) -> None:
         self._mark(key, self.getlist(key, []))
         super().pop(key)
 
@@ -209,14 +202,9 @@ def _arrived() -> FileValue | None:
     return value
 
 
-_copy_object = models.S3Backend.copy_object
-_put_object = models.S3Backend.put_object
-_list_buckets = models.S3Backend.list_buckets
-
-
 def _list_own(backend: Any, prefix: Any, bucket_region: Any, max_buckets: Any) -> list[Any]:
     """moto's `list_buckets` without those behind access points, which are nobody's to see."""
-    found = _list_buckets(backend, prefix, bucket_region, None)
+    found = internals.list_buckets(backend, prefix, bucket_region, None)
     own = [bucket for bucket in found if not bucket.name.endswith(ALIAS)]
     return own[: int(max_buckets)] if max_buckets else own
 
@@ -228,14 +216,14 @@ def _put_arrived(
     arrived = None if isinstance(value, FileValue) else _arrived()
     if arrived is not None:
         value, kwargs["etag"] = arrived, arrived.etag
-    return _put_object(backend, bucket_name, key_name, value, *args, **kwargs)
+    return internals.put_object(backend, bucket_name, key_name, value, *args, **kwargs)
 
 
 def _copy_by_reference(backend: Any, *args: Any, **kwargs: Any) -> None:
     """moto's `copy_object`, with the value handed on as a file."""
     _by_reference.on = True
     try:
-        _copy_object(backend, *args, **kwargs)
+        internals.copy_object(backend, *args, **kwargs)
     finally:
         _by_reference.on = False
 
@@ -269,13 +257,15 @@ def install(state: Path) -> Objects:
     """Put the durable classes under moto's S3; once per process."""
     global _objects
     _objects = Objects(state)
-    models.FakeKey = DurableKey
-    models.FakeMultipart = DurableMultipart
-    models._VersionedKeyStore = DurableKeys
-    models.S3Backend.put_object = _put_arrived
-    models.S3Backend.list_buckets = _list_own
-    models.S3Backend.copy_object = _copy_by_reference
-    models.S3Backend.upload_part_copy = _upload_part_copy
+    internals.replace_in_s3(
+        key=DurableKey,
+        multipart=DurableMultipart,
+        key_store=DurableKeys,
+        put_object=_put_arrived,
+        list_buckets=_list_own,
+        copy_object=_copy_by_reference,
+        upload_part_copy=_upload_part_copy,
+    )
     return _objects
 
 

@@ -15,11 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import moto.backends
-
 from ..store.database import opened
+from . import moto_internals as internals
 
-_backend: Any = moto.backends.get_backend  # its types know services by literals only
 SERVICES = ("iam", "sts", "ecr")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS backend (
@@ -52,7 +50,7 @@ class PeerState:
             except Exception as error:  # written by another moto, whose classes are gone
                 print(f"what {service} held cannot be read: {error!r}", file=sys.stderr)
                 continue
-            vars(_backend(service)[account][region]).update(members)
+            vars(internals.backends(service)[account][region]).update(members)
             self._written[service, account, region] = body
 
     @contextmanager
@@ -66,7 +64,7 @@ class PeerState:
             self._save(service)
 
     def _save(self, service: str) -> None:
-        for account, regions in list(_backend(service).items()):
+        for account, regions in list(internals.backends(service).items()):
             for region, backend in list(regions.items()):
                 body = io.BytesIO()
                 _Pickler(body, pickle.HIGHEST_PROTOCOL).dump(vars(backend))
