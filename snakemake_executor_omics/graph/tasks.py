@@ -418,7 +418,7 @@ def _refused(job: Job, settings: TaskSettings) -> Iterator[UnsupportedRule]:
     ):
         if used:
             yield UnsupportedRule(job.rule.name, f"uses {what}", hint=hint)
-    checks: list[Callable[[], object]] = [lambda: container_of(job, settings)]
+    checks: list[Callable[[], object]] = [lambda: container_of(job, settings), lambda: _conda(job)]
     checks += [
         lambda file=file: settings.storage.target(file, job.rule.name)  # type: ignore[misc]
         for file in _left_by(job)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 from ..aws.logs import LOG_GROUP, task_log
@@ -17,6 +18,7 @@ from ..aws.runs import get_task
 from ..aws.session import Services
 from ..model import Task
 from .courtesy import Courtesy
+from .missing import missing_advice
 from .printed_logs import are_complete, split_logs
 from .reasons import advice, is_fault, is_out_of_memory, memory_advice
 
@@ -61,11 +63,13 @@ def failure(
     task: Task,
     run_task: RunTask | None,
     courtesy: Courtesy,
+    workdir: Path,
     code: int | None = None,
 ) -> Failure:
     """Why a job failed, with its log files where the task could print them.
 
-    `code` is what a task that completed all the same told of its job.
+    `workdir` is the project's folder, which may have what the job lacked. `code` is what a task
+    that completed all the same told of its job.
     """
     if run_task is None:
         return Failure(
@@ -96,7 +100,10 @@ def failure(
     return Failure(
         reason=reason or "",
         message=message or "",
-        hints=_hints(reason, task, code),
+        hints=(
+            *_hints(reason, task, code),
+            *missing_advice([*rest, *"\n".join(logs.values()).splitlines()], task, workdir),
+        ),
         lines=tuple(rest),
         places=places(services, run, run_task, stream),
         logs=logs,

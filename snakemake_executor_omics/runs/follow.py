@@ -114,7 +114,7 @@ def collect(
     journal.remember_exports(exports_of(wave, here, export.all, workdir))
     failures = {
         task.key: failure(
-            services, run, task, run_tasks[task.key], courtesy, export.codes.get(task.key)
+            services, run, task, run_tasks[task.key], courtesy, workdir, export.codes.get(task.key)
         )
         for task in wave.tasks
         if outcomes[task.key] is Outcome.FAILED

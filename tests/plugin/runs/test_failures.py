@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ ROW = RunTask(
     id="5", name="align_1", status=TaskStatus.FAILED, stopped=datetime(2026, 1, 1, tzinfo=UTC)
 )
 GROUP = "/aws/omics/WorkflowLog"
+HERE = Path("/nowhere")
 
 
 class Said:
@@ -66,7 +68,7 @@ def test_a_failure_says_why_shows_the_last_lines_and_where_there_is_more(
         "=== end of log 1.1: 1 lines ===",
         "it broke",
     )
-    found = failure(services, RUN, TASK, ROW, Courtesy(Said()))
+    found = failure(services, RUN, TASK, ROW, Courtesy(Said()), HERE)
     assert found.logs == {"a.log": "in the log\n"}
     assert str(found).splitlines() == [
         "RUN_TASK_FAILED: command exited with status 3",
@@ -83,7 +85,7 @@ def test_a_failure_is_told_without_any_right_to_ask_why(services: Services, omic
     said = Said()
     with Stubber(services.logs) as logs:
         logs.add_client_error("get_log_events", "AccessDeniedException", http_status_code=400)
-        found = failure(services, RUN, TASK, ROW, Courtesy(said))
+        found = failure(services, RUN, TASK, ROW, Courtesy(said), HERE)
     assert str(found).startswith("RUN_TASK_FAILED: why\n")
     assert [("omics:GetRunTask" in line, "logs:GetLogEvents" in line) for line in said.lines] == [
         (True, False),
@@ -98,7 +100,7 @@ def test_a_job_that_was_killed_for_its_memory_is_told_what_it_had_and_what_to_tr
     services: Services, omics: Stubber, reason: str, code: int | None
 ) -> None:
     _detail(omics, failureReason=reason)
-    found = failure(services, RUN, TASK, ROW, Courtesy(Said()), code)
+    found = failure(services, RUN, TASK, ROW, Courtesy(Said()), HERE, code)
     assert "its task had 2,000 MB; try `resources: mem_mb=4000`" in str(found)
 
 
