@@ -38,7 +38,7 @@ from .errors import (
 )
 from .keys import OwnerKey
 from .operations.registry import HANDLERS
-from .other_services.application import file_blocks
+from .other_services.application import OtherServices, file_blocks
 from .other_services.served import refused
 from .policies import Policy, denial
 from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
@@ -65,13 +65,14 @@ class App:
     def __init__(
         self,
         context: Context,
+        other_services: OtherServices,
         access: Access,
         owner: OwnerKey,
         spool: Path,
         used: Rights,
         policies: Mapping[str, Policy],
     ) -> None:
-        self._context = context
+        self._context, self._other_services = context, other_services
         self._spool = spool  # a folder for bodies on their way; what a kill left there is dropped
         remove(spool, within=spool.parent)
         spool.mkdir()
@@ -113,9 +114,7 @@ class App:
             return refused(environ, start_response, caller.service, status, code, why)
         if caller.service == "s3" and method == "GET":
             note_s3_reading(self._context, raw_path)
-        return self._context.other_services.answer(
-            caller.service, caller.account, environ, start_response
-        )
+        return self._other_services.answer(caller.service, caller.account, environ, start_response)
 
     def _means_omics(self, environ: dict[str, Any], raw_path: str) -> bool:
         """Whether an unsigned request is for HealthOmics, by its host or its path."""
@@ -129,7 +128,7 @@ class App:
             self._protocol.match(method, raw_path)
         except (UnknownOperation, NotSupported):
             return False
-        return not self._context.other_services.has_bucket(raw_path.split("/")[1])
+        return not self._context.objects.has_bucket(raw_path.split("/")[1])
 
     def answer(self, environ: dict[str, Any], raw_path: str, account: str) -> Answer:
         """The answer of HealthOmics."""

@@ -12,9 +12,10 @@ from . import arn
 from .background import Background
 from .definitions import DefinitionChecker
 from .keys import OwnerKey
-from .other_services.application import OtherServices
+from .objects import Objects
 from .quotas import Quotas
 from .readings import DEFAULTS, Readings
+from .runs.run_log import Logs
 from .runs.scheduler import Scheduler
 from .store.documents import ID_DIGITS, Store
 from .store.paging import page
@@ -29,7 +30,8 @@ class Context:
     """The rooms behind the API, and the account that asks."""
 
     store: Store
-    other_services: OtherServices
+    objects: Objects
+    logs: Logs
     checker: DefinitionChecker
     scheduler: Scheduler
     background: Background[Context]

@@ -68,8 +68,9 @@ class Server:
         self._checker.sweep()
         self._scheduler = Scheduler(
             self._store,
-            self._other_services,
             self._checker,
+            objects=self._other_services,
+            logs=self._other_services,
             folder=self.state / "runs",
             options=options,
             endpoint_url=self.url,
@@ -81,7 +82,8 @@ class Server:
         self._scheduler.on_end = self._run_ended
         self._context = Context(
             store=self._store,
-            other_services=self._other_services,
+            objects=self._other_services,
+            logs=self._other_services,
             checker=self._checker,
             scheduler=self._scheduler,
             background=self._background,
@@ -95,7 +97,8 @@ class Server:
         )
         access = Access(owner, self._other_services.access_key, insecure=options.insecure)
         used = Rights(self.state / FILE)
-        app = App(self._context, access, owner, self.state / "incoming", used, options.policies)
+        spool, policies = self.state / "incoming", options.policies
+        app = App(self._context, self._other_services, access, owner, spool, used, policies)
         self._app = Proxy(app, self._http.bind_addr[1])
 
     def _run_ended(self, run: dict[str, Any]) -> None:

@@ -142,6 +142,16 @@ def test_the_packages_meet_in_one_place() -> None:
     )
 
 
+def test_operations_know_the_port_to_objects_and_not_who_keeps_them() -> None:
+    offending(
+        "port",
+        lambda one: (
+            one.target.startswith(f"{LOCAL}.other_services")
+            and not within(one, "server.py", "app.py", "other_services/")
+        ),
+    )
+
+
 @pytest.mark.parametrize(("package", "library", "places"), DOORS)
 def test_a_library_has_one_door(package: str, library: str, places: tuple[str, ...]) -> None:
     offending(

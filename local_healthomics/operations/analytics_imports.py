@@ -172,7 +172,7 @@ def _read(
     context: Context, kind: str, store: dict[str, Any], job: dict[str, Any], source: str
 ) -> int:
     """Check one file; its size in bytes."""
-    path = context.other_services.object_file(*object_of(source))
+    path = context.objects.file(*object_of(source))
     if path is None:
         raise ValidationFault(f"cannot read {source}: there is no such object")
     options = job.get("formatOptions", {})

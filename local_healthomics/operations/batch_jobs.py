@@ -89,8 +89,8 @@ def _create(context: Context, batch: dict[str, Any]) -> bool:
 
 def _from_file(context: Context, batch: dict[str, Any]) -> list[dict[str, Any]]:
     bucket, key = settings_object(batch["s3UriSettings"])
-    path = context.other_services.object_file(bucket, key)
-    if path is None or context.other_services.etag(bucket, key) != batch["etag"]:
+    path = context.objects.file(bucket, key)
+    if path is None or context.objects.etag(bucket, key) != batch["etag"]:
         raise ValidationFault(f"{batch['s3UriSettings']} changed after the batch was started")
     return read_entries(path)
 

@@ -46,7 +46,7 @@ def start_run_batch(context: Context, params: Params) -> dict[str, Any]:
         own = {"totalRuns": len(entries), "inline": entries}
     else:
         uri = sources["s3UriSettings"]
-        etag = context.other_services.etag(*settings_object(uri))
+        etag = context.objects.etag(*settings_object(uri))
         if etag is None:
             raise ValidationFault(f"cannot read s3UriSettings {uri}")
         own = {"s3UriSettings": uri, "etag": etag}

@@ -90,7 +90,7 @@ def _import(context: Context, job: Document, source: Document) -> str:
 def _named(context: Context, uri: str) -> tuple[str, Path]:
     """The file of an S3 object, and its name."""
     bucket, key = object_of(uri)
-    found = context.other_services.object_file(bucket, key)
+    found = context.objects.file(bucket, key)
     if found is None:
         raise ValidationFault(f"{uri} is not there, or cannot be read")
     return key.rpartition("/")[2], found
@@ -102,12 +102,12 @@ def _export(context: Context, job: Document, source: Document) -> str:
     if read_set["status"] != "ACTIVE":
         raise Conflict(f"The read set is {read_set['status']}, not ACTIVE.")
     bucket, prefix = object_of(job["destination"])
-    if not context.other_services.has_bucket(bucket) or bucket.endswith(ALIAS):
+    if not context.objects.has_bucket(bucket) or bucket.endswith(ALIAS):
         raise ValidationFault(f"The bucket {bucket} is not there, or cannot be written.")
     for file in read_set["files"].values():
         name = file["s3Access"]["s3Uri"].rpartition("/")[2]
         key = "/".join(filter(None, (prefix.rstrip("/"), source["id"], name)))
-        context.other_services.link(bucket, key, store_objects.path(context, file))
+        context.objects.link(bucket, key, store_objects.path(context, file))
     return "The read set was exported."
 
 

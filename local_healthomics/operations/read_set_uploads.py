@@ -252,10 +252,10 @@ def _fall_back(
 ) -> None:
     """Leave what is no read set at the store's `fallbackLocation`, if there is such a bucket."""
     bucket, prefix = object_of(store.get("fallbackLocation", ""))
-    if context.other_services.has_bucket(bucket):
+    if context.objects.has_bucket(bucket):
         for name, path in sources:
             key = "/".join(filter(None, (prefix.rstrip("/"), read_set["id"], name)))
-            context.other_services.link(bucket, key, path)
+            context.objects.link(bucket, key, path)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -40,7 +40,7 @@ def delete_reference_store(context: Context, params: Params) -> dict[str, Any]:
     if context.store.rows("reference", parent=id, statuses=["ACTIVE"], limit=1):
         raise Conflict(f"reference store {id} holds references; delete them first")
     source_jobs.forget(context, ["referenceImportJob"], id)
-    context.other_services.remove_bucket(document["bucket"])
+    context.objects.remove_bucket(document["bucket"])
     return _STORES.delete(context, params)
 
 

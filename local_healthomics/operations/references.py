@@ -89,7 +89,7 @@ def _taken_in(
 ) -> dict[str, Any]:
     """The document of a new reference, whose files are in the store_objects."""
     bucket, key = object_of(source["sourceFile"])
-    path, name = context.other_services.object_file(bucket, key), posixpath.basename(key)
+    path, name = context.objects.file(bucket, key), posixpath.basename(key)
     if path is None or not name:
         raise ValidationFault(f"{source['sourceFile']} is not there, or cannot be read")
     store = existing(context, "referenceStore", job["referenceStoreId"])

@@ -20,7 +20,7 @@ _CACHES = Resource(
 
 def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
     location = params["cacheS3Location"].rstrip("/")
-    if not context.other_services.has_bucket(object_of(location)[0]):
+    if not context.objects.has_bucket(object_of(location)[0]):
         raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
     owner = params.get("cacheBucketOwnerId") or context.account
     if owner not in (context.account, ACCOUNT):  # all accounts share one S3, which is ACCOUNT's

@@ -105,7 +105,7 @@ def begin_run(context: Context, params: Params, batch_id: str | None = None) -> 
             "runLogStream": log_stream_arn(f"run/{id}", context.account),
         }
     document = context.store.update("run", id, changes)
-    run_log.tell(context.other_services, document, "CREATING_RUN")
+    run_log.tell(context.logs, document, "CREATING_RUN")
     return {**document, "follow_up": [("run", id)]}
 
 
@@ -199,7 +199,7 @@ def check_output_uri(context: Context, uri: str) -> None:
     bucket, _ = object_of(uri)
     if not uri.startswith("s3://") or not bucket:
         raise ValidationFault(f"outputUri {uri} is no S3 URI")
-    if not context.other_services.has_bucket(bucket):
+    if not context.objects.has_bucket(bucket):
         raise ValidationFault(f"the bucket of outputUri {uri} does not exist")
 
 

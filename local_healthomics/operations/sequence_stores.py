@@ -88,7 +88,7 @@ def delete_sequence_store(context: Context, params: Params) -> dict[str, Any]:
     for upload in uploads:
         context.store.update("upload", upload, {"status": "DELETING"})
     context.store.delete("sequenceStore", id)
-    context.other_services.remove_bucket(document["bucket"])
+    context.objects.remove_bucket(document["bucket"])
     return {"follow_up": [("upload", upload) for upload in uploads]}
 
 
@@ -97,7 +97,7 @@ def settle(context: Context, document: dict[str, Any]) -> None:
     retag(context, document)
     with context.store.transaction():
         if context.store.get("sequenceStore", document["id"]) is not None:
-            context.other_services.make_bucket(document["bucket"])
+            context.objects.make_bucket(document["bucket"])
             context.store.update("sequenceStore", document["id"], {"status": "ACTIVE"})
 
 

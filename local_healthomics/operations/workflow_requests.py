@@ -132,9 +132,9 @@ def _object(context: Context, member: str, uri: str, most: int) -> Path:
     bucket, key = object_of(uri)
     if not uri.startswith("s3://") or not bucket or not key:
         raise ValidationFault(f"{member} {uri} is no URI of an S3 object")
-    if not context.other_services.has_bucket(bucket):
+    if not context.objects.has_bucket(bucket):
         raise ValidationFault(f"the bucket of {member} {uri} does not exist")
-    file = context.other_services.object_file(bucket, key)
+    file = context.objects.file(bucket, key)
     if file is None:
         raise ValidationFault(f"{member} {uri} does not exist")
     if file.stat().st_size > most:

@@ -126,7 +126,7 @@ def _with_exports(context: Context, document: dict[str, Any], params: Params) ->
         answer["definition"] = definition_link(context, document["uuid"])
     if "README" in wanted and document.get("readmeMarkdown") is not None:
         _, key = _export_keys(document["uuid"])
-        context.other_services.put(BUCKET, key, document["readmeMarkdown"].encode())
+        context.objects.put(BUCKET, key, document["readmeMarkdown"].encode())
         answer["readme"] = _link(context, key)
     return answer
 
@@ -136,8 +136,8 @@ def definition_link(context: Context, uuid: str) -> str | None:
     archive, (key, _) = context.checker.archive(uuid), _export_keys(uuid)
     if not archive.exists():
         return None
-    if context.other_services.object_file(BUCKET, key) is None:
-        context.other_services.link(BUCKET, key, archive)
+    if context.objects.file(BUCKET, key) is None:
+        context.objects.link(BUCKET, key, archive)
     return _link(context, key)
 
 
@@ -169,8 +169,8 @@ def _forget_files(context: Context, document: dict[str, Any]) -> None:
     """
     remove(context.checker.archive(document["uuid"]), within=context.checker.folder)
     for key in _export_keys(document["uuid"]):
-        if context.other_services.object_file(BUCKET, key) is not None:
-            context.other_services.remove(BUCKET, key)
+        if context.objects.file(BUCKET, key) is not None:
+            context.objects.remove(BUCKET, key)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -34,7 +34,7 @@ Application = Callable[[dict[str, Any], StartResponse], Any]
 
 
 class OtherServices:
-    """What answers requests, and the way in for the server itself."""
+    """What answers requests; for the server itself the objects and the log group of the service."""
 
     def __init__(self, state: Path) -> None:
         self._objects = s3_durable.install(state)
@@ -80,7 +80,7 @@ class OtherServices:
     def has_bucket(self, name: str) -> bool:
         return name in self._s3.buckets
 
-    def object_file(self, bucket: str, key: str) -> Path | None:
+    def file(self, bucket: str, key: str) -> Path | None:
         """The file that holds an object's value."""
         found = self._object(bucket, key)
         return found.file if found is not None else None
@@ -205,7 +205,7 @@ class OtherServices:
             return None
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").lstrip("/")
         bucket, _, key = path.partition("/")
-        found = self.object_file(bucket, key)
+        found = self.file(bucket, key)
         if found is None or self._s3.buckets[bucket].keys[key].storage_class == _ARCHIVE:
             return None
         return found if found.stat().st_size >= _STREAM_FROM else None

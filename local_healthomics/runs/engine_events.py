@@ -11,7 +11,6 @@ from typing import Any
 
 from ..arn import arn, log_stream_arn
 from ..instances import instance_type
-from ..other_services.application import OtherServices
 from ..readings import DEFAULTS, Readings
 from ..states import FINAL
 from ..store.documents import Store
@@ -47,12 +46,12 @@ class EngineEvents:
     def __init__(
         self,
         store: Store,
-        other_services: OtherServices,
+        logs: run_log.Logs,
         pool: Pool,
         limits: Mapping[str, int],
         readings: Readings = DEFAULTS,
     ) -> None:
-        self._store, self._other_services, self._pool = store, other_services, pool
+        self._store, self._logs, self._pool = store, logs, pool
         self._limits, self._readings = limits, readings
         self._forgotten: set[str] = set()  # streams of tasks that were stopped
 
@@ -93,7 +92,7 @@ class EngineEvents:
     def _tell(self, active: Active, event: str, **of_it: Any) -> None:
         run = self._store.get("run", active.id)
         if run is not None:
-            run_log.tell(self._other_services, run, event, **of_it)
+            run_log.tell(self._logs, run, event, **of_it)
 
     def _task(self, active: Active, event: Mapping[str, Any]) -> None:
         with self._store.transaction():
@@ -135,7 +134,7 @@ class EngineEvents:
         if event["status"] == "CANCELLED":
             # A task that is stopped with its run leaves none (published: many, stopped early).
             self._forgotten.add(stream)
-            self._other_services.forget_log(stream, active.account)
+            self._logs.forget_log(stream, active.account)
         if changed and (name := run_log.OF_TASK.get(event["status"])):
             self._tell(active, name, name=event["name"], task=id)
         kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
@@ -161,7 +160,7 @@ class EngineEvents:
                 stream = f"run/{active.id}/engine"
             case _:
                 stream = active.cache_stream
-        self._other_services.log(stream, lines, active.account)
+        self._logs.log(stream, lines, active.account)
 
     def _fit(self, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """The lines as CloudWatch takes them, which takes no empty one."""
@@ -172,7 +171,7 @@ class EngineEvents:
     def _deliver(self, stream: str, lines: list[tuple[int, str]], account: str) -> None:
         def deliver() -> None:
             if lines and stream not in self._forgotten:
-                self._other_services.log(stream, lines, account)
+                self._logs.log(stream, lines, account)
 
         delay = float(self._readings["log-delay"])
         if not delay:

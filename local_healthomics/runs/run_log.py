@@ -7,11 +7,10 @@ what such a run cannot have, the ends of others and of tasks that go well, is na
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from ..clock import epoch_ms
-from ..other_services.application import OtherServices
 
 # A run's logLevel lets through what is at least as bad; a line without a level is of the least.
 _LEVELS = {"ALL": 0, "ERROR": 1, "FATAL": 2, "OFF": 3}
@@ -46,6 +45,16 @@ OF_TASK = {
 }
 
 
+class Logs(Protocol):
+    """The log group of this service, of each account."""
+
+    def log(self, stream: str, events: Iterable[tuple[int, str]], account: str) -> None:
+        """Append events (a time in milliseconds, a text) to a stream."""
+
+    def forget_log(self, stream: str, account: str) -> None:
+        """Remove a stream, if there is one."""
+
+
 def lets_through(log_level: str, level: str) -> bool:
     """Whether a run of this logLevel keeps a line of this level."""
     return _LEVELS[log_level] <= _LEVELS[level or "ALL"]
@@ -61,7 +70,7 @@ def line(status: str, event: str, **of_it: Any) -> str:
 
 
 def tell(
-    other_services: OtherServices,
+    logs: Logs,
     run: Mapping[str, Any],
     event: str,
     status: str | None = None,
@@ -70,4 +79,4 @@ def tell(
     """Write an event of a run, in its status or another, if its logLevel lets it."""
     if lets_through(run["logLevel"], _BAD.get(event, "")):
         said = line(status or run["status"], event, **of_it)
-        other_services.log(f"run/{run['id']}", [(epoch_ms(), said)], run["account"])
+        logs.log(f"run/{run['id']}", [(epoch_ms(), said)], run["account"])

@@ -21,8 +21,8 @@ from ..engine.finished_tasks import FILE
 from ..engine.request import CacheRequest, RunRequest
 from ..errors import ValidationFault
 from ..keys import OwnerKey
+from ..objects import Objects
 from ..options import ServerOptions
-from ..other_services.application import OtherServices
 from ..quotas import RESOURCES
 from ..removing import remove
 from ..states import FINAL, LIVE
@@ -62,9 +62,10 @@ class Scheduler:
     def __init__(
         self,
         store: Store,
-        other_services: OtherServices,
         checker: DefinitionChecker,
         *,
+        objects: Objects,
+        logs: run_log.Logs,
         folder: Path,
         options: ServerOptions,
         endpoint_url: str,
@@ -72,11 +73,12 @@ class Scheduler:
         engine: Sequence[str],
         pool: Pool,
     ) -> None:
-        self._store, self._other_services, self._checker = store, other_services, checker
+        self._store, self._checker = store, checker
+        self._objects, self._logs = objects, logs
         self._folder, self._options, self._endpoint = folder, options, endpoint_url
         self._owner, self._engine, self._pool = owner, list(engine), pool
         self._limits = options.quotas.resources
-        self._events = EngineEvents(store, other_services, pool, self._limits, options.readings)
+        self._events = EngineEvents(store, logs, pool, self._limits, options.readings)
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
         self._closing = False
@@ -112,7 +114,7 @@ class Scheduler:
             if active is None:
                 ended = {"status": "CANCELLED", "stopTime": now()}
                 run = self._store.update("run", id, ended)
-                run_log.tell(self._other_services, run, "RUN_CANCELLED")
+                run_log.tell(self._logs, run, "RUN_CANCELLED")
                 self.on_end(run)
                 return
             self._store.update("run", id, {"status": "STOPPING", "cancelled": True})
@@ -150,7 +152,7 @@ class Scheduler:
             stream = f"runCache/{cache['id']}/{cache['uuid']}"
             for event in engine.events():
                 lines = [(int(at), text) for at, text in event.get("lines", ())]
-                self._other_services.log(stream, lines, run["account"])
+                self._logs.log(stream, lines, run["account"])
             engine.close_input()
             engine.wait(_END_SECONDS)
 
@@ -199,7 +201,7 @@ class Scheduler:
                 return False
             run = waiting[0].body
             run = self._store.update("run", run["id"], {"status": "STARTING"})
-            run_log.tell(self._other_services, run, "STARTING_RUN")
+            run_log.tell(self._logs, run, "STARTING_RUN")
             try:
                 active = self._launch(run)
             except (_CannotStart, OSError) as error:
@@ -292,7 +294,7 @@ class Scheduler:
         )
         self._limit_time(active)
         minutes = math.ceil(active.minutes)
-        run_log.tell(self._other_services, run, "SET_WORKFLOW_TIMEOUT", minutes=minutes)
+        run_log.tell(self._logs, run, "SET_WORKFLOW_TIMEOUT", minutes=minutes)
         return active
 
     def _parameters(self, run: dict[str, Any]) -> Any:
@@ -303,7 +305,7 @@ class Scheduler:
         bucket, key = object_of(uri)
         try:
             return run_parameters.read(
-                self._other_services.object_file(bucket, key), uri, run["parameterTemplate"]
+                self._objects.file(bucket, key), uri, run["parameterTemplate"]
             )
         except ValidationFault as fault:
             raise _CannotStart("INVALID_RUN_PARAMETERS", fault.message) from fault
@@ -360,12 +362,12 @@ class Scheduler:
                 run = self._store.update("run", id, {"status": "STOPPING"})
         if run is None:
             return
-        run_log.tell(self._other_services, run, "STOPPING_RUN")
+        run_log.tell(self._logs, run, "STOPPING_RUN")
         used = (end.get("metrics") or {}).get("storageMaximumGiB")
         if run["storageType"] == "STATIC" and used is not None:
             size = run["storageCapacity"]
             run_log.tell(
-                self._other_services,
+                self._logs,
                 run,
                 "MAX_FILE_SYSTEM_USAGE",
                 size=size,
@@ -373,7 +375,7 @@ class Scheduler:
                 percent=math.floor(100 * used / size),
             )
         stream = run.get("logLocation", {}).get("engineLogStream", "")
-        run_log.tell(self._other_services, run, "ENGINE_LOG_GENERATED", stream=stream)
+        run_log.tell(self._logs, run, "ENGINE_LOG_GENERATED", stream=stream)
 
     def _conclude(self, active: Active, end: dict[str, Any]) -> None:
         if active.timer is not None:
@@ -427,10 +429,10 @@ class Scheduler:
                     self._store.update("task", task["id"], task)
             run = (self._store.get("run", id) or {}) | stopped
             if run.get("logLevel") != "OFF":
-                run_log.tell(self._other_services, run, f"RUN_{run['status']}")
+                run_log.tell(self._logs, run, f"RUN_{run['status']}")
                 # The manifest first: who sees the run ended must find it.
                 at = epoch_ms()
                 lines = [(at, line) for line in manifest(run, tasks)]
-                self._other_services.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
+                self._logs.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
             self._store.update("run", id, stopped)
         self.on_end(run)

@@ -2,7 +2,7 @@
 
 Each store has a bucket that is named like the alias of its access point, so the URI in `s3Access`
 is one that any S3 client reads, and the operations of HealthOmics serve the same object. Clients
-cannot write there (see `aws_peers`). A document holds its files as the API shows them, a
+cannot write there (see `other_services`). A document holds its files as the API shows them, a
 `FileInformation` each; the functions here take one and find its object.
 """
 
@@ -64,8 +64,8 @@ def keep(
     """
     uri = uri_of(store, id, filename)
     bucket, key = object_of(uri)
-    context.other_services.make_bucket(bucket)
-    context.other_services.link(bucket, key, path, etag)
+    context.objects.make_bucket(bucket)
+    context.objects.link(bucket, key, path, etag)
     length = path.stat().st_size
     size = max(PART, -(-length // _MOST_PARTS))
     return {
@@ -79,7 +79,7 @@ def keep(
 def path(context: Context, file: FileInformation) -> Path:
     """The file that holds the bytes; ResourceNotFoundException if they are gone."""
     uri = file["s3Access"]["s3Uri"]
-    found = context.other_services.object_file(*object_of(uri))
+    found = context.objects.file(*object_of(uri))
     if found is None:
         raise NotFound("file", uri)
     return found
@@ -88,21 +88,19 @@ def path(context: Context, file: FileInformation) -> Path:
 def drop(context: Context, *files: FileInformation) -> None:
     """Forget files of one store; they may be gone already."""
     places = [object_of(file["s3Access"]["s3Uri"]) for file in files]
-    there = [
-        key for bucket, key in places if context.other_services.object_file(bucket, key) is not None
-    ]
+    there = [key for bucket, key in places if context.objects.file(bucket, key) is not None]
     if there:
-        context.other_services.remove(places[0][0], *there)
+        context.objects.remove(places[0][0], *there)
 
 
 def archive(context: Context, file: FileInformation, archived: bool = True) -> None:
     """Make S3 refuse (or, not `archived`, serve again) a file: InvalidObjectState, as S3 does."""
-    context.other_services.archive(*object_of(file["s3Access"]["s3Uri"]), archived)
+    context.objects.archive(*object_of(file["s3Access"]["s3Uri"]), archived)
 
 
 def tag(context: Context, file: FileInformation, tags: Mapping[str, str]) -> None:
     """Give the S3 object of a file these tags and no other."""
-    context.other_services.tag(*object_of(file["s3Access"]["s3Uri"]), tags)
+    context.objects.tag(*object_of(file["s3Access"]["s3Uri"]), tags)
 
 
 def part(

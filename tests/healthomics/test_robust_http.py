@@ -444,7 +444,7 @@ def test_an_error_of_ours_tells_no_insides(tmp_path: Path, capsys: Any) -> None:
 
     context: Any = SimpleNamespace(for_account=broken)
     unused: Any = None
-    app = App(context, unused, unused, tmp_path / "spool", unused, {})
+    app = App(context, unused, unused, unused, tmp_path / "spool", unused, {})
     answer = app.answer({"REQUEST_METHOD": "GET"}, "/run", "123456789012")
     assert answer.status == 500
     assert answer.headers == (("x-amzn-errortype", "InternalServerException"),)
