@@ -8,6 +8,7 @@ Snakefile again, where other files lie than here.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import itertools
 import json
@@ -43,6 +44,7 @@ Job = Any
 # Many images call it by one of the names only.
 PYTHON = '"$(type -P python3 || type -P python || echo python3)"'
 _TBD = str(TBDString())
+SCRIPTS = ".snakemake/omics/scripts"
 
 
 class Unknown(Exception):
@@ -187,8 +189,12 @@ def _script(job: Job, workdir: Path) -> Command:
         )
     except (WorkflowError, OSError) as error:
         raise _unreadable(job, error) from error
-    file = origin.get_path_or_uri(secret_free=True) if is_local else cached
-    location = project_path(os.path.abspath(file), workdir, job.rule.name)
+    if is_local:
+        # Not made simpler: one that is reached from the project is named from there.
+        file = os.path.join(os.getcwd(), origin.get_path_or_uri(secret_free=True))
+        location = project_path(file, workdir, job.rule.name)
+    else:
+        location = _kept(Path(cached), workdir)
     _refuse_unknown(job, source)
     match language:
         case "python":
@@ -203,6 +209,16 @@ def _script(job: Job, workdir: Path) -> Command:
         hint=f"call it from `shell:`, or let the rule run on this machine (`localrules: "
         f"{job.rule.name}`)",
     )
+
+
+def _kept(fetched: Path, workdir: Path) -> str:
+    """A script that was fetched, under a name that another call, or another machine, has too."""
+    content = fetched.read_bytes()
+    path = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:32]}/{fetched.name}"
+    if not (workdir / path).is_file():
+        (workdir / path).parent.mkdir(parents=True, exist_ok=True)
+        (workdir / path).write_bytes(content)
+    return path
 
 
 def _unreadable(job: Job, why: object) -> UnsupportedRule:
@@ -268,7 +284,7 @@ def _python(job: Job, workdir: Path, location: str, source: str) -> Command:
 
 def _beside(workdir: Path, location: str, source: str) -> tuple[list[str], list[str]]:
     """What a Python script uses of the project, and the texts of all that is Python."""
-    siblings = imported(source, (workdir / location).parent, workdir)
+    siblings = imported(source, location, workdir)
     modules = [path for path in siblings if path.endswith(".py")]
     return siblings, [source, *((workdir / p).read_text(errors="replace") for p in modules)]
 

@@ -91,22 +91,28 @@ def used_by(programs: Iterable[str], workdir: Path) -> list[str]:
         if not (is_program(path) or is_executable(file)):
             continue
         for used in _used(file, workdir, _changed(file)):
-            if path.startswith("../") and used.startswith("/"):
-                # They find each other by where they are, so both are named in one way.
-                used = os.path.relpath(used, workdir)
+            used = _as_named(used, path, workdir)
             if used not in found and used not in given:
                 found[used] = None
                 pending.append(used)
     return list(found)
 
 
-def imported(text: str, folder: Path, workdir: Path) -> list[str]:
-    """The project paths of what `text`, Python in `folder`, imports and names, and these in turn.
+def _as_named(used: str, program: str, workdir: Path) -> str:
+    """What a program uses, named as itself is: they find each other by where they are."""
+    beside = program.startswith("../") and used.startswith("/")
+    return os.path.relpath(used, workdir) if beside else used
+
+
+def imported(text: str, location: str, workdir: Path) -> list[str]:
+    """The project paths of what `text`, Python at `location`, imports and names, and so on.
 
     Raises:
         OSError: a file cannot be read.
     """
-    found = dict.fromkeys(_named(text, folder, workdir, is_python=True))
+    folder = Path(os.path.normpath(workdir / location)).parent
+    named = _named(text, folder, workdir, is_python=True)
+    found = dict.fromkeys(_as_named(path, location, workdir) for path in named)
     return [*found, *(path for path in used_by(found, workdir) if path not in found)]
 
 
