@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ..compile.sandbox import OUTSIDE
+from ..compile.sandbox import OUTSIDE, seen_by_job
 from ..errors import SelectionError, UnsupportedRule
 from ..model import PROJECT
 from .internals import without_source_cache
@@ -42,6 +42,9 @@ def project_path(path: object, workdir: Path, rule: str) -> str:
     relative = os.path.relpath(text, workdir)
     if relative.split("/")[0] != ".." or text.startswith(f"{workdir}/"):
         return relative
+    around = folder_around(text)
+    if around != text and workdir.is_relative_to(around):
+        return relative  # a project within its workflow's folder, as `.test/`, wherever that is
     # The project may be reached through a link: all its names mean the same folder.
     folder, name = os.path.split(os.path.normpath(text))
     relative = os.path.relpath(os.path.join(_real(folder), name), _real(str(workdir)))
@@ -67,7 +70,9 @@ class Rewriting:
         shell = os.environ.get("PWD", "")  # as the user went there, maybe through a link
         if os.path.isabs(shell) and _real(shell) == _real(str(workdir)):
             places[os.path.normpath(shell)] = PROJECT
-        for folder in folders:
+        self._workdir = workdir
+        self._folders = frozenset(folders)
+        for folder in self._folders:
             places.setdefault(folder, f"{PROJECT}/{OUTSIDE}{folder}")
         for written, path in declared.items():
             if os.path.isabs(written) and not os.path.isabs(path):
@@ -102,6 +107,10 @@ class Rewriting:
                 rest = f"/{os.path.relpath(whole, place)}{end}"
             elif again := self._pattern.fullmatch(whole):
                 place, rest = again[1], (again[2] or "") + end
+        if place in self._folders:
+            path = project_path(place + rest, self._workdir, "")
+            end = "/" if rest.endswith("/") else ""
+            return f"{PROJECT}/{seen_by_job(path)}{end}"
         return self._places[place] + rest
 
 

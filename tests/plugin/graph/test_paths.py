@@ -38,6 +38,8 @@ def _same(*paths: str) -> dict[str, str]:
         ("/home/me/project", "."),
         ("/home/me/projects/a", "/home/me/projects/a"),
         ("/home/me/project/../a/b", "../a/b"),
+        ("/home/me/workflow/scripts/x.py", "../workflow/scripts/x.py"),
+        ("/home/you/workflow/scripts/x.py", "/home/you/workflow/scripts/x.py"),
         ("/c/snakemake-runtime-cache/tmp1/file/home/me/project/a", "a"),
         ("/home/me/a", "/home/me/a"),
         ("/data//x/", "/data/x"),
@@ -191,6 +193,19 @@ def test_a_path_names_no_folder_that_it_only_passes(tmp_path: Path) -> None:
         f"cat {work}/workflow/../a": f"cat {PROJECT}/a",
         f"cat {work}/../beside/z/../y.py": f"cat {PROJECT}/../beside/y.py",
         f"cat {tmp_path}/wf2/../a": f"cat {tmp_path}/wf2/../a",
+    }.items():
+        assert rewritten(text) == want
+
+
+def test_a_project_within_its_workflow_names_no_folder_of_this_machine(tmp_path: Path) -> None:
+    work = tmp_path / "wf/.test"
+    folders = workflow_folders(["../workflow/Snakefile"], work)
+    rewritten = Rewriting(work, {}, folders)
+    for text, want in {
+        f"cat {tmp_path}/wf/workflow/scripts/x.py": f"cat {PROJECT}/../workflow/scripts/x.py",
+        f"cd {tmp_path}/wf/workflow/scripts/": f"cd {PROJECT}/../workflow/scripts/",
+        f"cat {work}/../workflow/rules/../a": f"cat {PROJECT}/../workflow/a",
+        f"cat {work}/a": f"cat {PROJECT}/a",
     }.items():
         assert rewritten(text) == want
 
