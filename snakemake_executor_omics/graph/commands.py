@@ -16,7 +16,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -68,14 +68,38 @@ def command_of(job: Job, workdir: Path) -> Command:
         UnsupportedRule: no task can run it.
     """
     if job.is_shell:
-        return _shell(job, workdir)
-    if job.is_run:
-        return _block(job, workdir)
-    if job.rule.norun:
-        return Command(":")
-    if job.is_template_engine:
-        return _template(job, workdir)
-    return _script(job, workdir)
+        command = _shell(job, workdir)
+    elif job.is_run:
+        command = _block(job, workdir)
+    elif job.rule.norun:
+        command = Command(":")
+    elif job.is_template_engine:
+        command = _template(job, workdir)
+    else:
+        command = _script(job, workdir)
+    return _with_own_sources(command, job.rule.workflow.sourcecache.runtime_cache_path, workdir)
+
+
+def _with_own_sources(command: Command, cache: str, workdir: Path) -> Command:
+    """The command with files themselves for the copies in `cache`, which no task has.
+
+    `workflow.source_path` gives the copy that Snakemake makes for one call, at CACHE/file/PATH.
+    """
+    copies = f"{cache}/file/"
+    if copies not in command.text:
+        return command
+    copied = re.compile(rf"{re.escape(copies)}([^\s'\"`;|&<>()=,$\\]+)")
+    found: list[str] = []
+
+    def own(match: re.Match[str]) -> str:
+        # From `rules/x.smk` it is rules/../scripts/y, where a task may have no folder `rules`.
+        found.append(os.path.normpath(f"/{match[1]}"))
+        return found[-1]
+
+    text = copied.sub(own, command.text)
+    named = named_files(" ".join(found), workdir)
+    sources = dict.fromkeys((*command.sources, *named, *used_by(named, workdir)))
+    return replace(command, text=text, sources=tuple(sources))
 
 
 def _shell(job: Job, workdir: Path) -> Command:
