@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .engine.isolation import NOT_HIDDEN, tool
 from .errors import LocalError, RunsOtherwise
 from .options import add_server_options
 from .rights import CALLER, FILE, ROLE, policy
@@ -93,6 +94,8 @@ def _up(arguments: argparse.Namespace) -> int:
     print(service.endpoint_url)
     if "--insecure" in service.options:
         print("insecure: whoever reaches the port runs commands as you", file=sys.stderr)
+    if (arguments.backend, arguments.isolate) == ("process", True) and tool() is None:
+        print(NOT_HIDDEN, file=sys.stderr)
     return 0
 
 

@@ -32,7 +32,7 @@ class ServerOptions:
     analytics_open: bool = True
     ecr_only: bool = False
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by who asks (see `rights`)
-    isolated: bool = False
+    isolated: bool = True  # where that is possible
     memory_limit: bool = True
     readings: Readings = field(default_factory=lambda: DEFAULTS)
     insecure: bool = False
@@ -94,8 +94,10 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--isolate",
-        action="store_true",
-        help="hide this machine's files and network from tasks, as AWS would (needs bubblewrap)",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hide this machine's files and network from tasks that are processes, as AWS would; "
+        "by default where bubblewrap can",
     )
     parser.add_argument(
         "--no-memory-limit",

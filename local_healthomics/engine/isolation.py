@@ -3,8 +3,9 @@
 The system is read-only and its programs stay usable. People's files are hidden, and so is the
 network unless the run has one. The task has its own folder and its own /tmp; what the run has for
 it to read is there, read-only and on other mounts (a hard link of an input fails, as one between
-file systems does). Programs that lie in a hidden folder are shown again: what PATH names and what
-common interpreters there are links to.
+file systems does). Programs that lie in a hidden folder are shown again, with what they need: the
+folders of PATH, what links there lead to, the installation or environment around a `bin` (virtual
+environments, conda, pyenv), and the folders in which Python, R and Perl keep a person's libraries.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
-_HIDDEN = ("/home", "/root", "/tmp", "/var/tmp", "/mnt", "/media", "/srv")
-_INTERPRETERS = ("python3", "python", "Rscript", "perl", "java", "bash")
+_HIDDEN = ("/home", "/root", "/tmp", "/var/tmp", "/mnt", "/media", "/srv", "/data", "/scratch")
+# Never hidden; what lies in /opt and /var may be.
+_SYSTEM: tuple[str, ...] = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "nix", "proc")
+_SYSTEM += ("run", "sbin", "snap", "sys", "usr")
+_BESIDE_LIB = ("bin", "sbin", "libexec", "shims", "condabin")
+_INSTALLED = ("bin", "lib", "lib64", "share", "etc", "conda-meta", "pyvenv.cfg")
+_LIBRARIES = (".local/lib", "R", ".cache/R", "perl5", ".conda", ".mamba", "micromamba")
+_LINKS = 40  # as the kernel: a longer chain is a circle
 NOT_HIDDEN = (
     "tasks see this machine's files and its network: bubblewrap (bwrap) is not here or cannot be"
     " used, so what fails on AWS for want of them may work here"
@@ -31,16 +39,18 @@ def tool() -> str | None:
     found = shutil.which("bwrap")
     if found is None:
         return None
+    tried = [found, "--die-with-parent", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
     try:
-        tried = subprocess.run(
-            [found, "--ro-bind", "/", "/", "--unshare-net", "--tmpfs", "/tmp", "true"],
+        done = subprocess.run(
+            [*tried, "--tmpfs", "/tmp", "--unshare-net", "true"],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=10,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found if tried.returncode == 0 else None
+    return found if done.returncode == 0 else None
 
 
 def command(
@@ -48,30 +58,106 @@ def command(
 ) -> list[str]:
     """What goes before a command; `home` is the folder that the server works in."""
     words = [bwrap, "--die-with-parent", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
-    hidden = [Path(path) for path in _HIDDEN if os.path.isdir(path) and not os.path.islink(path)]
-    if home != Path("/") and not _below(home, hidden):
-        hidden.append(home)
-    for path in hidden:
-        words += ["--bind", str(tmp), "/tmp"] if str(path) == "/tmp" else ["--tmpfs", str(path)]
-    for path in dict.fromkeys(_programs(hidden)):
-        words += ["--ro-bind", str(path), str(path)]
+    words += [str(tmp) if word == _OWN_TMP else word for word in _mounts(home)]
     words += ["--ro-bind", str(run_dir), str(run_dir), "--bind", str(task_dir), str(task_dir)]
     return words if network else [*words, "--unshare-net"]
 
 
-def _programs(hidden: Sequence[Path]) -> Iterator[Path]:
-    """The hidden folders that programs lie in."""
-    found = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    for name in _INTERPRETERS:
-        if (program := shutil.which(name)) is not None:
-            found.append(Path(os.path.realpath(program)).parent)
-    found += [Path(sys.prefix, "bin"), Path(sys.base_prefix, "bin")]
-    homes = {path / name for path in hidden for name in _names(path)} | set(hidden)
-    for folder in found:
-        if not folder.is_dir() or not _below(folder, hidden):
+_OWN_TMP = ""  # in the place of the task's folder
+
+
+@functools.cache
+def _mounts(home: Path) -> tuple[str, ...]:
+    """What hides and what shows again, outer folders first: inner ones go on top of them."""
+    hidden = _hidden(home)
+    mounts = {path: ["--tmpfs", str(path)] for path in hidden}
+    if Path("/tmp") in mounts:
+        mounts[Path("/tmp")] = ["--bind", _OWN_TMP, "/tmp"]
+    shown: set[Path] = set()
+    for path in sorted(_programs(hidden), key=_depth):
+        over = next((p for p in path.parents if p in shown or p in mounts), None)
+        if path not in mounts and path.exists() and over not in shown:
+            shown.add(path)
+    mounts |= {path: ["--ro-bind", str(path), str(path)] for path in shown}
+    return tuple(word for path in sorted(mounts, key=_depth) for word in mounts[path])
+
+
+def _depth(path: Path) -> tuple[int, str]:
+    return len(path.parts), str(path)
+
+
+def _hidden(home: Path) -> set[Path]:
+    """Folders of people, among them the one that the server works in."""
+    found = {Path(path) for path in _HIDDEN if os.path.isdir(path) and not os.path.islink(path)}
+    for path in (home.resolve(), Path.home().resolve()):
+        within = path.parts[1:]
+        if within and within[0] not in _SYSTEM and within not in (("opt",), ("var",)):
+            found.add(path)
+    return found
+
+
+def _programs(hidden: set[Path]) -> Iterator[Path]:
+    """The folders in `hidden` that programs and their libraries lie in."""
+    whole = {Path(sys.prefix), Path(sys.base_prefix)}
+    homes = {path / name for path in hidden for name in _names(path)} | hidden
+    for folder in _folders_of_programs():
+        parent = folder.parent
+        beside = folder.name in _BESIDE_LIB
+        if beside and (_is_installation(parent) or not _above(parent, homes)):
+            whole.add(parent)
+        else:
+            whole.add(folder)
+    whole |= {Path.home() / name for name in _LIBRARIES}
+    for path in chain.from_iterable(_narrowed(path, homes) for path in whole):
+        for place in {_without_linked_root(path), path.resolve()}:
+            if any(place.is_relative_to(outer) for outer in hidden):
+                yield place
+
+
+def _folders_of_programs() -> set[Path]:
+    """Those of PATH, and those that links in them lead to, step by step."""
+    words = os.environ.get("PATH", "").split(os.pathsep)
+    folders = {Path(word) for word in words if os.path.isabs(word)}
+    folders |= {Path(sys.prefix, "bin"), Path(sys.base_prefix, "bin")}
+    found = set(folders)
+    for folder in folders:
+        try:
+            links = [entry.path for entry in os.scandir(folder) if entry.is_symlink()]
+        except OSError:  # no such folder, or none for us
             continue
-        # `bin` beside `lib`; of a person's own `bin` nothing but that
-        yield folder if folder.parent in homes else folder.parent
+        found |= {Path(step).parent for link in links for step in _steps(link)}
+    return found
+
+
+def _steps(link: str) -> Iterator[str]:
+    for _ in range(_LINKS):
+        try:
+            link = os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
+        except OSError:  # no link: the end
+            return
+        yield link
+
+
+def _is_installation(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").exists() or (folder / "conda-meta").is_dir()
+
+
+def _narrowed(path: Path, homes: set[Path]) -> Iterator[Path]:
+    """The folder, or its programs if people's files lie in it."""
+    if not _above(path, homes):
+        yield path
+    elif _is_installation(path):
+        yield from (path / name for name in _INSTALLED)
+
+
+def _above(folder: Path, others: set[Path]) -> bool:
+    """Whether one of `others` is this folder or in it: then it is more than programs."""
+    return any(other.is_relative_to(folder) for other in others)
+
+
+def _without_linked_root(path: Path) -> Path:
+    """`path` where its first folder is a link (/home on some machines): mounts do not follow it."""
+    return Path(os.path.realpath(Path(*path.parts[:2])), *path.parts[2:])
 
 
 def _names(folder: Path) -> list[str]:
@@ -79,7 +165,3 @@ def _names(folder: Path) -> list[str]:
         return os.listdir(folder) if str(folder) == "/home" else []
     except OSError:
         return []
-
-
-def _below(path: Path, folders: Sequence[Path]) -> bool:
-    return any(path.is_relative_to(folder) for folder in folders)

@@ -15,13 +15,19 @@ from ..aws.runs import cancel_run
 from ..aws.session import Services, connect
 from ..errors import LocalServiceError
 from ..log import Log
-from ..settings.options import LOCAL_BUCKET, LocalStrictness, Options
+from ..settings.options import (
+    LOCAL_BUCKET,
+    LocalBackend,
+    LocalIsolation,
+    LocalStrictness,
+    Options,
+)
 from .journal import Journal
 
 # Options of the local service's command line.
 _STRICT = {
     LocalStrictness.IMAGES: ("--images", "ecr"),
-    LocalStrictness.ISOLATION: ("--isolate",),
+    LocalStrictness.ISOLATION: (),  # see `_isolation`
     LocalStrictness.QUOTAS: ("--strict",),
 }
 
@@ -93,6 +99,7 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
             state / "local",
             backend=options.local_backend.value,
             options=[
+                *_isolation(options, local, log),
                 *chain.from_iterable(_STRICT[what] for what in options.local_strict),
                 *(f"--reading={reading}" for reading in options.local_readings),
             ],
@@ -113,6 +120,29 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
     services = reconnect()
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)
     return Connection(services, journal, reconnect, service)
+
+
+def _isolation(options: Options, local: Any, log: Log) -> tuple[str, ...]:
+    """The local service's option for it; says once what is not hidden.
+
+    Raises:
+        LocalServiceError: it is wanted and cannot be had.
+    """
+    wanted = options.local_isolation
+    if wanted is LocalIsolation.AUTO and LocalStrictness.ISOLATION in options.local_strict:
+        wanted = LocalIsolation.ON
+    if wanted is LocalIsolation.OFF:
+        return ("--no-isolate",)
+    if options.local_backend is not LocalBackend.PROCESS:
+        return ()
+    if local.engine.isolation.tool() is None:
+        if wanted is LocalIsolation.ON:
+            raise LocalServiceError(
+                "--omics-local-isolation on: bubblewrap (bwrap) is not here or cannot be used",
+                hint="install Debian's `bubblewrap`, or use --omics-local-isolation auto",
+            )
+        log.info(f"omics: {local.engine.isolation.NOT_HIDDEN}")
+    return ("--isolate",) if wanted is LocalIsolation.ON else ()
 
 
 def local_package() -> Any:

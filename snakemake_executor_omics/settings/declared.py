@@ -224,10 +224,17 @@ class ExecutorSettings(ExecutorSettingsBase):
         env_var=True,
         choices=_values(options.LocalBackend),
     )
+    local_isolation: Optional[str] = _option(
+        "Whether the local service hides this machine's files and network from jobs that are plain "
+        "processes, as AWS would: 'auto' where bubblewrap can, 'on' ends with an error where it "
+        "cannot, 'off' never. Default: auto.",
+        env_var=True,
+        choices=_values(options.LocalIsolation),
+    )
     local_strict: List[str] = _list(
         "What the local service holds jobs to as AWS does, beyond the default: 'images' refuses "
-        "those outside ECR that no registry map leads there, 'isolation' hides this machine's "
-        "files and network from jobs (needs bubblewrap), 'quotas' enforces the default ones.",
+        "those outside ECR that no registry map leads there, 'isolation' is "
+        "--omics-local-isolation on, 'quotas' enforces the default ones.",
         choices=_values(options.LocalStrictness),
     )
     local_reading: List[str] = _list(

@@ -88,6 +88,14 @@ class LocalStrictness(StrEnum):
     QUOTAS = "quotas"
 
 
+class LocalIsolation(StrEnum):
+    """Whether the local service hides this machine from jobs that are plain processes."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 class LocalBackend(StrEnum):
     """How the local service runs a task's command."""
 
@@ -178,6 +186,7 @@ class Options:
     package: Path | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
+    local_isolation: LocalIsolation = LocalIsolation.AUTO
     local_strict: tuple[LocalStrictness, ...] = ()
     local_readings: tuple[str, ...] = ()
     transfer_concurrency: int = 16

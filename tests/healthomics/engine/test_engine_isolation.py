@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local_healthomics.engine import isolation
+from local_healthomics.options import ServerOptions, add_server_options
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -138,3 +140,54 @@ def test_without_bubblewrap_there_is_no_tool(
     isolation.tool.cache_clear()
     assert isolation.tool() is None  # as in a container that may make no namespaces
     isolation.tool.cache_clear()
+
+
+@needs_bwrap
+def test_programs_in_hidden_folders_stay_usable_with_what_lies_beside_them(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = run_dir.parents[2]
+    for prefix, name in (("project/.venv", "tool"), ("sw/tool-1", "linked")):
+        (home / prefix / "bin").mkdir(parents=True)
+        (home / prefix / "lib").mkdir()
+        (home / prefix / "lib" / "words").write_text(name)
+        program = home / prefix / "bin" / name
+        program.write_text(f"#!/bin/sh\ncat {home / prefix}/lib/words\n")
+        program.chmod(0o755)
+    (home / "project" / "links").mkdir()
+    (home / "project" / "links" / "linked").symlink_to("../../sw/tool-1/bin/linked")
+    (home / "project" / "data.txt").write_text("data")
+    folders = [home / "project" / ".venv" / "bin", home / "project" / "links"]
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{folders[0]}:{folders[1]}")
+    isolation._mounts.cache_clear()
+    assert seen(run_dir, "tool; linked") == "0 toollinked"
+    assert seen(run_dir, f"cat {home}/project/data.txt").startswith("1 ")
+    isolation._mounts.cache_clear()
+
+
+@needs_bwrap
+def test_an_environment_made_in_the_servers_folder_is_all_that_is_seen_of_it(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = run_dir.parents[2]
+    (home / "bin").mkdir()
+    (home / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (home / "bin" / "tool").symlink_to(shutil.which("echo") or "")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{home / 'bin'}")
+    isolation._mounts.cache_clear()
+    assert seen(run_dir, "tool said") == "0 said\n"
+    assert seen(run_dir, f"cat {home}/mine.txt").startswith("1 ")
+    isolation._mounts.cache_clear()
+
+
+def test_folders_of_the_system_are_never_hidden() -> None:
+    for folder in ("/", "/usr", "/usr/src/app", "/opt", "/etc"):
+        assert Path(folder) not in isolation._hidden(Path(folder))
+    assert Path("/opt/project") in isolation._hidden(Path("/opt/project"))
+
+
+def test_a_server_isolates_unless_told_otherwise() -> None:
+    parser = argparse.ArgumentParser()
+    add_server_options(parser)
+    assert ServerOptions.of(parser.parse_args([])).isolated
+    assert not ServerOptions.of(parser.parse_args(["--no-isolate"])).isolated
