@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import moto.backends
 import moto.logs.models
@@ -96,6 +96,7 @@ MEMBERS = (
         "moto.s3.models", "_VersionedKeyStore.iterlists", "5.1.0",
         "replaced: the newest version of a second comes first", ("self",), True,
     ),
+    Member("moto.core.common_models", "BaseModel.__new__", "5.1.0", "replaced: it keeps instances"),
     Member(
         "moto.s3.models", "S3Backend.put_object", "5.1.0", "replaced: the content is a file",
         ("self", "bucket_name", "key_name", "value", "etag"),
@@ -224,13 +225,25 @@ EntityTooSmall: Any = exceptions.EntityTooSmall
 InvalidPart: Any = exceptions.InvalidPart
 MalformedXML: Any = exceptions.MalformedXML
 VersionedKeyStore: Any = _s3._VersionedKeyStore
-Multipart: Any = _s3.FakeMultipart
 put_object: Callable[..., Any] = _s3.S3Backend.put_object
 list_buckets: Callable[..., Any] = _s3.S3Backend.list_buckets
 copy_object: Callable[..., Any] = _s3.S3Backend.copy_object
 
 
-class Key(_s3.FakeKey):
+class _Untracked:
+    """moto keeps every instance that was ever made of its classes, for its own reset: a server
+    would grow by 4 KB with every object that is written, and with every log stream.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        return object.__new__(cls)
+
+
+class Multipart(_Untracked, _s3.FakeMultipart):
+    """moto's upload in parts."""
+
+
+class Key(_Untracked, _s3.FakeKey):
     """moto's object. It sets the digest first, when it is made, and then assigns `value`."""
 
     # moto's own, which it leaves untyped
@@ -336,7 +349,11 @@ def acl(grants: list[Any]) -> Any:
 
 # Logs.
 
-LogStream: Any = _logs.LogStream
+
+class LogStream(_Untracked, _logs.LogStream):
+    """moto's log stream."""
+
+
 delete_log_group: Callable[..., None] = _logs.LogsBackend.delete_log_group
 delete_log_stream: Callable[..., None] = _logs.LogsBackend.delete_log_stream
 

@@ -6,10 +6,12 @@ A failure here names the member that a new version of moto has changed, and who 
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import importlib.metadata
 import inspect
 import io
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +123,19 @@ def test_moto_makes_what_stands_in_the_place_of_its_classes(backend: Any) -> Non
     assert upload.parts == {1: part}
     assert upload.partlist == [1]
     assert backend.list_buckets(None, None, None) == "ours"
+
+
+def test_nothing_keeps_what_was_overwritten_or_ended(backend: Any) -> None:
+    """moto's own classes keep every instance: a server would grow without end."""
+    old = weakref.ref(backend.put_object(BUCKET, "a", b"old"))
+    backend.put_object(BUCKET, "a", b"new")
+    upload = backend.create_multipart_upload(BUCKET, "b", {}, None, {}, None, None, None)
+    backend.abort_multipart_upload(BUCKET, upload.id)
+    ended = weakref.ref(upload)
+    del upload
+    gc.collect()
+    for what, gone in (("FakeKey", old), ("FakeMultipart", ended)):
+        assert gone() is None, _complaint(what, "is kept by moto", "it is made anew all the time")
 
 
 def test_a_key_knows_its_digest_before_its_value_and_has_what_is_kept_of_it(backend: Any) -> None:
