@@ -5,6 +5,7 @@ The text of a task depends on that task alone: the run cache keys on it.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections import Counter
@@ -51,13 +52,17 @@ _USED = {
 # Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"
 # How a file comes to its place in the task's folder. Data is linked, programs are not: what they
-# have beside them is looked for beside the real file.
+# have beside them is looked for beside the real file. So are indexes, by tools that resolve links:
+# data with one is the same file under a second name, where that can be (the engine's folders may
+# lie on another disk), since a copy would cost its size.
 _WAYS = {
     "link": 'ln -s -- "$file" "$path"',
+    "indexed": 'ln -L -- "$file" "$path" 2> /dev/null || ln -s -- "$file" "$path"',
     "copy": 'cp -- "$file" "$path"; chmod u+w -- "$path"',
     "program": 'cp -- "$file" "$path"; chmod u+wx -- "$path"',
     "unpack": 'mkdir -p -- "$path"; tar -xmf "$file" -C "./$path"',
 }
+_INDEXES = frozenset((".bai", ".crai", ".csi", ".dict", ".idx", ".tbi"))  # in place of a suffix
 # What `snakemake.deployment.conda.Conda.shellcmd` does, for whatever the interpreter is.
 _ACTIVATE = 'source activate "$1" && shift && exec "$@"'
 
@@ -66,8 +71,9 @@ def render_task(task: Task) -> str:
     """The WDL task of one job, or of the jobs of a group."""
     title = " ".join(str(task.key).split())
     folder = project_folder(_paths(task))
+    indexed = _indexed(ref.path for ref in task.inputs if not ref.directory)
     files_in = {
-        "inputs": _placed((_way(task, ref), ref.path) for ref in task.inputs),
+        "inputs": _placed((_way(task, ref, indexed), ref.path) for ref in task.inputs),
         "sources": _placed(
             ("program" if path in task.executables else "copy", path) for path in task.sources
         ),
@@ -158,12 +164,31 @@ def _paths(task: Task) -> list[str]:
     ]
 
 
-def _way(task: Task, ref: FileRef) -> str:
+def _indexed(paths: Iterable[str]) -> set[str]:
+    """Files and their indexes: `x.bam` with `x.bam.bai` or `x.bai`, `x.fa` with `x.fa.fai`."""
+    known = set(paths)
+    stems: dict[str, list[str]] = {}
+    for path in known:
+        stems.setdefault(posixpath.splitext(path)[0], []).append(path)
+    found: set[str] = set()
+    for path in known:
+        stem, suffix = posixpath.splitext(path)
+        data = [stem] if stem in known else []
+        if suffix in _INDEXES:
+            data += [other for other in stems[stem] if other != path]
+        if data:
+            found.update((path, *data))
+    return found
+
+
+def _way(task: Task, ref: FileRef, indexed: Collection[str]) -> str:
     if ref.directory:
         return "unpack"
     if ref.path in task.executables:
         return "program"
-    return "copy" if task.copies or ref.program else "link"
+    if task.copies or ref.program:
+        return "copy"
+    return "indexed" if ref.path in indexed else "link"
 
 
 def _placed(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -220,3 +220,22 @@ def test_python_tasks_are_run_by_python() -> None:
     step = dataclasses.replace(TRIM_STEP, interpreter="python")
     task = dataclasses.replace(TRIM, layers=((step,),))
     assert "\npython .omics/job ||" in render_task(task)
+
+
+@pytest.mark.parametrize(
+    ("paths", "indexed"),
+    [
+        (["a/x.bam", "a/x.bam.bai"], {"a/x.bam", "a/x.bam.bai"}),
+        (["a/x.bam", "a/x.bai", "a/y.bam"], {"a/x.bam", "a/x.bai"}),
+        (["r.fa", "r.fa.fai", "r.dict"], {"r.fa", "r.fa.fai", "r.dict"}),
+        (["v.vcf.gz", "v.vcf.gz.tbi"], {"v.vcf.gz", "v.vcf.gz.tbi"}),
+        (["a/x.bam", "b/x.bai", "x.fq", "x.txt"], set()),
+    ],
+)
+def test_data_and_its_index_lie_beside_each_other_as_files(
+    paths: list[str], indexed: set[str]
+) -> None:
+    task = dataclasses.replace(TRIM, inputs=tuple(map(FileRef, paths)))
+    lines = render_task(task).splitlines()
+    for path in paths:
+        assert f"{'indexed' if path in indexed else 'link'} {path}" in lines
