@@ -95,7 +95,7 @@ class Rewriting:
         """
         if PROJECT in text:
             raise SelectionError(f"a command holds the word {PROJECT}, which means something here")
-        return self._pattern.sub(self._replaced, without_source_cache(text))
+        return self._pattern.sub(self._replaced, text)
 
     def _replaced(self, match: re.Match[str]) -> str:
         place, rest = match[1], match[2] or ""
@@ -149,7 +149,7 @@ def named_files(command: str, workdir: Path) -> list[str]:
     """
     found: dict[str, None] = {}
     roots = tuple({f"{workdir}/", f"{workdir.resolve()}/"})
-    for word in dict.fromkeys(_WORD.findall(without_source_cache(command))):
+    for word in dict.fromkeys(_WORD.findall(command)):
         for root in roots:
             word = word.removeprefix(root)
         if word.startswith(("/", "~", "-")) or "*" in word or len(word) > 1024:

@@ -18,7 +18,7 @@ from snakemake.settings.types import DeploymentMethod
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .commands import Command, Unknown, command_of
-from .internals import environment_hash, line_of, scheduler_limits, without_source_cache
+from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
 from .programs import is_executable, is_program, may_be_run, used_by, used_by_command
 from .resources import job_resources
@@ -208,12 +208,10 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
 
 def _outside(text: str, settings: TaskSettings) -> list[str]:
     """What a text names of a workflow that lies outside of the project, and what that uses."""
-    known = without_source_cache(text)
-    folders = [*settings.outside, *([] if known == text else [str(settings.workdir)])]
-    if not any(folder in known for folder in folders):
+    if not any(folder in text for folder in settings.outside):
         return []
-    named = files_in(folders, known, settings.workdir)
-    return [*named, *used_by_command(known, named, settings.workdir, folders)]
+    named = files_in(settings.outside, text, settings.workdir)
+    return [*named, *used_by_command(text, named, settings.workdir, settings.outside)]
 
 
 def _is_here(ref: FileRef) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -239,3 +240,17 @@ def test_data_and_its_index_lie_beside_each_other_as_files(
     lines = render_task(task).splitlines()
     for path in paths:
         assert f"{'indexed' if path in indexed else 'link'} {path}" in lines
+
+
+def test_a_tool_that_resolves_a_link_finds_the_index(tmp_path: Path) -> None:
+    place = render_task(dataclasses.replace(TRIM, inputs=(FileRef("x.fa"), FileRef("x.fa.fai"))))
+    (how,) = re.findall(r"indexed\\ \*\) (.*) ;;", place)
+    for folder, name in (("0", "x.fa"), ("1", "x.fa.fai")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "staged").write_text(name)
+        (tmp_path / name).symlink_to(tmp_path / folder / "staged")  # as the engine may stage it
+        environment = {"file": str(tmp_path / name), "path": f"task/{name}"}
+        (tmp_path / "task").mkdir(exist_ok=True)
+        subprocess.run(["bash", "-c", how], cwd=tmp_path, env=environment, check=True)
+    real = (tmp_path / "task/x.fa").resolve()
+    assert real.with_name("x.fa.fai").read_text() == "x.fa.fai"
