@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from pathlib import Path
 
@@ -176,9 +176,11 @@ def is_in_use(path: str, workdir: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def _written_to() -> frozenset[tuple[int, int]]:
-    return frozenset(
-        _identity(found) for found in map(os.fstat, _open_outputs()) if stat.S_ISREG(found.st_mode)
-    )
+    """The files that this process writes its messages to, also through a pipe to `tee`."""
+    outputs = [os.fstat(descriptor) for descriptor in _open_outputs()]
+    pipes = {_identity(found) for found in outputs if stat.S_ISFIFO(found.st_mode)}
+    outputs += _written_by_readers(pipes)
+    return frozenset(_identity(found) for found in outputs if stat.S_ISREG(found.st_mode))
 
 
 def _open_outputs() -> Iterator[int]:
@@ -188,6 +190,19 @@ def _open_outputs() -> Iterator[int]:
         except OSError:  # closed
             continue
         yield descriptor
+
+
+def _written_by_readers(pipes: Set[tuple[int, int]]) -> list[os.stat_result]:
+    """What this user's processes have open beside one of the `pipes` as their input, on Linux."""
+    found: list[os.stat_result] = []
+    for process in Path("/proc").glob("[0-9]*/fd") if pipes else ():
+        try:
+            if _identity(os.stat(process / "0")) in pipes:
+                writable = [file for file in process.iterdir() if file.lstat().st_mode & 0o200]
+                found += map(os.stat, writable)
+        except OSError:  # it has ended, or is another one's
+            continue
+    return found
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

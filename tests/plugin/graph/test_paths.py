@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,23 @@ def test_what_belongs_to_a_snakefile_outside_of_the_project(
     snakefile: str, folder: tuple[str, ...]
 ) -> None:
     assert workflow_folders([snakefile], _WORK) == folder
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="told by /proc")
+def test_the_file_that_tee_writes_our_messages_to_is_no_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "script.sh").touch()
+    tee = subprocess.Popen(
+        ["tee", "log"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert tee.stdin is not None
+    assert tee.stdout is not None
+    with tee, tee.stdin as ours:
+        ours.write(b"first\n")
+        ours.flush()
+        tee.stdout.readline()  # `log` is open now
+        monkeypatch.setattr(paths, "_open_outputs", lambda: iter([ours.fileno()]))
+        paths._written_to.cache_clear()
+        assert named_files("sh script.sh log", tmp_path) == ["script.sh"]
+    paths._written_to.cache_clear()
