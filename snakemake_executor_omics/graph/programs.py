@@ -33,6 +33,7 @@ _RUN_MODULE = re.compile(r"(?<!\S)-m[ \t]+([A-Za-z_][\w.]*)")
 _PERL_MODULE = re.compile(r"^[ \t]*(?:use|require)[ \t]+([A-Za-z]\w*(?:::\w+)*)", re.MULTILINE)
 # A path, or what is left of one after a variable: `$here/common.sh` has `common.sh`.
 _NAME = re.compile(r"(?:\.{1,2}/)*[\w+@][\w.+@-]*(?:/[\w.+@-]+)*|(?<=['\"])\.\.(?=['\"])")
+_QUOTED = re.compile(r"[^'\"\n]+")
 _VARIABLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|`[^`]*`")
 
 
@@ -135,6 +136,19 @@ def files_named(texts: Iterable[str], workdir: Path) -> list[str]:
             path = project_path(file, workdir, "")
             if not path.startswith(".") and file.stat().st_size <= _LARGEST:
                 found[path] = None
+    return list(found)
+
+
+def files_below(text: str, outside: Iterable[str], workdir: Path) -> list[str]:
+    """The project paths of files that a text names in parts: a folder in `outside`, and a name."""
+    words = dict.fromkeys(word for word in _QUOTED.findall(text) if len(word) < 1024)
+    places = tuple(f"{folder}/" for folder in outside)
+    folders = [word for word in words if f"{word}/".startswith(places) and _is_dir(Path(word))]
+    joined = "\n".join(words)
+    found: dict[str, None] = {}
+    for folder in dict.fromkeys(map(os.path.normpath, folders)):
+        named = _named(joined, Path(folder), workdir, is_python=False)
+        found.update((path, None) for path in named if path.startswith(("/", "../")))
     return list(found)
 
 

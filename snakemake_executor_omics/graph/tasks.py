@@ -20,7 +20,7 @@ from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind
 from .commands import Command, Unknown, command_of
 from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
-from .programs import is_executable, is_program, may_be_run, used_by, used_by_command
+from .programs import files_below, is_executable, is_program, may_be_run, used_by, used_by_command
 from .resources import job_resources
 from .snakefiles import snakefiles_of
 from .storage import Storage
@@ -211,6 +211,7 @@ def _outside(text: str, settings: TaskSettings) -> list[str]:
     if not any(folder in text for folder in settings.outside):
         return []
     named = files_in(settings.outside, text, settings.workdir)
+    named += files_below(text, settings.outside, settings.workdir)
     return [*named, *used_by_command(text, named, settings.workdir, settings.outside)]
 
 

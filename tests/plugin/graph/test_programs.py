@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from snakemake_executor_omics.graph.programs import (
+    files_below,
     is_executable,
     may_be_run,
     used_by,
@@ -99,3 +100,9 @@ def test_a_program_beside_the_project_brings_what_it_uses_by_the_same_way(tmp_pa
     _project(tmp_path, {"lib/x.py": "import y", "lib/y.py": "", "p/a.txt": ""})
     assert used_by(["../lib/x.py"], tmp_path / "p") == ["../lib/y.py"]
     assert used_by([f"{tmp_path}/lib/x.py"], tmp_path / "p") == [f"{tmp_path}/lib/y.py"]
+
+
+def test_a_file_is_found_that_a_text_names_by_its_folder_and_its_name(tmp_path: Path) -> None:
+    _project(tmp_path, {"wf/scripts/x.py": "", "wf/scripts/other.py": "", "p/scripts/x.py": ""})
+    text = f"B = '{tmp_path}/wf'\nopen(B + '/scripts/x.py')"
+    assert files_below(text, [f"{tmp_path}/wf"], tmp_path / "p") == [f"{tmp_path}/wf/scripts/x.py"]
