@@ -342,8 +342,11 @@ def _end(process: subprocess.Popen[bytes], patience: float) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this package importable however we came by it, and no account of the user's."""
+    """Ours, with this package importable however we came by it, and no account of the user's.
+
+    Its folder comes last: where it is one of installed packages, none may hide the user's own.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     root = str(Path(__file__).resolve().parents[1])
     others = [p for p in kept.get("PYTHONPATH", "").split(os.pathsep) if p and p != root]
-    return {**kept, "PYTHONPATH": os.pathsep.join([root, *others])}
+    return {**kept, "PYTHONPATH": os.pathsep.join([*others, root])}

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from snakemake import script as snakemake_script
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.parser import parse
 from snakemake.shell import shell
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -148,12 +149,14 @@ def is_tried_again(job: Any) -> bool:
 def fail_before_start(workflow: Any, job: Any) -> None:
     """A job or group failed that Snakemake has not asked for yet, and may never ask for.
 
-    It counts as an error and is given up, or its next try is its next attempt. Since 8.0:
-    `scheduler._lock`, `_errors`, `_open_jobs`, `failed`, `job.attempt`.
+    It counts as an error and is given up, or its next try is its next attempt, which is told as
+    `scheduler._handle_error` tells it. Since 8.0: `scheduler._lock`, `_errors`, `_open_jobs`,
+    `failed`, `job.attempt`.
     """
     scheduler = workflow.scheduler
     with scheduler._lock:
         if is_tried_again(job):
+            logger.info(f"Trying to restart job {workflow.dag.jobid(job)}.")
             job.attempt += 1
         else:
             scheduler._errors = True

@@ -108,7 +108,7 @@ def test_a_run_is_explained(assistant: Assistant, run: dict[str, Any]) -> None:
     assert messages("GetAHORunLogs")
     assert any("greet" in line for line in messages("GetAHORunEngineLogs"))
     manifest = messages("GetAHORunManifestLogs", run_uuid=run["uuid"])
-    assert [json.loads(line).get("name") for line in manifest] == ["first", "greet"]
+    assert [json.loads(line).get("name") for line in manifest] == ["first", "greet-0"]
     report = assistant.call("AnalyzeAHORunPerformance", run_ids=[run["id"]])
     assert "**Total Estimated Cost**: $0.0019" in str(report)
     assert "<svg" in str(assistant.call("GenerateAHORunTimeline", run_id=run["id"]))

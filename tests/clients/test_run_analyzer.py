@@ -29,7 +29,7 @@ def test_the_analyzer_tells_what_each_task_used_and_would_cost(
     assert "greet" in (tmp_path / f"{run['id']}_timeline.html").read_text()
     whole, task = rows(tmp_path / "run.csv")
     assert (whole["type"], whole["uuid"], whole["name"]) == ("run", run["uuid"], "first")
-    assert (task["type"], task["name"]) == ("task", "greet")
+    assert (task["type"], task["name"]) == ("task", "greet-0")
     assert (task["cpusRequested"], task["memoryRequestedGiB"]) == ("1", "1")
     assert (task["cpusReserved"], task["memoryReservedGiB"]) == ("1", "1")
     assert 0.27 < float(task["memoryMaximumGiB"]) < 0.6  # it fills 300 MB
@@ -45,7 +45,9 @@ def test_the_analyzer_aggregates_the_tasks_of_runs(
     tools: Path, shell: Shell, run: dict[str, Any], tmp_path: Path
 ) -> None:
     shell.run(tools, "run_analyzer", "--batch", run["id"], "--out", tmp_path / "batch.csv")
-    assert [(row["name"], row["count"]) for row in rows(tmp_path / "batch.csv")] == [("greet", "1")]
+    assert [(row["name"], row["count"]) for row in rows(tmp_path / "batch.csv")] == [
+        ("greet-0", "1")
+    ]
 
 
 def test_the_analyzer_does_not_know_a_run_that_is_none(tools: Path, shell: Shell) -> None:
