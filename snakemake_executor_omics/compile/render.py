@@ -173,7 +173,7 @@ def _indexed(paths: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for path in known:
         stem, suffix = posixpath.splitext(path)
-        data = [stem] if stem in known else []
+        data = [stem] if suffix and stem in known else []
         if suffix in _INDEXES:
             data += [other for other in stems[stem] if other != path]
         if data:
