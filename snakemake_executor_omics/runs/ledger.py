@@ -198,10 +198,6 @@ class Ledger:
     def is_given_up(self, unit: JobKey, members: Collection[JobKey]) -> bool:
         return not self._given_up.isdisjoint((unit, *members))
 
-    def is_asked(self, unit: JobKey) -> bool:
-        """Whether Snakemake waits for the unit still."""
-        return unit in self._asked
-
     def is_over(self, run: str) -> bool:
         """Whether a run has ended and has nothing that Snakemake is still to record."""
         return run not in self._parents and not self._unrecorded.get(run)
