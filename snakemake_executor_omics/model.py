@@ -17,7 +17,8 @@ class JobKey:
     """A job's identity: Snakemake replaces job objects, so jobs are matched by this, never by id.
 
     `outputs` is part of it because a rule without wildcards may still stand twice in a workflow
-    with modules; `wildcards` is sorted by name.
+    with modules; `wildcards` are in the order of the outputs that hold them, of a group those that
+    its jobs share.
     """
 
     rule: str

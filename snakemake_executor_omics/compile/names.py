@@ -12,10 +12,11 @@ import re
 
 from ..model import JobKey
 
-# miniwdl's parsers reject these as names (WDL 1.1 keywords; the hash suffix keeps tasks clear of
-# them, parameters carry one too).
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
-_READABLE = 40  # characters of the readable part; ListRunTasks allows names of 128
+_READABLE = 40  # characters of a rule or a path that are shown
+# Characters with the values of wildcards: ListRunTasks allows names of 128, and outputs are named
+# after tasks.
+_WITH_VALUES = 100
 
 
 def _digest(value: object, length: int) -> str:
@@ -32,8 +33,17 @@ def _readable(text: str) -> str:
 
 
 def task_name(key: JobKey) -> str:
-    """The WDL task's name of a job: `<rule>_<hash>`, 10 hex digits over its identity."""
-    return f"{_readable(key.rule)}_{_digest([key.rule, key.wildcards, key.outputs], 10)}"
+    """The WDL task's name of a job: `<rule>_<values>_<hash>`, 10 hex digits over its identity.
+
+    Those values of its wildcards are shown that fit whole: the beginning of one may be another's.
+    The hash also keeps the name clear of WDL's keywords.
+    """
+    name = _readable(key.rule)
+    for _, value in key.wildcards:
+        shown = _UNSAFE.sub("_", value).strip("_")
+        if shown and len(name) + 1 + len(shown) <= _WITH_VALUES:
+            name += f"_{shown}"
+    return f"{name}_{_digest([key.rule, key.wildcards, key.outputs], 10)}"
 
 
 def parameter_name(path: str) -> str:

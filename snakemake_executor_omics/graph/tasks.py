@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from snakemake.common.tbdstring import TBDString
 from snakemake.deployment.containerize import CONDA_ENV_PATH
-from snakemake.io import get_flag_value, is_flagged
+from snakemake.io import WILDCARD_REGEX, get_flag_value, is_flagged
 from snakemake.settings.types import DeploymentMethod
 
 from ..errors import UnsupportedRule, UnsupportedRules
@@ -62,12 +63,34 @@ def job_key(unit: Unit) -> JobKey:
         # Snakemake names some groups at random.
         rules = "_".join(sorted({job.rule.name for job in unit.jobs}))
         outputs = sorted(str(path) for job in unit.jobs for path in job.output)
-        return JobKey(rule=f"group_{rules}", wildcards=(), outputs=tuple(outputs))
+        return JobKey(f"group_{rules}", _shared_wildcards(unit.jobs), tuple(outputs))
+    values = unit.wildcards_dict
+    order = _wildcards_of(tuple(map(str, unit.rule.output)))
     return JobKey(
         rule=unit.rule.name,
-        wildcards=tuple(sorted((str(k), str(v)) for k, v in unit.wildcards_dict.items())),
+        wildcards=tuple((name, str(values[name])) for name in order if name in values),
         outputs=tuple(str(path) for path in unit.output),
     )
+
+
+@lru_cache(maxsize=10_000)
+def _wildcards_of(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """The wildcards' names in the order of a rule's outputs.
+
+    A job has them in the order of the output that was asked for first.
+    """
+    return tuple(
+        dict.fromkeys(match["name"] for match in WILDCARD_REGEX.finditer("\n".join(patterns)))
+    )
+
+
+def _shared_wildcards(jobs: Iterable[Job]) -> tuple[tuple[str, str], ...]:
+    """The wildcards that have one value in all jobs of a group that have them."""
+    values: dict[str, set[str]] = {}
+    for job in jobs:
+        for name, value in job.wildcards_dict.items():
+            values.setdefault(name, set()).add(str(value))
+    return tuple((name, min(found)) for name, found in sorted(values.items()) if len(found) == 1)
 
 
 def task_settings(

@@ -22,7 +22,7 @@ _KEYS = st.builds(
 def test_names_stay_what_they_were() -> None:
     """Run caches and workflow versions stand on them: a change makes everything run anew."""
     key = JobKey("align", (("sample", "A"),), ("results/A.bam",))
-    assert task_name(key) == "align_0b118de960"
+    assert task_name(key) == "align_A_0b118de960"
     assert parameter_name("data/reads/A.fq.gz") == "reads_A_fq_gz_97763d32"
 
 
@@ -51,3 +51,20 @@ def test_a_name_that_begins_with_no_letter_gets_one() -> None:
 def test_a_long_name_is_cut_before_its_hash() -> None:
     name = task_name(JobKey("r" * 200, (), ()))
     assert re.fullmatch(r"r{40}_[0-9a-f]{10}", name)
+
+
+def test_the_values_of_wildcards_are_shown() -> None:
+    key = JobKey("star-align", (("sample", "S1"), ("lane", "lane.2"), ("empty", "")), ("S1.bam",))
+    assert re.fullmatch(r"star_align_S1_lane_2_[0-9a-f]{10}", task_name(key))
+
+
+def test_a_value_that_does_not_fit_is_left_out_whole() -> None:
+    key = JobKey("r", (("a", "a" * 60), ("b", "b" * 60), ("c", "S1")), ())
+    assert re.fullmatch(r"r_a{60}_S1_[0-9a-f]{10}", task_name(key))
+
+
+@given(_KEYS)
+def test_any_job_has_a_legal_name(key: JobKey) -> None:
+    name = task_name(key)
+    assert _LEGAL.fullmatch(name)
+    assert len(name) <= 128  # API, TaskListItem.name

@@ -5,24 +5,24 @@ workflow snakemake {
     File data_A_fq_f9c6e1fc
   }
 
-  call trim_f44eef2626 {
+  call trim_A_f44eef2626 {
     input: inputs = [data_A_fq_f9c6e1fc]
   }
-  if (length(select_all([trim_f44eef2626.files])) == 1) {
+  if (length(select_all([trim_A_f44eef2626.files])) == 1) {
     call count_2f2f7dd8c8 {
-      input: inputs = [select_first([trim_f44eef2626.files])[0]]
+      input: inputs = [select_first([trim_A_f44eef2626.files])[0]]
     }
   }
 
   output {
-    Array[File]? trim_f44eef2626_files = trim_f44eef2626.files
-    Array[File?] trim_f44eef2626_logs = trim_f44eef2626.logs
-    Int trim_f44eef2626_code = trim_f44eef2626.code
+    Array[File]? trim_A_f44eef2626_files = trim_A_f44eef2626.files
+    Array[File?] trim_A_f44eef2626_logs = trim_A_f44eef2626.logs
+    Int trim_A_f44eef2626_code = trim_A_f44eef2626.code
     Array[File]? count_2f2f7dd8c8_files = count_2f2f7dd8c8.files
   }
 }
 
-task trim_f44eef2626 {
+task trim_A_f44eef2626 {
   input {
     Array[File] inputs
   }

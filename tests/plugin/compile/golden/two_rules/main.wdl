@@ -5,21 +5,21 @@ workflow snakemake {
     File data_A_fq_f9c6e1fc
   }
 
-  call trim_f44eef2626 {
+  call trim_A_f44eef2626 {
     input: inputs = [data_A_fq_f9c6e1fc]
   }
   call count_2f2f7dd8c8 {
-    input: inputs = [trim_f44eef2626.files[0]]
+    input: inputs = [trim_A_f44eef2626.files[0]]
   }
 
   output {
-    Array[File] trim_f44eef2626_files = trim_f44eef2626.files
-    Array[File?] trim_f44eef2626_logs = trim_f44eef2626.logs
+    Array[File] trim_A_f44eef2626_files = trim_A_f44eef2626.files
+    Array[File?] trim_A_f44eef2626_logs = trim_A_f44eef2626.logs
     Array[File] count_2f2f7dd8c8_files = count_2f2f7dd8c8.files
   }
 }
 
-task trim_f44eef2626 {
+task trim_A_f44eef2626 {
   input {
     Array[File] inputs
   }
