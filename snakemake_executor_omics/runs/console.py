@@ -239,8 +239,8 @@ def _standing(state: Path) -> Any:
 def _names(target: str, name: str, task: KnownTask | None) -> bool:
     if target == name:
         return True
-    if task is None:  # of a run that was started elsewhere: names are rule_hash
-        return re.fullmatch(rf"{re.escape(target)}_[0-9a-f]+", name) is not None
+    if task is None:  # of a run that was started elsewhere: names begin with rule and wildcards
+        return re.fullmatch(rf"{re.escape(target)}(_\w+)?_[0-9a-f]{{10}}", name) is not None
     path = PurePosixPath(target).as_posix()
     return target in (task.job, task.rule) or path in (*task.files, *task.logs)
 
