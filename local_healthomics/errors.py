@@ -40,7 +40,9 @@ class StateUnreadable(LocalError):
     """What is in the state folder was written by another version, or is damaged."""
 
     def __init__(self, state: object, why: str) -> None:
-        super().__init__(f"{state} cannot be used: {why}; take another folder with --state")
+        super().__init__(
+            f"{state} cannot be used: {why}; move it away, or name another with --state"
+        )
 
 
 class RunsOtherwise(LocalError):

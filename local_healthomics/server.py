@@ -31,7 +31,7 @@ from .store.documents import Store
 from .stores.read_sets import sweep
 
 HOST = "127.0.0.1"
-_FORMAT = 1  # of the state folder; raised when what is there can no longer be read
+_FORMAT = 2  # of the state folder; raised when what is there can no longer be read
 _GONE_SECONDS = 2.0
 
 
@@ -154,11 +154,11 @@ class Server:
 def _check_format(state: Path) -> None:
     """Refuse a folder that a version with another format has written."""
     path = state / "format"
-    try:
-        found = path.read_text().strip()
-    except FileNotFoundError:  # new, or from before there was the file
+    if not path.exists():
+        if (state / "omics.sqlite").exists():
+            raise StateUnreadable(state, "it is of a version from before its format was written")
         path.write_text(f"{_FORMAT}\n")
-        return
+    found = path.read_text().strip()
     if found != str(_FORMAT):
         raise StateUnreadable(state, f"it has format {found[:20]}, and this version {_FORMAT}")
 

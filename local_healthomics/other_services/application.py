@@ -21,6 +21,7 @@ from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from . import bodies, logs_durable, price_list, s3_durable, served
 from . import moto_internals as internals
+from .plain_json import NotPlain
 from .s3_records import FileValue
 from .small_services import PeerState
 
@@ -37,20 +38,20 @@ class OtherServices:
     """What answers requests; for the server itself the objects and the log group of the service."""
 
     def __init__(self, state: Path) -> None:
+        internals.forget_instances()
         self._objects = s3_durable.install(state)
         self._applications: dict[str, Application] = {
             name: internals.application(name) for name in ("s3", *served.OPERATIONS)
         }
         self._s3: Any = internals.s3_backend(ACCOUNT)
+        self._others = PeerState(state / "other_services.sqlite")
         try:
             self._objects.load(self._s3)
-        except (OSError, sqlite3.Error):
-            raise
-        except Exception as error:  # settings of buckets that another moto has written
-            raise StateUnreadable(state, f"what S3 held cannot be read ({error!r})") from error
-        self._others = PeerState(state / "other_services.sqlite")
-        self._others.load()
-        self.logs = logs_durable.install(state, ACCOUNT, REGION)
+            self._others.load()
+        except (NotPlain, ValueError, KeyError, TypeError) as error:
+            why = f"what S3 or IAM held cannot be read: {error}"
+            raise StateUnreadable(state, why) from error
+        self.logs = logs_durable.install(state, REGION)
         if BUCKET not in self._s3.buckets:
             self._s3.create_bucket(BUCKET, REGION)
         self._objects.flush(self._s3)

@@ -12,7 +12,6 @@ from typing import Any
 from ..store.database import opened
 from . import moto_internals as internals
 
-_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_stream (
     account TEXT NOT NULL, log_group TEXT NOT NULL, stream TEXT NOT NULL,
@@ -29,27 +28,13 @@ CREATE INDEX IF NOT EXISTS log_event_stream ON log_event (account, log_group, st
 class LogBook:
     """The log streams of one state folder, and the way into moto's."""
 
-    def __init__(self, path: Path, account: str, region: str) -> None:
+    def __init__(self, path: Path, region: str) -> None:
         self._db = opened(path)
         self._db.executescript(_SCHEMA)
-        if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-            self._migrate(account)
         self._lock = threading.RLock()
         self._region = region
         self._loading = False
         self._groups: dict[tuple[str, str], str] = {}
-
-    def _migrate(self, account: str) -> None:
-        """Books of version 1 were of one account."""
-        for old, columns in (
-            ("stream", "log_group, stream"),
-            ("event", "log_group, stream, at, message"),
-        ):
-            if self._db.execute("SELECT 1 FROM sqlite_master WHERE name=?", (old,)).fetchone():
-                every = f"SELECT ?, {columns} FROM {old} ORDER BY rowid"
-                self._db.execute(f"INSERT OR IGNORE INTO log_{old} {every}", (account,))
-                self._db.execute(f"DROP TABLE {old}")
-        self._db.execute(f"PRAGMA user_version={_VERSION}")
 
     def write(
         self, account: str, group: str, stream: str, events: Iterable[tuple[int, str]]
@@ -99,9 +84,7 @@ class LogBook:
         group = internals.logs_backend(account, self._region).create_log_group(
             name, members["tags"], RetentionInDays=members["days"], kmsKeyId=members["key"]
         )
-        made = members["made"]  # as text in books of before
-        if isinstance(made, str):
-            made = _milliseconds(datetime.fromisoformat(made))
+        made = members["made"]
         if not isinstance(group.creation_time, int):
             zone = group.creation_time.tzinfo
             made = datetime.fromtimestamp(made / 1000, UTC).replace(tzinfo=zone)
@@ -215,7 +198,7 @@ def _forgetting_stream(backend: Any, log_group_name: str, log_stream_name: str) 
         _book.forget(backend.account_id, log_group_name, log_stream_name)
 
 
-def install(state: Path, account: str, region: str) -> LogBook:
+def install(state: Path, region: str) -> LogBook:
     """Put the durable stream under moto's Logs and load what there was; once per process."""
     global _book
     internals.replace_in_logs(
@@ -223,6 +206,6 @@ def install(state: Path, account: str, region: str) -> LogBook:
         delete_log_group=_forgetting_group,
         delete_log_stream=_forgetting_stream,
     )
-    _book = LogBook(state / "logs.sqlite", account, region)
+    _book = LogBook(state / "logs.sqlite", region)
     _book.load()
     return _book

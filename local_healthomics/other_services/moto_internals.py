@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import moto.backends
+import moto.core.common_models
 import moto.logs.models
 import moto.s3.models
 from moto.s3 import exceptions
@@ -216,7 +217,24 @@ KEY_MEMBERS = (
 KEY_OF_THE_MOMENT = ("lock", "is_latest")  # members of a key that are nothing to keep
 # Whatever else a bucket or an upload carries (5.1.0) is kept as it is.
 BUCKET_CONTENT = ("keys", "multiparts")
-UPLOAD_CONTENT = ("parts", "partlist")
+UPLOAD_CONTENT = ("parts", "partlist", "metadata")
+# Likewise of a whole service: what a new one has of itself (5.1.0).
+BACKEND_OF_THE_MOMENT = (
+    "account_summary",
+    "policy_arn_regex",
+    "registry_scanning_configuration_update_lock",
+)
+
+
+def _untracked(cls: Any, *_: Any, **__: Any) -> Any:
+    return object.__new__(cls)
+
+
+def forget_instances() -> None:
+    """moto keeps every object that was ever made of its models, for its own reset: a server would
+    grow with every object that is written, and that one's access list, and with every log stream.
+    """
+    moto.core.common_models.BaseModel.__new__ = _untracked  # type: ignore[method-assign]
 
 
 # S3: classes to put in the place of moto's, and moto's own methods for what replaces them.
@@ -230,20 +248,11 @@ list_buckets: Callable[..., Any] = _s3.S3Backend.list_buckets
 copy_object: Callable[..., Any] = _s3.S3Backend.copy_object
 
 
-class _Untracked:
-    """moto keeps every instance that was ever made of its classes, for its own reset: a server
-    would grow by 4 KB with every object that is written, and with every log stream.
-    """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        return object.__new__(cls)
-
-
-class Multipart(_Untracked, _s3.FakeMultipart):
+class Multipart(_s3.FakeMultipart):
     """moto's upload in parts."""
 
 
-class Key(_Untracked, _s3.FakeKey):
+class Key(_s3.FakeKey):
     """moto's object. It sets the digest first, when it is made, and then assigns `value`."""
 
     # moto's own, which it leaves untyped
@@ -260,6 +269,12 @@ class Key(_Untracked, _s3.FakeKey):
     @digest.setter
     def digest(self, digest: str | None) -> None:
         self._etag = digest
+
+    @property
+    def restored_until(self) -> datetime | None:
+        """How long there is a copy of what is archived."""
+        found: datetime | None = self._expiry
+        return found
 
     def close_buffer(self) -> None:
         """Give up the temporary file that moto makes for every value."""
@@ -300,11 +315,13 @@ def new_key(*args: Any, **kwargs: Any) -> Any:
     return _s3.FakeKey(*args, **kwargs)
 
 
-def key_like(template: Any, metadata: Mapping[str, str], **members: Any) -> Any:
+def key_like(
+    template: Any, metadata: Mapping[str, str], restored_until: datetime | None, **members: Any
+) -> Any:
     """A key with these members and otherwise those of another; for many, as making one is slow."""
     key = object.__new__(_s3.FakeKey)
     key.__dict__.update(template.__dict__, lock=threading.Lock(), _metadata=LowercaseDict(metadata))
-    key.__dict__.update(members)
+    key.__dict__.update(members, _expiry=restored_until)
     return key
 
 
@@ -322,10 +339,10 @@ def delete_marker(key: Any, version_id: str, last_modified: datetime) -> Any:
     return marker
 
 
-def upload_like(members: Mapping[str, Any]) -> Any:
+def upload_like(metadata: Mapping[str, str], members: Mapping[str, Any]) -> Any:
     """A multipart upload with these members and no parts."""
     upload = _s3.FakeMultipart.__new__(_s3.FakeMultipart)
-    vars(upload).update(members, parts={}, partlist=[])
+    vars(upload).update(members, metadata=_s3.CaseInsensitiveDict(metadata), parts={}, partlist=[])
     return upload
 
 
@@ -350,7 +367,7 @@ def acl(grants: list[Any]) -> Any:
 # Logs.
 
 
-class LogStream(_Untracked, _logs.LogStream):
+class LogStream(_logs.LogStream):
     """moto's log stream."""
 
 

@@ -29,11 +29,11 @@ from .s3_records import (
 )
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS settings (bucket TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS settings (bucket TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS object (
     bucket TEXT NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL,
     file TEXT, body TEXT NOT NULL, PRIMARY KEY (bucket, key, position));
-CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS upload (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS part (
     upload TEXT NOT NULL, number INTEGER NOT NULL, file TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (upload, number));
@@ -54,7 +54,7 @@ class Objects:
         self._flushing = threading.Lock()
         self._dirty: set[Mark] = set()
         self._garbage: list[Path] = []
-        self._buckets: dict[str, bytes] = {}
+        self._buckets: dict[str, str] = {}
 
     def new_file(self) -> Path:
         name = uuid.uuid4().hex
@@ -92,7 +92,7 @@ class Objects:
             for path in garbage:
                 remove(path, within=self.folder)
 
-    def _write(self, backend: Any, dirty: set[Mark], buckets: dict[str, bytes]) -> None:
+    def _write(self, backend: Any, dirty: set[Mark], buckets: dict[str, str]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for name in self._buckets.keys() - buckets.keys():
@@ -100,7 +100,6 @@ class Objects:
             for name, body in buckets.items():
                 if self._buckets.get(name) != body:
                     self._db.execute("INSERT OR REPLACE INTO settings VALUES (?,?)", (name, body))
-            self._db.execute("DROP TABLE IF EXISTS bucket")  # see _load_older
             # Uploads before their parts, as a part without one is not written.
             for kind, of, which in sorted(dirty, key=lambda mark: mark[0], reverse=True):
                 match kind:
@@ -159,21 +158,12 @@ class Objects:
         for name, body in self._db.execute("SELECT bucket, body FROM settings").fetchall():
             restore_bucket(backend, name, body)
             self._buckets[name] = body
-        self._load_older(backend)
         known = self._load_objects(backend) | self._load_uploads(backend)
         for path in self.folder.glob("*/*"):
             if path not in known:
                 remove(path, within=self.folder)
         with self._marks:
             self._dirty.clear()
-
-    def _load_older(self, backend: Any) -> None:
-        """Buckets as they were written before their settings were kept."""
-        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name='bucket'").fetchone():
-            for name, body in self._db.execute("SELECT name, body FROM bucket").fetchall():
-                known = json.loads(body)
-                bucket = backend.create_bucket(name, known["region"])
-                bucket.versioning_status = known["versioning"]
 
     def _load_objects(self, backend: Any) -> set[Path]:
         known: set[Path] = set()

@@ -1,12 +1,11 @@
 """What moto's S3 holds, as rows of an index and back.
 
-Objects are JSON, as there are many. Buckets and uploads are pickles of whatever moto keeps about
-them, so that every setting that moto knows lasts without being named here.
+Of objects, as there are many, what is kept is named. Of buckets and uploads it is whatever moto
+keeps about them (plain_json.py), so that every setting that moto knows lasts.
 """
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 
 from ..arn import ACCOUNT
 from . import moto_internals as internals
+from . import plain_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ def version_record(version: Any, backend: Any) -> dict[str, Any]:
     body["metadata"] = dict(version.metadata)
     body["last_modified"] = version.last_modified.isoformat()
     body["tags"] = backend.tagger.get_tag_dict_for_resource(version.arn)
+    if version.restored_until is not None:
+        body["restored_until"] = version.restored_until.isoformat()
     grants = internals.grants(version.acl)
     if grants != internals.grants(_template(version.region_name).acl):
         body["acl"] = grants
@@ -62,9 +64,11 @@ def version_of(
             record["_version_id"],
             datetime.fromisoformat(record["last_modified"]),
         )
+    until = record.get("restored_until")
     key = internals.key_like(
         _template(bucket.region_name),
         record["metadata"],
+        datetime.fromisoformat(until) if until else None,
         **{member: record.get(member) for member in internals.KEY_MEMBERS},
         name=name,
         file=path,
@@ -92,29 +96,31 @@ def _owner(bucket: Any, name: str) -> Any:
     return internals.key_without_value(name, bucket.name) if hidden is None else hidden
 
 
-def bucket_record(bucket: Any, backend: Any) -> bytes:
+def bucket_record(bucket: Any, backend: Any) -> str:
     """A bucket's settings and tags."""
     settings = {k: v for k, v in vars(bucket).items() if k not in internals.BUCKET_CONTENT}
-    return pickle.dumps((settings, backend.tagger.get_tag_dict_for_resource(bucket.arn)))
+    tags = backend.tagger.get_tag_dict_for_resource(bucket.arn)
+    return plain_json.written({"settings": settings, "tags": tags})
 
 
-def restore_bucket(backend: Any, name: str, record: bytes) -> None:
-    settings, tags = pickle.loads(record)
-    bucket = backend.create_bucket(name, settings["region_name"])
-    vars(bucket).update(settings)
-    if tags:
-        backend.tagger.tag_resource(bucket.arn, [{"Key": k, "Value": v} for k, v in tags.items()])
+def restore_bucket(backend: Any, name: str, record: str) -> None:
+    told = plain_json.read(record)
+    bucket = backend.create_bucket(name, told["settings"]["region_name"])
+    vars(bucket).update(told["settings"])
+    if told["tags"]:
+        tags = [{"Key": k, "Value": v} for k, v in told["tags"].items()]
+        backend.tagger.tag_resource(bucket.arn, tags)
 
 
-def upload_record(upload: Any) -> bytes:
+def upload_record(upload: Any) -> str:
     """A multipart upload in progress, without its parts."""
-    return pickle.dumps(
-        {k: v for k, v in vars(upload).items() if k not in internals.UPLOAD_CONTENT}
-    )
+    members = {k: v for k, v in vars(upload).items() if k not in internals.UPLOAD_CONTENT}
+    return plain_json.written({"members": members, "metadata": dict(upload.metadata)})
 
 
-def upload_of(record: bytes) -> Any:
-    return internals.upload_like(pickle.loads(record))
+def upload_of(record: str) -> Any:
+    told = plain_json.read(record)
+    return internals.upload_like(told["metadata"], told["members"])
 
 
 def part_record(part: Any) -> dict[str, Any]:

@@ -11,8 +11,10 @@ import importlib
 import importlib.metadata
 import inspect
 import io
+import json
+import re
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,13 @@ import boto3
 import moto.logs.models
 import moto.s3.models
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
+from moto.core.common_models import BaseModel
 
 from local_healthomics.other_services import moto_internals as internals
+from local_healthomics.other_services import plain_json, s3_records, small_services
 from local_healthomics.other_services.moto_internals import MEMBERS, Member
 
 ACCOUNT, REGION, BUCKET = "123456789012", "us-east-1", "internals"
@@ -100,6 +106,8 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("FakeKey", "FakeMultipart", "_VersionedKeyStore"):
         monkeypatch.setattr(s3, name, getattr(s3, name))
     monkeypatch.setattr(s3.S3Backend, "list_buckets", s3.S3Backend.list_buckets)
+    monkeypatch.setattr(BaseModel, "__new__", BaseModel.__new__)
+    internals.forget_instances()
     internals.replace_in_s3(
         key=_Key, multipart=_Multipart, key_store=_Keys, list_buckets=lambda *_: "ours"
     )
@@ -129,13 +137,14 @@ def test_moto_makes_what_stands_in_the_place_of_its_classes(backend: Any) -> Non
 def test_nothing_keeps_what_was_overwritten_or_ended(backend: Any) -> None:
     """moto's own classes keep every instance: a server would grow without end."""
     old = weakref.ref(backend.put_object(BUCKET, "a", b"old"))
+    acl = weakref.ref(old().acl)  # type: ignore[union-attr]
     backend.put_object(BUCKET, "a", b"new")
     upload = backend.create_multipart_upload(BUCKET, "b", {}, None, {}, None, None, None)
     backend.abort_multipart_upload(BUCKET, upload.id)
     ended = weakref.ref(upload)
     del upload
     gc.collect()
-    for what, gone in (("FakeKey", old), ("FakeMultipart", ended)):
+    for what, gone in (("FakeKey", old), ("FakeAcl", acl), ("FakeMultipart", ended)):
         assert gone() is None, _complaint(what, "is kept by moto", "it is made anew all the time")
 
 
@@ -158,8 +167,9 @@ def test_nothing_else_that_is_simple_is_carried_by_a_key(backend: Any) -> None:
              "name", "account_id", "region_name", "partition", "last_modified", "acl",  # as such
              "_metadata", "bucket_name", "multipart", "disposed", "kept", "digests_at_first",
              "_max_buffer_size", "_value_buffer",  # of the value
-             # Of a copy that was restored from an archive, which ends with the process.
-             "_expiry", "_status", "_transitions", "_tick", "_time_progressed", "model_name",
+             "_expiry",  # as `restored_until`
+             # How far the restoring is, which moto finds anew.
+             "_status", "_transitions", "_tick", "_time_progressed", "model_name",
              }  # fmt: skip
     new = sorted(vars(key).keys() - known)
     assert not new, _complaint("FakeKey", f"carries {', '.join(new)}", "KEY_MEMBERS are kept")
@@ -167,7 +177,7 @@ def test_nothing_else_that_is_simple_is_carried_by_a_key(backend: Any) -> None:
 
 def test_a_key_like_another_has_its_members_and_its_own_metadata(backend: Any) -> None:
     template = internals.new_key("", b"", ACCOUNT, REGION)
-    key = internals.key_like(template, {"A": "b"}, name="x", bucket_name=BUCKET, _etag="e")
+    key = internals.key_like(template, {"A": "b"}, None, name="x", bucket_name=BUCKET, _etag="e")
     assert isinstance(key, _Key)
     assert (key.name, key.digest, key.region_name) == ("x", "e", REGION)
     assert dict(key.metadata) == {"a": "b"}
@@ -191,9 +201,174 @@ def test_an_upload_and_a_bucket_have_what_is_not_kept_with_them(backend: Any) ->
                          (backend.buckets[BUCKET], internals.BUCKET_CONTENT)):  # fmt: skip
         gone = set(names) - vars(owner).keys()
         assert not gone, _complaint(f"{type(owner).__name__}.{gone}", "is gone", "the content")
-    again = internals.upload_like({"id": upload.id, "metadata": upload.metadata})
+    again = internals.upload_like({"K": "v"}, {"id": upload.id})
     assert isinstance(again, _Multipart)
+    assert again.metadata["k"] == "v"
     assert (again.id, again.parts, again.partlist) == (upload.id, {}, [])
+
+
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+IN_BUCKET = {"Bucket": BUCKET}
+EXPIRY: Any = {
+    "Rules": [
+        {"ID": "1", "Filter": {"And": {"Prefix": "a", "Tags": [{"Key": "k", "Value": "v"}]}},
+         "Status": "Enabled", "Expiration": {"Days": 3},
+         "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}],
+         "NoncurrentVersionTransitions": [{"NoncurrentDays": 2, "StorageClass": "GLACIER"}],
+         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 5}},
+        {"ID": "2", "Filter": {"Prefix": ""}, "Status": "Disabled", "Expiration": {"Days": 1}},
+    ]
+}  # fmt: skip
+ORIGINS: Any = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
+SECRET: Any = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+RETAINED: Any = {
+    "ObjectLockEnabled": "Enabled",
+    "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+}
+
+
+def _set_all(s3: Any) -> None:
+    """Every setting of a bucket that is served."""
+    s3.create_bucket(**IN_BUCKET, ObjectLockEnabledForBucket=True)
+    s3.put_bucket_versioning(**IN_BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_tagging(**IN_BUCKET, Tagging={"TagSet": [{"Key": "$", "Value": "ü"}]})
+    s3.put_bucket_policy(**IN_BUCKET, Policy=POLICY)
+    s3.put_bucket_acl(**IN_BUCKET, ACL="public-read")
+    s3.put_bucket_lifecycle_configuration(**IN_BUCKET, LifecycleConfiguration=EXPIRY)
+    s3.put_bucket_cors(**IN_BUCKET, CORSConfiguration=ORIGINS)
+    s3.put_bucket_encryption(**IN_BUCKET, ServerSideEncryptionConfiguration=SECRET)
+    s3.put_public_access_block(
+        **IN_BUCKET, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
+    )
+    s3.put_bucket_ownership_controls(
+        **IN_BUCKET, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    )
+    s3.put_bucket_request_payment(**IN_BUCKET, RequestPaymentConfiguration={"Payer": "Requester"})
+    s3.put_bucket_accelerate_configuration(
+        **IN_BUCKET, AccelerateConfiguration={"Status": "Enabled"}
+    )
+    s3.put_object_lock_configuration(**IN_BUCKET, ObjectLockConfiguration=RETAINED)
+    s3.create_multipart_upload(
+        **IN_BUCKET, Key="k", Metadata={"m": "1"}, Tagging="t=1", ACL="private"
+    )
+
+
+def _asked(s3: Any) -> list[Any]:
+    """What is told of all that."""
+    answers = [
+        s3.get_bucket_versioning, s3.get_bucket_tagging, s3.get_bucket_policy, s3.get_bucket_acl,
+        s3.get_bucket_lifecycle_configuration, s3.get_bucket_cors, s3.get_bucket_encryption,
+        s3.get_public_access_block, s3.get_bucket_ownership_controls,
+        s3.get_bucket_request_payment, s3.get_bucket_accelerate_configuration,
+        s3.get_object_lock_configuration, s3.list_multipart_uploads,
+    ]  # fmt: skip
+    found = [ask(**IN_BUCKET) for ask in answers] + [s3.list_buckets()]
+    return [{k: v for k, v in one.items() if k != "ResponseMetadata"} for one in found]
+
+
+def test_all_settings_of_a_bucket_are_kept_and_given_back() -> None:
+    with mock_aws():
+        client = boto3.client("s3", region_name=REGION)
+        _set_all(client)
+        before, backend = _asked(client), internals.s3_backend(ACCOUNT)
+        bucket = backend.buckets[BUCKET]
+        kept = s3_records.bucket_record(bucket, backend)
+        [(id, upload)] = bucket.multiparts.items()
+        in_parts = s3_records.upload_record(upload)
+    with mock_aws():
+        backend = internals.s3_backend(ACCOUNT)
+        s3_records.restore_bucket(backend, BUCKET, kept)
+        backend.buckets[BUCKET].multiparts[id] = s3_records.upload_of(in_parts)
+        assert _asked(boto3.client("s3", region_name=REGION)) == before
+        assert s3_records.bucket_record(backend.buckets[BUCKET], backend) == kept
+        assert s3_records.upload_record(backend.buckets[BUCKET].multiparts[id]) == in_parts
+
+
+IMAGE = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {"mediaType": "application/json", "size": 1, "digest": f"sha256:{'0' * 64}"},
+        "layers": [],
+    }
+)
+
+
+def _fill(clients: Mapping[str, Any]) -> None:
+    """Something of everything that is served of IAM, STS and ECR."""
+    iam, sts, ecr = clients["iam"], clients["sts"], clients["ecr"]
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=POLICY, Tags=[{"Key": "a", "Value": ""}])
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=POLICY)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=POLICY, SetAsDefault=True)
+    iam.attach_role_policy(RoleName="r", PolicyArn=arn)
+    iam.put_role_policy(RoleName="r", PolicyName="x", PolicyDocument=POLICY)
+    iam.create_user(UserName="u")
+    iam.create_access_key(UserName="u")
+    iam.put_user_policy(UserName="u", PolicyName="x", PolicyDocument=POLICY)
+    iam.attach_user_policy(UserName="u", PolicyArn=arn)
+    sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="session")
+    ecr.create_repository(repositoryName="a/b", tags=[{"Key": "a", "Value": "b"}])
+    ecr.set_repository_policy(repositoryName="a/b", policyText=POLICY)
+    for tag in ("1", "2"):
+        ecr.put_image(repositoryName="a/b", imageManifest=IMAGE, imageTag=tag)
+
+
+@pytest.mark.parametrize(("service", "place"), [("iam", "aws"), ("sts", "aws"), ("ecr", REGION)])
+def test_a_small_service_is_kept_and_given_back_as_a_whole(service: str, place: str) -> None:
+    with mock_aws():
+        _fill({name: boto3.client(name, region_name=REGION) for name in ("iam", "sts", "ecr")})
+        kept = small_services.record(internals.backends(service)[ACCOUNT][place])
+    with mock_aws():
+        backend = internals.backends(service)[ACCOUNT][place]
+        small_services.restore(backend, kept)
+        assert small_services.record(backend) == kept
+        if service == "iam":  # the policy of the role is that of the account
+            iam = boto3.client("iam", region_name=REGION)
+            [policy] = iam.list_policies(Scope="Local")["Policies"]
+            assert policy["AttachmentCount"] == 2
+            iam.detach_role_policy(RoleName="r", PolicyArn=policy["Arn"])
+            [policy] = iam.list_policies(Scope="Local")["Policies"]
+            assert policy["AttachmentCount"] == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["os.system", "moto.s3.models.os", "moto.s3.models.get_canned_acl", "moto.s3.models.NoSuch",
+     "moto.nosuch.models.Thing", "moto.core.models.MockAWS", "moto.s3.models.Any",
+     "subprocess.Popen", ""],
+)  # fmt: skip
+def test_only_objects_of_motos_models_are_made(name: str) -> None:
+    with pytest.raises(plain_json.NotPlain, match="has no"):
+        plain_json.read(json.dumps({"value": {"object": 0}, "objects": [[name, {}]]}))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", '{"value": {"x": 1}, "objects": []}',
+             '{"value": {"object": 3}, "objects": []}', '{"value": {}, "objects": []}'],
+)  # fmt: skip
+def test_what_is_damaged_is_told(text: str) -> None:
+    with pytest.raises(plain_json.NotPlain, match="damaged"):
+        plain_json.read(text)
+
+
+@pytest.mark.parametrize("value", [object(), print, [Path("x")], {1: re.compile("x")}])
+def test_what_is_not_plain_is_not_written(value: Any) -> None:
+    with pytest.raises(plain_json.NotPlain, match="none of moto's models"):
+        plain_json.written(value)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+    | st.binary() | st.datetimes(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner)
+    | st.tuples(inner) | st.sets(st.text()),
+    max_leaves=10,
+)  # fmt: skip
+
+
+@given(PLAIN)
+def test_plain_values_come_back_as_they_were(value: Any) -> None:
+    assert plain_json.read(plain_json.written(value)) == value
 
 
 def test_an_upload_is_put_together_by_complete(

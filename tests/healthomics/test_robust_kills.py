@@ -152,6 +152,21 @@ def test_a_delete_marker_outlives_the_versions_it_hid(starter: Starter) -> None:
     assert "Versions" not in listed
 
 
+def test_a_copy_of_what_is_archived_outlives_a_kill(starter: Starter) -> None:
+    s3 = (first := starter()).s3
+    s3.create_bucket(Bucket="bbb")
+    s3.put_object(Bucket="bbb", Key="k", Body=b"x", StorageClass="GLACIER")
+    with pytest.raises(ClientError, match="InvalidObjectState"):
+        s3.get_object(Bucket="bbb", Key="k")
+    s3.restore_object(Bucket="bbb", Key="k", RestoreRequest={"Days": 2})
+    before = s3.head_object(Bucket="bbb", Key="k")["Restore"]
+    assert "expiry-date" in before
+    kill(first)
+    s3 = starter().s3
+    assert s3.head_object(Bucket="bbb", Key="k")["Restore"] == before
+    assert s3.get_object(Bucket="bbb", Key="k")["Body"].read() == b"x"
+
+
 def test_a_multipart_upload_goes_on_after_a_kill(starter: Starter) -> None:
     s3 = (first := starter()).s3
     s3.create_bucket(Bucket="bbb")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from local_healthomics.other_services.logs_durable import LogBook
 
 from .conftest import TEMPLATE, Clients, connect, zipped
 
@@ -243,17 +239,3 @@ def test_the_logs_of_a_run_are_in_the_account_that_started_it(fake: Clients) -> 
     assert fake.lines(f"run/{run}") == []
     [head, _] = map(json.loads, other.lines(f"manifest/run/{run}/{done['uuid']}"))
     assert ":222222222222:" in head["workflow"]
-
-
-def test_a_book_of_one_account_is_read_as_one_of_many(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "logs.sqlite") as old:
-        old.executescript(
-            "CREATE TABLE stream (log_group TEXT, stream TEXT);"
-            "CREATE TABLE event (log_group TEXT, stream TEXT, at INTEGER, message TEXT);"
-            "INSERT INTO stream VALUES ('g', 's'); INSERT INTO event VALUES ('g', 's', 1, 'old');"
-        )
-    LogBook(tmp_path / "logs.sqlite", "123456789012", "us-east-1").close()
-    with sqlite3.connect(tmp_path / "logs.sqlite") as new:
-        assert new.execute("SELECT * FROM log_stream").fetchall() == [("123456789012", "g", "s")]
-        found = new.execute("SELECT account, message FROM log_event").fetchall()
-    assert found == [("123456789012", "old")]

@@ -79,6 +79,8 @@ def test_a_state_that_is_no_folder_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
+    with local.running(tmp_path):
+        pass
     (tmp_path / "omics.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(local.StartFailed) as failed:
         local.start(tmp_path)
@@ -91,19 +93,34 @@ def test_a_state_of_another_version_is_one_line(tmp_path: Path) -> None:
         pass
     with local.running(tmp_path):  # of this version
         pass
-    (tmp_path / "format").write_text("99")
-    with pytest.raises(local.StartFailed) as failed:
+    for found in ("99", "1"):
+        (tmp_path / "format").write_text(found)
+        with pytest.raises(local.StartFailed) as failed:
+            local.start(tmp_path)
+        assert f"it has format {found}, and this version 2; move it away" in str(failed.value)
+        assert "\n" not in str(failed.value)
+    (tmp_path / "format").unlink()  # as the first versions left it
+    with pytest.raises(local.StartFailed, match="from before its format was written") as failed:
         local.start(tmp_path)
-    assert "it has format 99, and this version 1; take another folder" in str(failed.value)
     assert "\n" not in str(failed.value)
+    assert (tmp_path / "objects.sqlite").exists()
+    assert not (tmp_path / "format").exists()
 
 
-def test_settings_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
-    with local.running(tmp_path):
-        pass
-    with closing(sqlite3.connect(tmp_path / "objects.sqlite")) as index, index:
-        index.execute("UPDATE settings SET body=?", (b"no settings",))
-    with pytest.raises(local.StartFailed, match="what S3 held cannot be read") as failed:
+@pytest.mark.parametrize(
+    ("book", "change"),
+    [
+        ("objects", "UPDATE settings SET body='no settings'"),
+        ("objects", "UPDATE settings SET body=replace(body, 'FakeAcl', 'NoSuch')"),
+        ("other_services", "UPDATE backend SET body=substr(body, 1, 99)"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_one_line(tmp_path: Path, book: str, change: str) -> None:
+    with local.running(tmp_path) as service:
+        service.client("iam").create_user(UserName="u")
+    with closing(sqlite3.connect(tmp_path / f"{book}.sqlite")) as opened, opened:
+        opened.execute(change)
+    with pytest.raises(local.StartFailed, match="what S3 or IAM held cannot be read") as failed:
         local.start(tmp_path)
     assert "\n" not in str(failed.value)
 
