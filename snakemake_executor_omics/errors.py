@@ -7,6 +7,8 @@
     │   ├── UnsupportedRule        one rule uses a thing the service has no form for
     │   ├── UnsupportedRules       all rules that do, told at once
     │   └── LimitExceeded          a number is above a limit of the service
+    ├── ImageError                 an image or an environment cannot be made
+    │   └── ChannelsUnreachable    there is no way to the packages of an environment
     ├── StagingError               files cannot be brought to or from S3
     ├── ServiceError               the service answered with an error, or not at all
     │   ├── AccessDenied           credentials missing, expired or without the right
@@ -94,6 +96,14 @@ class LimitExceeded(CompileError):
         self.what = what
         self.actual = actual
         self.limit = limit
+
+
+class ImageError(OmicsError):
+    """An image or an environment cannot be made."""
+
+
+class ChannelsUnreachable(ImageError):
+    """There is no way to the packages of an environment."""
 
 
 class StagingError(OmicsError):

@@ -26,6 +26,7 @@ from .graph.reports import keys_of, settle, tell_failure, units_by_key
 from .graph.tasks import job_key
 from .graph.updates import Updates
 from .graph.waves import next_waves
+from .images.folders import EnvironmentFolders
 from .model import JobKey, Wave
 from .packaging import package
 from .runs.connection import Connection, open_connection
@@ -79,6 +80,7 @@ class Executor(RemoteExecutor):
             )
         self._state = self._workdir / ".snakemake" / "omics"
         self._cache = OutputCache(self.workflow)
+        self._environments = EnvironmentFolders(self._state, self.logger)
         self._updates = Updates(self.workflow)
         if self._options.local_rules is LocalRules.RUN:
             internals.make_tasks_of_local_rules(self.workflow)
@@ -135,7 +137,7 @@ class Executor(RemoteExecutor):
                 "--immediate-submit does not go with this executor: one run carries the workflow"
             )
         connection = self._connect()
-        for wave in next_waves(
+        waves = next_waves(
             self.workflow,
             ready,
             connection.services,
@@ -145,7 +147,10 @@ class Executor(RemoteExecutor):
             cache_busters=self._ledger.cache_busters,
             in_flight=self._ledger.holds,
             is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
-        ):
+        )
+        if self._options.makes_environments:
+            self._environments.make(waves)
+        for wave in waves:
             self._start(connection, wave)
 
     def _connect(self) -> Connection:

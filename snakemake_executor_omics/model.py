@@ -7,6 +7,7 @@ Nothing here knows Snakemake, AWS or WDL.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -136,6 +137,36 @@ class Step:
 
 
 PROJECT = "__omics_project__"
+_RECIPE = 1  # how images of environments are made; another one makes all of them anew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A conda environment that tasks work in, as its files describe it.
+
+    `pins` lists its packages (`@EXPLICIT`) in place of a solver's choice, `post_deploy` is a script
+    that is run in it once it is made. `base` is the image below it; with `gpu` packages may be
+    chosen that want CUDA. `file` is its path for people, and no part of it.
+    """
+
+    name: str
+    content: bytes
+    pins: bytes | None = None
+    post_deploy: bytes | None = None
+    base: str
+    gpu: bool = False
+    file: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> str:
+        """What the environment is known by: 16 hex digits of all that it is made of."""
+        digest = hashlib.sha256(f"{_RECIPE} {self.base} {self.gpu}".encode())
+        for part in (self.content, self.pins, self.post_deploy):
+            digest.update(b"none" if part is None else hashlib.sha256(part).digest())
+        return digest.hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +182,7 @@ class Task:
     Where a `may_fail` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `cache_buster` sets a task apart from
     one of the same text whose failure the run cache would serve. A `volatile` task is never in the
-    run cache.
+    run cache. `environment` is what its image was made of, and is active in it.
     """
 
     key: JobKey
@@ -166,6 +197,7 @@ class Task:
     volatile: bool = False
     s3_targets: Mapping[str, str] = field(default_factory=dict)
     container: str
+    environment: Environment | None = None
     resources: Resources = field(default_factory=Resources)
 
     def __post_init__(self) -> None:

@@ -16,10 +16,12 @@ from .files.upload import stage
 from .graph.partition import partition
 from .graph.selection import select, tell_selection
 from .graph.tasks import task_settings
+from .images.chosen import read_chosen
+from .images.naming import ImageNames
 from .log import Log
 from .model import Wave
 from .runs.submission import write_definition
-from .settings.options import Options
+from .settings.options import Environments, Options
 
 
 def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: Log) -> list[Path]:
@@ -33,7 +35,15 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     selection = select(
         workflow.dag,
         (),
-        task_settings(workflow, workdir, options.include, own_disk=options.has_own_disks),
+        task_settings(
+            workflow,
+            workdir,
+            options.include,
+            own_disk=options.has_own_disks,
+            images=ImageNames.of(options, options.region, read_chosen(workdir)),
+            environments=options.environments is Environments.ON,
+            from_registries=True,
+        ),
     )
     parts = partition(
         [task.key for task in selection.wave.tasks],

@@ -27,6 +27,7 @@ DOORS = [
     (PLUGIN, "boto3", ("aws/",)),
     (PLUGIN, "botocore", ("aws/",)),
     (PLUGIN, "s3transfer", ("aws/",)),
+    (PLUGIN, "rattler", ("images/solver.py",)),
     (LOCAL, "moto", ("other_services/moto_internals.py",)),
     (LOCAL, "WDL", ("engine/", "definitions/")),
 ]

@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -54,11 +54,23 @@ def tool() -> str | None:
 
 
 def command(
-    bwrap: str, *, run_dir: Path, task_dir: Path, tmp: Path, network: bool, home: Path
+    bwrap: str,
+    *,
+    run_dir: Path,
+    task_dir: Path,
+    tmp: Path,
+    network: bool,
+    home: Path,
+    shown: Sequence[str] = (),
 ) -> list[str]:
-    """What goes before a command; `home` is the folder that the server works in."""
+    """What goes before a command.
+
+    `home` is the folder that the server works in, `shown` are folders that the task sees as well.
+    """
     words = [bwrap, "--die-with-parent", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
     words += [str(tmp) if word == _OWN_TMP else word for word in _mounts(home)]
+    for folder in shown:
+        words += ["--ro-bind", folder, folder]
     words += ["--ro-bind", str(run_dir), str(run_dir), "--bind", str(task_dir), str(task_dir)]
     return words if network else [*words, "--unshare-net"]
 

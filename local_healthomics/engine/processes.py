@@ -23,6 +23,7 @@ from WDL.runtime.error import Terminated
 from . import isolation
 from .backend import OmicsTask, TaskTimedOut
 from .groups import Group
+from .image_folders import ImageFolder
 from .logs import TaskLog
 from .transfer import protect
 from .usage import Usage
@@ -75,6 +76,8 @@ class ProcessTask(OmicsTask):
         script = os.path.join(self.host_dir, "command")
         with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(command)
+        named = self.asked.image.name if self.asked.image else None
+        image = ImageFolder.of(self.session.request.image_folders, named)
         timeout, memory_gib = self.attempt.resources.timeout, self.attempt.resources.memory_gib
         with (
             open(self.streams()[0], "ab") as out,
@@ -83,12 +86,12 @@ class ProcessTask(OmicsTask):
                 Group(
                     subprocess.Popen(
                         [
-                            *self._isolated(),
+                            *self._isolated(image),
                             *shlex.split(self.cfg.get("task_runtime", "command_shell")),
                             "../command",
                         ],
                         cwd=self.work_dir(),
-                        env=self._environment(),
+                        env=self._environment(image),
                         stdin=subprocess.DEVNULL,
                         stdout=out,
                         stderr=err,
@@ -123,7 +126,7 @@ class ProcessTask(OmicsTask):
                 self.session.groups.discard(group.pid)
         return exit_code
 
-    def _isolated(self) -> list[str]:
+    def _isolated(self, image: ImageFolder) -> list[str]:
         """What hides this machine from the command, if that is wanted and possible."""
         request = self.session.request
         bwrap = isolation.tool() if request.isolated else None
@@ -138,12 +141,14 @@ class ProcessTask(OmicsTask):
             tmp=tmp,
             network=request.network,
             home=request.server_dir,
+            shown=image.folders,
         )
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, image: ImageFolder) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         declared: dict[str, str] = self.runtime_values.get("env", {})
         home = _HOMES[self.session.request.readings["task-home"]]
         if self.session.request.isolated and isolation.tool() is not None:
             inherited["TMPDIR"] = "/tmp"  # its own; another folder of this machine is hidden
-        return {"TMPDIR": "/tmp"} | inherited | home | declared | self.environment()
+        own = image.variables(inherited)
+        return {"TMPDIR": "/tmp"} | inherited | own | home | declared | self.environment()

@@ -49,6 +49,7 @@ class RunRequest:
     ecr_only: bool = False  # refuse the images that the service would not take
     isolated: bool = False  # plain processes see no more of this machine than on AWS, if possible
     network: bool = True  # that they have one, then
+    image_folders: Path = Path("/nowhere")  # what is known of images (see `image_folders`)
     server_dir: Path = Path("/")  # the folder that the server works in: hidden, then
     memory_limit: bool = True  # a task that uses more than it asked for is killed
     readings: Readings = field(default_factory=lambda: DEFAULTS)
@@ -74,6 +75,6 @@ class RunRequest:
     def load(cls, run_dir: Path) -> Self:
         data = json.loads((run_dir / _FILE).read_text())
         cache = data.pop("cache")
-        for name in ("definition_dir", "server_dir"):
+        for name in ("definition_dir", "image_folders", "server_dir"):
             data[name] = Path(data[name])
         return cls(run_dir=run_dir, cache=CacheRequest(**cache) if cache else None, **data)

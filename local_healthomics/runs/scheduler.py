@@ -18,6 +18,7 @@ from ..arn import REGION, object_of
 from ..clock import epoch_ms, now
 from ..definitions import DefinitionChecker
 from ..engine.finished_tasks import FILE
+from ..engine.image_folders import FOLDER
 from ..engine.request import CacheRequest, RunRequest
 from ..errors import ValidationFault
 from ..keys import OwnerKey
@@ -274,6 +275,7 @@ class Scheduler:
             ecr_only=self._options.ecr_only,
             isolated=self._options.isolated,
             network=run.get("networkingMode") == "VPC",
+            image_folders=self._folder.parent / FOLDER,
             server_dir=Path.cwd(),
             memory_limit=self._options.memory_limit,
             readings=self._options.readings,

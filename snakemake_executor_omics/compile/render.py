@@ -97,6 +97,7 @@ def render_task(task: Task) -> str:
         title=f"rule {title}" if len(task.steps) == 1 else title,
         cache_buster=task.cache_buster,
         code_file=_CODE_FILE if task.may_fail else None,
+        activates=task.environment is not None,
         folder=folder,
         files_in=files_in,
         logs=task.logs,

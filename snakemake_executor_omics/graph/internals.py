@@ -327,6 +327,19 @@ def plain(values: Any) -> Any:
     return values._plainstrings()
 
 
+def environment_files(
+    workflow: Any, specification: Any
+) -> tuple[bytes, bytes | None, bytes | None]:
+    """What a conda environment's files hold: itself, its pins for linux-64, its post-deploy script.
+
+    Snakemake finds the pin file by the platform, for which it would ask a conda of this machine,
+    which may have none. Since 8.0: `Env._conda`, read as `Env.conda`.
+    """
+    environment = specification.get_conda_env(workflow)
+    environment._conda = SimpleNamespace(platform="linux-64")
+    return environment.content, environment.content_pin, environment.content_deploy
+
+
 def environment_hash(workflow: Any, specification: Any) -> str:
     """The name that `snakemake --containerize` gives to a conda environment in its image.
 

@@ -34,7 +34,7 @@ from .tracing.trace import Inputs, NotTraceable, trace_resource
 DEFAULT_ACCELERATOR = "nvidia-t4-a10g-l4"
 
 # Snakemake's name comes first, then those that other executors' users write.
-_GPU_NAMES = ("gpu", "gpus", "nvidia_gpu")
+GPU_NAMES = ("gpu", "gpus", "nvidia_gpu")
 
 _MB_PER_GIB = 1024**3 / 10**6
 _KEPT = 0.05  # of an instance's memory, by the service's agents (user guide, task resources)
@@ -110,7 +110,7 @@ def _open_memory(cpus: int, gpus: int) -> int:
 
 def _gpus(job: Any) -> int:
     """How many GPUs a job asks for, by whichever name; one if it only says which."""
-    for name in _GPU_NAMES:
+    for name in GPU_NAMES:
         value = job.resources.get(name)
         if isinstance(value, TBDString):
             raise NotTraceable("the number of GPUs depends on an input")

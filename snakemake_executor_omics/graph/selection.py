@@ -198,7 +198,7 @@ def _notes(
         if unit.is_local:
             continue
         for job in members(unit):
-            if ignores_environment(job):
+            if ignores_environment(job, settings):
                 unused.setdefault(job.rule.name, container_of(job, settings))
         for parent in graph.parents(unit):
             if parent.is_local:
@@ -213,7 +213,7 @@ def _notes(
         listed = ", ".join(f"{rule} (in {image})" for rule, image in unused.items())
         yield (
             f"the conda environments of these rules are not used, their tasks have only what their "
-            f"image has: {listed}. `snakemake --containerize` bakes environments into an image"
+            f"image has: {listed}. --omics-environments on uses them"
         )
     if between:
         yield (

@@ -17,8 +17,20 @@ from snakemake.io import WILDCARD_REGEX, get_flag_value, is_flagged
 from snakemake.settings.types import DeploymentMethod
 
 from ..errors import UnsupportedRule, UnsupportedRules
-from ..model import Benchmark, Checksum, FileRef, JobKey, OutputFile, OutputKind, Step, Task
+from ..images.naming import ImageNames
+from ..model import (
+    Benchmark,
+    Checksum,
+    Environment,
+    FileRef,
+    JobKey,
+    OutputFile,
+    OutputKind,
+    Step,
+    Task,
+)
 from .commands import Command, Unknown, command_of
+from .environments import EnvironmentReader
 from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
 from .programs import files_below, is_executable, is_program, may_be_run, used_by, used_by_command
@@ -37,6 +49,8 @@ class TaskSettings:
     `cache_busters` are for jobs whose failure is in the run cache. `limits` are of resources that
     all jobs together may use at once, `max_jobs` how many jobs may run where nothing else says so.
     `outside` are the folders of the workflow's sources that lie outside of the project.
+    `environments` reads conda environments, None where they are not used. `from_registries` says
+    that images have to be pulled from one.
     """
 
     workdir: Path
@@ -50,6 +64,9 @@ class TaskSettings:
     own_disk: bool = False
     storage: Storage = field(default_factory=Storage)
     outside: tuple[str, ...] = ()
+    images: ImageNames = field(default_factory=ImageNames)
+    environments: EnvironmentReader | None = None
+    from_registries: bool = False
 
 
 def members(unit: Unit) -> list[Job]:
@@ -102,8 +119,12 @@ def task_settings(
     storage: Storage | None = None,
     max_jobs: int | None = None,
     own_disk: bool = False,
+    images: ImageNames | None = None,
+    environments: bool = True,
+    from_registries: bool = False,
 ) -> TaskSettings:
     """What the user told Snakemake and us; `include` are globs of undeclared files."""
+    images = images or ImageNames()
     return TaskSettings(
         workdir,
         include=included(workdir, include),
@@ -115,6 +136,9 @@ def task_settings(
         own_disk=own_disk,
         storage=storage or Storage(),
         outside=workflow_folders(snakefiles_of(workflow), workdir),
+        images=images,
+        environments=EnvironmentReader(workdir, images.base) if environments else None,
+        from_registries=from_registries,
     )
 
 
@@ -133,18 +157,43 @@ def container_of(job: Job, settings: TaskSettings) -> str:
     """The image that a job's task runs in.
 
     Raises:
-        UnsupportedRule: there is none.
+        UnsupportedRule: there is none, or no task can have it.
     """
+    environment = environment_of(job, settings)
+    if environment is not None:
+        _refuse_what_no_registry_has(job, environment.base, settings)
+        return settings.images.of_environment(environment)
     image = job.container_img_url or settings.default_container
     if not image:
         raise UnsupportedRule(
             job.rule.name,
             "has no container, and HealthOmics runs every task in one",
             hint='add `container: "…"` to the rule, or a global `container:` to the Snakefile, or '
-            "give --container-image; a workflow with conda environments gets its image with "
-            "`snakemake --containerize`",
+            "give --container-image; a rule with `conda:` has the image of its environment, unless "
+            "--omics-environments is off",
         )
-    return str(image).removeprefix("docker://")
+    name = str(image).removeprefix("docker://")
+    _refuse_what_no_registry_has(job, name, settings)
+    return settings.images.of_container(name)
+
+
+def environment_of(job: Job, settings: TaskSettings) -> Environment | None:
+    """The conda environment that a job's image is made of, None if there is none."""
+    return None if settings.environments is None else settings.environments.of(job)
+
+
+_NO_REGISTRY = re.compile(r".*://.*|.*\.(sif|simg|img)|[./~].*")
+
+
+def _refuse_what_no_registry_has(job: Job, image: str, settings: TaskSettings) -> None:
+    """Files of Apptainer and its libraries are images that HealthOmics has no way to."""
+    if settings.from_registries and _NO_REGISTRY.fullmatch(image):
+        raise UnsupportedRule(
+            job.rule.name,
+            f"has the image {image}, and HealthOmics pulls images from registries only",
+            hint="name an image of a registry (docker://…); `apptainer build --sandbox` and "
+            "`docker import` make one of an image file",
+        )
 
 
 def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> Task:
@@ -159,7 +208,8 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     if refused := [reason for job in jobs for reason in _refused(job, settings)]:
         raise UnsupportedRules(refused)
     containers = sorted({container_of(job, settings) for job in jobs})
-    if len(containers) > 1:
+    environments = {environment_of(job, settings) for job in jobs}
+    if len(containers) > 1 or len(environments) > 1:
         raise UnsupportedRule(
             jobs[0].rule.name,
             "is joined by pipe() or service() to rules of other containers: "
@@ -225,6 +275,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             if (uri := settings.storage.target(file, job.rule.name)) is not None
         },
         container=containers[0],
+        environment=environments.pop(),
         resources=resources,
     )
 
@@ -399,22 +450,13 @@ def _conda(job: Job) -> str | None:
         return None
     if job.is_containerized:
         return f"{CONDA_ENV_PATH}/{environment_hash(job.rule.workflow, specification)}"
-    methods = job.rule.workflow.deployment_settings.deployment_method
-    if DeploymentMethod.CONDA in methods:
-        raise UnsupportedRule(
-            job.rule.name,
-            "has a conda environment, which cannot be made inside a task: it has no internet",
-            hint="bake the environments of the workflow into one image with `snakemake "
-            "--containerize > Dockerfile`, push it to ECR, and name it with `containerized: …`",
-        )
-    return None  # as Snakemake: without --software-deployment-method conda it is ignored
+    return None
 
 
-def ignores_environment(job: Job) -> bool:
-    """Whether the job's conda environment is used nowhere, as Snakemake was told."""
-    methods = job.rule.workflow.deployment_settings.deployment_method
+def ignores_environment(job: Job, settings: TaskSettings) -> bool:
+    """Whether the job's conda environment is used nowhere, as the user said."""
     named = job.rule.conda_env is not None
-    return named and not job.is_containerized and DeploymentMethod.CONDA not in methods
+    return named and not job.is_containerized and settings.environments is None
 
 
 def has_unknown_values(job: Job) -> bool:
@@ -426,9 +468,8 @@ def has_unknown_values(job: Job) -> bool:
 def _refused(job: Job, settings: TaskSettings) -> Iterator[UnsupportedRule]:
     """What no task can do for the job, as far as it can be told without its text."""
     methods = job.rule.workflow.deployment_settings.deployment_method
-    modules = bool(job.env_modules) and (
-        DeploymentMethod.ENV_MODULES in methods or not job.container_img_url
-    )
+    instead = job.container_img_url or (settings.environments and job.conda_env_spec)
+    modules = bool(job.env_modules) and (DeploymentMethod.ENV_MODULES in methods or not instead)
     for used, what, hint in (
         (job.is_cwl, "cwl:, a workflow engine of its own", "call the tool from `shell:`"),
         (modules, "env_modules:, which a container has not", "give the rule a `container:`"),
@@ -440,7 +481,7 @@ def _refused(job: Job, settings: TaskSettings) -> Iterator[UnsupportedRule]:
     ):
         if used:
             yield UnsupportedRule(job.rule.name, f"uses {what}", hint=hint)
-    checks: list[Callable[[], object]] = [lambda: container_of(job, settings), lambda: _conda(job)]
+    checks: list[Callable[[], object]] = [lambda: container_of(job, settings)]
     checks += [
         lambda file=file: settings.storage.target(file, job.rule.name)  # type: ignore[misc]
         for file in _left_by(job)

@@ -10,9 +10,11 @@ from typing import Any
 from ..aws.images import check_images
 from ..aws.registry_map import read_registry_map
 from ..aws.session import Services
+from ..images.chosen import read_chosen
+from ..images.naming import ImageNames
 from ..log import Log
 from ..model import JobKey, Wave
-from ..settings.options import Options
+from ..settings.options import Environments, Options
 from . import internals
 from .partition import partition
 from .selection import select, tell_selection
@@ -65,6 +67,9 @@ def next_waves(
             cache_busters=cache_busters,
             storage=survey(dag, services, is_made, retrieve),
             own_disk=options.has_own_disks,
+            images=ImageNames.of(options, services.region, read_chosen(workdir)),
+            environments=options.environments is Environments.ON,
+            from_registries=not options.local,
             max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
         in_flight=in_flight,

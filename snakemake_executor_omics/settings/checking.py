@@ -24,11 +24,14 @@ from ..limits import (
     MAX_TAGS,
 )
 from .options import (
+    IMAGE_BASE,
+    IMAGE_PREFIX,
     LOCAL_BUCKET,
     LOCAL_REGION,
     LOCAL_ROLE_ARN,
     Accelerators,
     CacheBehavior,
+    Environments,
     GroupLimits,
     LocalBackend,
     LocalIsolation,
@@ -53,6 +56,9 @@ _ID = re.compile(r"[0-9]{1,18}")
 _CONFIGURATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,127}")
 _BUCKET_URI = re.compile(r"s3://[a-z0-9][a-z0-9\-.]{1,61}[a-z0-9](/.*)?")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
+_REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?")
+_REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")  # API of ECR, CreateRepository
+_LONGEST_PREFIX = 128  # characters; ECR takes 256 for a repository's whole name
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
@@ -98,6 +104,10 @@ def resolve(settings: Any, *, project: str) -> Options:
         accelerators=_choice(settings, "accelerators", Accelerators),
         request_id=_name(settings, "request_id", _REQUEST_ID),
         container_registry_map=None if registry_map is None else Path(registry_map),
+        environments=_choice(settings, "environments", Environments) or Environments.ON,
+        image_registry=_image_registry(settings),
+        image_prefix=_image_prefix(settings),
+        image_base=(_text(settings, "image_base") or IMAGE_BASE).removeprefix("docker://"),
         max_tasks_per_run=_whole(settings, "max_tasks_per_run", 1, MAX_NUMBER) or 1000,
         parallel_runs=_whole(settings, "parallel_runs", 1, 1000) or 1,
         local_rules=_choice(settings, "local_rules", LocalRules) or LocalRules.HERE,
@@ -177,6 +187,29 @@ def _choice(settings: Any, name: str, kind: type[_Enum]) -> _Enum | None:
     except KeyError:
         values = ", ".join(member.value for member in kind)
         raise _wrong(name, f"{text!r} is not a value", f"choose one of {values}") from None
+
+
+def _image_registry(settings: Any) -> str | None:
+    registry = _text(settings, "image_registry")
+    if registry is not None and not _REGISTRY.fullmatch(registry):
+        raise _wrong(
+            "image_registry",
+            f"{registry!r} is not the name of a registry",
+            "write it as 123456789012.dkr.ecr.us-east-1.amazonaws.com, without https://",
+        )
+    return registry
+
+
+def _image_prefix(settings: Any) -> str:
+    prefix = (_text(settings, "image_prefix") or IMAGE_PREFIX).strip("/")
+    if not _REPOSITORY.fullmatch(prefix) or len(prefix) > _LONGEST_PREFIX:
+        raise _wrong(
+            "image_prefix",
+            f"{prefix!r} cannot begin the name of a repository",
+            "use lower-case letters and digits, with '.', '_', '-' and '/' between them, at most "
+            f"{_LONGEST_PREFIX} characters",
+        )
+    return prefix
 
 
 def _local_strict(settings: Any) -> tuple[LocalStrictness, ...]:

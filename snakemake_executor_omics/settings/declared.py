@@ -191,6 +191,32 @@ class ExecutorSettings(ExecutorSettingsBase):
         env_var=True,
         metavar="FILE",
     )
+    environments: Optional[str] = _option(
+        "Whether rules with `conda:` work in that environment: 'on', in an image made of "
+        "it, on the local service in a folder of the project; "
+        "'off', where they have only what their container has. Default: on.",
+        env_var=True,
+        choices=_values(options.Environments),
+    )
+    image_registry: Optional[str] = _option(
+        "Registry of the images of environments. Default: ECR of the run role's account in the "
+        "region of the runs.",
+        env_var=True,
+        metavar="HOST",
+    )
+    image_prefix: Optional[str] = _option(
+        "What the repositories of these images begin with, at most 128 characters. Default: "
+        "snakemake.",
+        env_var=True,
+        metavar="NAME",
+    )
+    image_base: Optional[str] = _option(
+        "Image below an environment whose rule has no `container:`; it needs bash, findutils, tar "
+        "and glibc, and a Python where scripts of an environment without one run. Default: "
+        f"{options.IMAGE_BASE}.",
+        env_var=True,
+        metavar="IMAGE",
+    )
     max_tasks_per_run: Optional[int] = _option(
         "Most jobs in one run, 1 to 100,000; more are spread over several runs. The service's "
         "engine takes minutes to load a run of 5,000. Default: 1,000.",

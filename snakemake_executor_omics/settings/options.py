@@ -11,6 +11,10 @@ LOCAL_ROLE_ARN = "arn:aws:iam::123456789012:role/snakemake-omics-local"
 LOCAL_BUCKET = "snakemake-omics-local"
 LOCAL_REGION = "us-east-1"
 
+IMAGE_PREFIX = "snakemake"
+# Debian with bash, findutils, tar, and a Python for scripts whose environment has none.
+IMAGE_BASE = "public.ecr.aws/docker/library/python:3.12-slim"
+
 
 class StorageType(StrEnum):
     """Where a run works: DYNAMIC grows and shrinks, STATIC is reserved."""
@@ -92,6 +96,13 @@ class LocalIsolation(StrEnum):
     """Whether the local service hides this machine from jobs that are plain processes."""
 
     AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class Environments(StrEnum):
+    """Whether rules with a conda environment work in it."""
+
     ON = "on"
     OFF = "off"
 
@@ -180,6 +191,10 @@ class Options:
     accelerators: Accelerators | None = None
     request_id: str | None = None
     container_registry_map: Path | None = None
+    environments: Environments = Environments.ON
+    image_registry: str | None = None
+    image_prefix: str = IMAGE_PREFIX
+    image_base: str = IMAGE_BASE
     max_tasks_per_run: int = 1000
     parallel_runs: int = 1
     local_rules: LocalRules = LocalRules.HERE
@@ -202,6 +217,26 @@ class Options:
             None if self.local else self.region,
             self.aws_profile,
             self.run_name or self.workflow_name,
+        )
+
+    def registry(self, region: str | None) -> str:
+        """Where images of environments are: ECR of the run role's account, unless told otherwise.
+
+        Without a role, as for `package`, it is the local service's.
+        """
+        if self.image_registry is not None:
+            return self.image_registry
+        _, partition, _, _, account, _ = (self.role_arn or LOCAL_ROLE_ARN).split(":", 5)
+        domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+        return f"{account}.dkr.ecr.{region or self.region or LOCAL_REGION}.{domain}"
+
+    @property
+    def makes_environments(self) -> bool:
+        """Whether this process makes the environments of tasks, as they are its own processes."""
+        return (
+            self.local
+            and self.local_backend is LocalBackend.PROCESS
+            and self.environments is Environments.ON
         )
 
     @property

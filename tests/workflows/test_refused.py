@@ -20,7 +20,7 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
         ["--software-deployment-method", "env-modules"],
         "rule modules: uses env_modules:",
     ),
-    "conda.txt": (["--software-deployment-method", "conda"], "snakemake --containerize"),
+    "conda.txt": ([], "rule conda: has the conda environment 'mine' of this machine"),
     "line\nbreak.txt": ([], "rule line_break: the path 'line\\nbreak.txt' holds a line break"),
     "by_name.txt": ([], "rule by_name: uses the environment variable SECRET_TOKEN"),
     "by_value.txt": ([], "its value would stand in the workflow definition"),

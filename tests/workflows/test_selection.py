@@ -233,7 +233,7 @@ def _limited(tmp_path: Path, *options: str) -> str:
 
 
 def test_what_may_surprise_is_told_before_the_first_run(tmp_path: Path) -> None:
-    said = _limited(tmp_path, "--resources", "lic=2")
+    said = _limited(tmp_path, "--resources", "lic=2", "--omics-environments", "off")
     assert "omics: 2 jobs go into one run, 8 wait" in said
     assert "omics:   1 wait: at most 2 of lic at once, by --resources" in said
     assert (

@@ -245,6 +245,24 @@ def test_an_environment_has_its_name_without_a_conda(
     assert set(digits) <= set("0123456789abcdef")
 
 
+def test_an_environment_tells_its_files_without_a_conda(
+    workflow: Any, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    specification = jobs["make"].conda_env_spec
+    content = b"dependencies: [zlib]\n"
+    assert internals.environment_files(workflow, specification) == (content, None, None)
+    file = Path(specification.file.get_path_or_uri(secret_free=True))
+    beside = [file.with_suffix(s) for s in (".linux-64.pin.txt", ".post-deploy.sh")]
+    try:
+        for path in beside:
+            path.write_text("@EXPLICIT\n")
+        assert internals.environment_files(workflow, specification)[1:] == (b"@EXPLICIT\n",) * 2
+    finally:
+        for path in beside:
+            path.unlink()
+
+
 def test_a_rule_has_the_line_of_its_snakefile(jobs: dict[str, Any]) -> None:
     lines = SNAKEFILE.splitlines()
     for name in ("make", "join"):
