@@ -41,6 +41,7 @@ ACCELERATORS = (  # user guide, task accelerators
     "nvidia-l4",
     "nvidia-l40s",
 )
+MAX_PROFILES = 10  # of omicsResourceFallbackOrder; user guide, advanced resource configuration
 
 # --- lists -------------------------------------------------------------------------------------
 MAX_PAGE = 100  # items, API, maxResults of each list

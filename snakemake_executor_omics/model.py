@@ -94,13 +94,26 @@ class Benchmark:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """What a task takes where the GPUs that it asks for are not to be had.
+
+    Without `accelerator` a task does without GPU. `wait` is for how many minutes these are waited
+    for, None for as long as the service does.
+    """
+
+    accelerator: str | None
+    wait: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """What a task asks for.
 
     `memory_mb` is a number of MB (Snakemake's `mem_mb`) or a WDL expression of that value, None
     for the service's default of 1 GiB. `timeout` is in seconds (the runtime attribute
     `omicsTimeout`), likewise, None for no limit. `disk_gib` is the size of the task's own disk
-    (`disks`), likewise, None where nobody asks for one.
+    (`disks`), likewise, None where nobody asks for one. A task with `fallbacks` takes the first of
+    them that is to be had, the accelerator that it asks for among them.
     """
 
     cpus: int = 1
@@ -109,6 +122,7 @@ class Resources:
     accelerator: str | None = None
     timeout: int | str | None = None
     disk_gib: int | str | None = None
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
             images=ImageNames.of(options, options.region, read_chosen(workdir)),
             environments=options.environments is Environments.ON,
             from_registries=True,
+            gpu_fallback=options.gpu_fallback,
         ),
     )
     parts = partition(

@@ -104,6 +104,7 @@ def asked(
     scratch_local: bool = False,
 ) -> Resources:
     """Read an evaluated runtime section."""
+    runtime = _first_profile(runtime)
 
     def scalar(*names: str) -> Any:
         for name in names:
@@ -146,3 +147,34 @@ def asked(
         image=registries.resolve(image),
         scratch_gib=0 if gpus or not scratch_local else scratch_gib(disks),
     )
+
+
+# User guide, "Advanced resource configuration": what each profile has, and the task has not then.
+_PROFILE = frozenset(
+    (
+        *("acceleratorType", "acceleratorCount", "gpuType", "gpuCount", "cpu", "memory"),
+        "omicsResourceWaitTimeoutInMin",
+    )
+)
+_PROFILES = 10  # quotas, fallback profiles per task
+
+
+def _first_profile(runtime: Mapping[str, Value.Base]) -> Mapping[str, Value.Base]:
+    """The runtime section with the first profile of `omicsResourceFallbackOrder`, if it has one.
+
+    Everything is to be had here.
+    """
+    order = runtime.get("omicsResourceFallbackOrder")
+    if order is None:
+        return runtime
+    if both := _PROFILE & runtime.keys():
+        raise InvalidResource(
+            f"omicsResourceFallbackOrder takes the place of {', '.join(sorted(both))}"
+        )
+    profiles = order.value if isinstance(order, Value.Array) else []
+    if not 1 <= len(profiles) <= _PROFILES:
+        raise InvalidResource(f"omicsResourceFallbackOrder has 1 to {_PROFILES} profiles")
+    named = [{str(key.value): value for key, value in profile.value} for profile in profiles]
+    if sum("acceleratorType" not in profile for profile in named) > 1:
+        raise InvalidResource("omicsResourceFallbackOrder has one profile without GPU at most")
+    return {**runtime, **named[0]}

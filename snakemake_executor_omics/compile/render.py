@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import jinja2
 
-from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Step, Task, Wave
+from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Resources, Step, Task, Wave
 from .names import parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
 from .sandbox import EXECUTABLES, archive, left_by_task, project_folder, seen_by_job, stand_in
@@ -151,7 +151,19 @@ def render_task(task: Task) -> str:
         code_file=_CODE_FILE,
         container=task.container,
         resources=task.resources,
+        memory=_memory(task.resources),
     )
+
+
+def _memory(resources: Resources) -> str | None:
+    """The WDL of the runtime attribute, None for the service's default."""
+    match resources.memory_mb:
+        case None:
+            return None
+        case str() as expression:
+            return f'"~{{{expression}}} MB"'
+        case number:
+            return f'"{number} MB"'
 
 
 def _paths(task: Task) -> list[str]:

@@ -15,7 +15,7 @@ from snakemake.common.tbdstring import TBDString
 
 from ..errors import UnsupportedRule
 from ..limits import ACCELERATORS, INSTANCE_VCPUS
-from ..model import Resources
+from ..model import Fallback, Resources
 from .tracing.expression import (
     Const,
     Expr,
@@ -46,13 +46,19 @@ Positions = Mapping[str, Sequence[int]]
 
 
 def job_resources(
-    unit: Any, layers: Sequence[Sequence[Any]], positions: Positions, *, own_disk: bool = False
+    unit: Any,
+    layers: Sequence[Sequence[Any]],
+    positions: Positions,
+    *,
+    own_disk: bool = False,
+    gpu_fallback: Sequence[Fallback] = (),
 ) -> Resources | None:
     """The resources of a job or group, or None where one cannot be known before its inputs exist.
 
     The jobs of a layer run at the same time, layers one after the other. `positions` tells which
     of the task's inputs stand for a file that a job names: a directory in S3 is several. With
-    `own_disk` a task without GPU has a disk of the size that `disk_mb` says.
+    `own_disk` a task without GPU has a disk of the size that `disk_mb` says. `gpu_fallback` is what
+    a task takes where its GPUs are not to be had.
 
     Raises:
         UnsupportedRule: it asks for what no instance has.
@@ -90,12 +96,14 @@ def job_resources(
         if any(value is None for layer in times for value in layer)
         else _sum(_largest(layer) for layer in times)
     )
+    accelerator = _accelerator(jobs) if gpus else None
     disk = None if gpus else _largest(_sum(layer) for layer in disks)
     return Resources(
         cpus=cpus,
         memory_mb=_number_or_wdl(memory, count),
         gpus=gpus,
-        accelerator=_accelerator(jobs) if gpus else None,
+        accelerator=accelerator,
+        fallbacks=_fallbacks(accelerator, gpu_fallback),
         disk_gib=_number_or_wdl(None if disk is None else quotient(disk, _MB_PER_GIB), count),
         timeout=_number_or_wdl(None if runtime is None else product(runtime, 60), count),
     )
@@ -106,6 +114,14 @@ def _open_memory(cpus: int, gpus: int) -> int:
     vcpus = next(vcpus for vcpus in INSTANCE_VCPUS if vcpus >= cpus)
     gib = vcpus * (_GPU_GIB_PER_VCPU if gpus else _GIB_PER_VCPU)
     return int(gib * _MB_PER_GIB * (1 - _KEPT))
+
+
+def _fallbacks(accelerator: str | None, others: Sequence[Fallback]) -> tuple[Fallback, ...]:
+    """The task's own accelerator, and those that it takes without."""
+    if accelerator is None or not others:
+        return ()
+    own = next((o for o in others if o.accelerator == accelerator), Fallback(accelerator))
+    return (own, *(other for other in others if other is not own))
 
 
 def _gpus(job: Any) -> int:

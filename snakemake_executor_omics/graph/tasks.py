@@ -22,6 +22,7 @@ from ..model import (
     Benchmark,
     Checksum,
     Environment,
+    Fallback,
     FileRef,
     JobKey,
     OutputFile,
@@ -62,6 +63,7 @@ class TaskSettings:
     limits: Mapping[str, int] = field(default_factory=dict)
     max_jobs: int | None = None
     own_disk: bool = False
+    gpu_fallback: Sequence[Fallback] = ()
     storage: Storage = field(default_factory=Storage)
     outside: tuple[str, ...] = ()
     images: ImageNames = field(default_factory=ImageNames)
@@ -119,6 +121,7 @@ def task_settings(
     storage: Storage | None = None,
     max_jobs: int | None = None,
     own_disk: bool = False,
+    gpu_fallback: Sequence[Fallback] = (),
     images: ImageNames | None = None,
     environments: bool = True,
     from_registries: bool = False,
@@ -134,6 +137,7 @@ def task_settings(
         limits=scheduler_limits(workflow),
         max_jobs=max_jobs,
         own_disk=own_disk,
+        gpu_fallback=gpu_fallback,
         storage=storage or Storage(),
         outside=workflow_folders(snakefiles_of(workflow), workdir),
         images=images,
@@ -218,7 +222,13 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         )
     path = _Paths(settings, jobs)
     inputs, positions = _inputs(jobs, path, made, settings.storage)
-    resources = job_resources(unit, _layers(unit), positions, own_disk=settings.own_disk)
+    resources = job_resources(
+        unit,
+        _layers(unit),
+        positions,
+        own_disk=settings.own_disk,
+        gpu_fallback=settings.gpu_fallback,
+    )
     if resources is None:
         raise Unknown
     commands = {id(job): command_of(job, settings.workdir) for job in jobs}

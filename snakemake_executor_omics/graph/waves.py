@@ -70,6 +70,7 @@ def next_waves(
             images=ImageNames.of(options, services.region, read_chosen(workdir)),
             environments=options.environments is Environments.ON,
             from_registries=not options.local,
+            gpu_fallback=options.gpu_fallback,
             max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
         in_flight=in_flight,

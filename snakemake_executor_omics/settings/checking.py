@@ -14,15 +14,18 @@ from urllib.parse import urlsplit
 
 from ..errors import SettingsError
 from ..limits import (
+    ACCELERATORS,
     MAX_NAME,
     MAX_NUMBER,
     MAX_OUTPUT_URI,
+    MAX_PROFILES,
     MAX_REQUEST_ID,
     MAX_ROLE_ARN,
     MAX_TAG_KEY,
     MAX_TAG_VALUE,
     MAX_TAGS,
 )
+from ..model import Fallback
 from .options import (
     IMAGE_BASE,
     IMAGE_PREFIX,
@@ -95,6 +98,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         storage_type=storage_type,
         storage_capacity=_storage_capacity(settings, storage_type),
         scratch_storage=_choice(settings, "scratch_storage", ScratchStorage),
+        gpu_fallback=_gpu_fallback(settings),
         retention=_choice(settings, "retention", Retention),
         log_level=_choice(settings, "log_level", LogLevel),
         run_name=_name(settings, "run_name"),
@@ -327,6 +331,24 @@ def _storage_capacity(settings: Any, storage_type: StorageType) -> int | None:
             "leave it out, or add --omics-storage-type STATIC",
         )
     return capacity
+
+
+def _gpu_fallback(settings: Any) -> tuple[Fallback, ...]:
+    found: dict[str | None, Fallback] = {}
+    for item in getattr(settings, "gpu_fallback", None) or ():
+        name, separator, minutes = str(item).partition("=")
+        if name not in ACCELERATORS and name != "cpu":
+            choices = ", ".join((*ACCELERATORS, "cpu"))
+            raise _wrong("gpu_fallback", f"{name!r} is no accelerator", f"choose among {choices}")
+        if separator and not re.fullmatch(r"[1-9][0-9]{0,5}", minutes):
+            raise _wrong("gpu_fallback", f"{item!r} has no minutes", "write them as nvidia-l4=30")
+        kind = None if name == "cpu" else name
+        if kind in found:
+            raise _wrong("gpu_fallback", f"{name} is given twice", "give each once")
+        found[kind] = Fallback(kind, int(minutes) if separator else None)
+    if len(found) >= MAX_PROFILES:  # the rule's own is one more
+        raise _wrong("gpu_fallback", f"{len(found)} are given", f"give at most {MAX_PROFILES - 1}")
+    return tuple(found.values())
 
 
 def _network(settings: Any) -> tuple[NetworkingMode | None, str | None]:

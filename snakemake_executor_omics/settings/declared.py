@@ -144,6 +144,13 @@ class ExecutorSettings(ExecutorSettingsBase):
         "Default: the service's.",
         choices=_values(options.ScratchStorage),
     )
+    gpu_fallback: List[str] = _list(
+        "What tasks with GPUs take, in this order, where those that their rule asks for are not to "
+        "be had: accelerator types, and 'cpu' for no GPU, each with the minutes for which it is "
+        "waited as TYPE=MINUTES (omicsResourceFallbackOrder). The number of GPUs, CPUs and the "
+        "memory stay the rule's. Default: none, the task waits and may fail.",
+        metavar="TYPE[=MINUTES]|cpu",
+    )
     retention: Optional[str] = _option(
         "REMOVE lets the service forget the oldest runs when the account's quota of stored runs "
         "is reached; with RETAIN new runs fail then. Default: the service's, RETAIN.",

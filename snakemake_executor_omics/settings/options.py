@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from ..model import Fallback
+
 # The account that moto, below the local service, takes for everyone.
 LOCAL_ROLE_ARN = "arn:aws:iam::123456789012:role/snakemake-omics-local"
 LOCAL_BUCKET = "snakemake-omics-local"
@@ -182,6 +184,7 @@ class Options:
     storage_type: StorageType = StorageType.DYNAMIC
     storage_capacity: int | None = None
     scratch_storage: ScratchStorage | None = None
+    gpu_fallback: tuple[Fallback, ...] = ()
     retention: Retention | None = None
     log_level: LogLevel | None = None
     run_name: str | None = None

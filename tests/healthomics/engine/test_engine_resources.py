@@ -6,13 +6,15 @@ import errno
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import WDL
 from WDL import Type, Value
 
 from local_healthomics.engine.hook import explain
-from local_healthomics.engine.resources import InvalidResource, parse_disks, scratch_gib
+from local_healthomics.engine.images import RegistryMap
+from local_healthomics.engine.resources import InvalidResource, asked, parse_disks, scratch_gib
 from local_healthomics.engine.storage import StorageMeter, folder_size
 from local_healthomics.engine.usage import _kept_bytes
 
@@ -188,3 +190,38 @@ def test_memory_that_files_fill_is_none_of_the_task(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         assert _kept_bytes(process.pid) < 32 * 2**20
+
+
+def _runtime(**texts: str) -> dict[str, Value.Base]:
+    environment: WDL.Env.Bindings[Any] = WDL.Env.Bindings()
+    stdlib = WDL.StdLib.Base("1.1")
+    return {
+        name: WDL.parse_expr(text, version="1.1")
+        .infer_type(environment, stdlib)
+        .eval(environment, stdlib)
+        for name, text in texts.items()
+    }
+
+
+_NO_MAP = RegistryMap(account="123456789012", region="us-east-1")
+_PROFILE = '{"acceleratorType": "nvidia-l4", "acceleratorCount": 1, "cpu": 8, "memory": "32 GiB"}'
+
+
+def test_of_several_profiles_the_first_is_taken() -> None:
+    other = '{"cpu": 16, "memory": "64 GiB", "omicsResourceWaitTimeoutInMin": 5}'
+    runtime = _runtime(omicsResourceFallbackOrder=f"[{_PROFILE}, {other}]")
+    found = asked(runtime, _NO_MAP, None)
+    assert (found.gpus, found.accelerator, found.cpus, found.memory_gib) == (1, "nvidia-l4", 8, 32)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "said"),
+    [
+        ({"omicsResourceFallbackOrder": f"[{_PROFILE}]", "cpu": "1"}, "takes the place of cpu"),
+        ({"omicsResourceFallbackOrder": '[{"cpu": 2}, {"cpu": 4}]'}, "one profile without GPU"),
+        ({"omicsResourceFallbackOrder": f"[{', '.join([_PROFILE] * 11)}]"}, "1 to 10 profiles"),
+    ],
+)
+def test_profiles_that_the_service_does_not_take(runtime: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidResource, match=said):
+        asked(_runtime(**runtime), _NO_MAP, None)

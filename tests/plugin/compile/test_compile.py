@@ -23,6 +23,7 @@ from snakemake_executor_omics.compile.render import render_task
 from snakemake_executor_omics.errors import LimitExceeded
 from snakemake_executor_omics.model import (
     Benchmark,
+    Fallback,
     FileRef,
     JobKey,
     OutputFile,
@@ -254,3 +255,27 @@ def test_a_tool_that_resolves_a_link_finds_the_index(tmp_path: Path) -> None:
         subprocess.run(["bash", "-c", how], cwd=tmp_path, env=environment, check=True)
     real = (tmp_path / "task/x.fa").resolve()
     assert real.with_name("x.fa.fai").read_text() == "x.fa.fai"
+
+
+def test_a_task_names_the_gpus_that_it_takes_in_their_order() -> None:
+    resources = Resources(
+        cpus=8,
+        memory_mb="2 * 1000",
+        gpus=1,
+        accelerator="nvidia-l4",
+        fallbacks=(Fallback("nvidia-l4", 30), Fallback("nvidia-l40s"), Fallback(None)),
+    )
+    wave = Wave((dataclasses.replace(COUNT, inputs=(), resources=resources),))
+    document = WDL.parse_document(compile_wave(wave).files["main.wdl"])
+    document.typecheck()
+    runtime = document.tasks[0].runtime
+    assert set(runtime) == {"container", "omicsResourceFallbackOrder"}
+    environment: WDL.Env.Bindings[WDL.Value.Base] = WDL.Env.Bindings()
+    order = runtime["omicsResourceFallbackOrder"].eval(environment, WDL.StdLib.Base("1.1"))
+    common = {"cpu": "8", "memory": "2000 MB"}
+    gpu = {**common, "acceleratorCount": "1"}
+    assert [{k: str(v) for k, v in profile.items()} for profile in order.json] == [
+        {**gpu, "acceleratorType": "nvidia-l4", "omicsResourceWaitTimeoutInMin": "30"},
+        {**gpu, "acceleratorType": "nvidia-l40s"},
+        common,
+    ]

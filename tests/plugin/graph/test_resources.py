@@ -13,7 +13,7 @@ from snakemake.resources import Resource
 
 from snakemake_executor_omics.errors import UnsupportedRule
 from snakemake_executor_omics.graph.resources import DEFAULT_ACCELERATOR, job_resources
-from snakemake_executor_omics.model import Resources
+from snakemake_executor_omics.model import Fallback, Resources
 
 # Of omics.c.large (4 GiB), less the 5 % that the service's agents keep.
 OPEN = 4080
@@ -183,3 +183,16 @@ def test_disk_is_asked_for_where_tasks_have_disks_of_their_own() -> None:
         without = job_resources(job, [[job]], positions)
         assert without is not None
         assert without.disk_gib is None
+
+
+def test_a_task_with_gpus_takes_its_own_first_and_then_the_others() -> None:
+    others = (Fallback(None), Fallback("nvidia-l4", 30))
+    for resources, expected in (
+        ({"gpu_model": "nvidia-l40s"}, (Fallback("nvidia-l40s"), *others)),
+        ({"gpu_model": "nvidia-l4"}, (Fallback("nvidia-l4", 30), Fallback(None))),
+        ({}, ()),
+    ):
+        job = _job(**resources)
+        found = job_resources(job, [[job]], {}, gpu_fallback=others)
+        assert found is not None
+        assert found.fallbacks == expected
