@@ -26,7 +26,7 @@ _ARCHITECTURE = ("__archspec", "1", "x86_64_v3")
 _CUDA = ("__cuda", "12.4", "0")
 _SOLVE = datetime.timedelta(minutes=10)
 _OFFLINE = "error sending request"  # of reqwest, below rattler: no connection came about
-EXTRA = "pip install 'snakemake-executor-plugin-omics[images]'"
+EXTRA = "in a clone of the plugin's repository: pip install '.[images]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,6 @@ def _rattler() -> Any:
         import rattler
     except ImportError as error:
         raise ImageError(
-            f"conda environments need py-rattler ({error.name} is not installed)", hint=EXTRA
+            f"conda environments need the extra `images` ({error.name} is not installed)", hint=EXTRA
         ) from error
     return rattler

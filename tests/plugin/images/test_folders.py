@@ -79,7 +79,7 @@ def test_without_py_rattler_it_says_which_extra_to_install(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rattler", None)
     EnvironmentFolders(tmp_path, LOG).make([wave(channel)])
-    assert "pip install 'snakemake-executor-plugin-omics[images]'" in caplog.text
+    assert "pip install '.[images]'" in caplog.text
 
 
 def test_what_nothing_meets_names_the_file_and_the_rule(tmp_path: Path, channel: str) -> None:
