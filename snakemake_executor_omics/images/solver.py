@@ -159,6 +159,7 @@ def _rattler() -> Any:
         import rattler
     except ImportError as error:
         raise ImageError(
-            f"conda environments need the extra `images` ({error.name} is not installed)", hint=EXTRA
+            f"conda environments need the extra `images` ({error.name} is not installed)",
+            hint=EXTRA,
         ) from error
     return rattler
