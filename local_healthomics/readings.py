@@ -68,9 +68,10 @@ READINGS = (
     Reading(
         name="cache-after-cancel",
         question="What does the run cache keep of a run that was cancelled?",
-        values={"completed": "its completed tasks", "nothing": "nothing"},
-        default="completed",
-        sources="The newer of two copies of the user guide says that they are kept.",
+        values={"nothing": "nothing", "completed": "its completed tasks"},
+        default="nothing",
+        sources="The newer of two copies of the user guide says that they are kept, the older one"
+        " does not.",
     ),
     Reading(
         name="cache-after-timeout",
@@ -85,6 +86,33 @@ READINGS = (
         values={"nothing": "nothing", "completed": "its completed tasks"},
         default="nothing",
         sources="The user guide: nothing.",
+    ),
+    Reading(
+        name="cached-task-times",
+        question="Do ListRunTasks and GetRunTask say when a task from the run cache was?",
+        values={"none": "no", "all": "yes, when it was looked up"},
+        default="none",
+        sources="The manifests that users have of such runs lack the times; nobody has published"
+        " the other answers.",
+    ),
+    Reading(
+        name="stopped-tasks",
+        question="Which status have running tasks that end because another one failed?",
+        values={
+            "FAILED": "FAILED, like the one that failed the run",
+            "CANCELLED": "CANCELLED",
+        },
+        default="FAILED",
+        sources="The user guide says CANCELLED of those that a timeout ends. An engine's log has"
+        ' them as failed, with the error "Terminated", and users tell of failed tasks without a'
+        " log.",
+    ),
+    Reading(
+        name="export-after-failure",
+        question="After which failures are the outputs of completed tasks exported?",
+        values={"timeouts": "those of a task that timed out", "all": "all failures of a task"},
+        default="timeouts",
+        sources='User guide, "Task timeouts"; it does not say that others export nothing.',
     ),
     Reading(
         name="outputs-summary",
@@ -162,6 +190,27 @@ READINGS = (
         sources='User guide, "HealthOmics service quotas": 400 KB.',
     ),
     Reading(
+        name="template-entries",
+        question="How many parameters may a parameter template have?",
+        values={"1000": "1,000", "2000": "2,000"},
+        default="1000",
+        sources="The user guide and the API Reference say 1,000, botocore's model 2,000.",
+    ),
+    Reading(
+        name="inline-zip-bytes",
+        question="How large may the zip of a definition be that comes with the request?",
+        values={"4194304": "4 MiB", "4400000": "4.4 MB"},
+        default="4194304",
+        sources="Two pages of the user guide.",
+    ),
+    Reading(
+        name="zip-bytes",
+        question="How large may the zip of a definition be that lies in S3?",
+        values={"100000000": "100 MB as 100,000,000", "104857600": "100 MB as 104,857,600"},
+        default="100000000",
+        sources='User guide, "HealthOmics service quotas": 100 MB.',
+    ),
+    Reading(
         name="registry-prefix",
         question="Does the upstream prefix `bio` of a registry map cover `biocontainers/samtools`?",
         values={"segment": "no: a prefix ends at a slash", "text": "yes: it is the beginning"},
@@ -175,6 +224,40 @@ READINGS = (
         default="unset",
         sources="Users had to drop `set -u`, as variables that they expected were missing; nobody"
         " has published the environment of a task.",
+    ),
+    Reading(
+        name="task-path",
+        question="Which PATH has a task?",
+        values={
+            "image": "that of its image; without containers, that of this machine",
+            "system": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        },
+        default="image",
+        sources="Not said. The stricter value is not the default: images whose programs lie"
+        " elsewhere, as conda's do, are in use on the service.",
+    ),
+    Reading(
+        name="task-user",
+        question="As which user does a task run?",
+        values={
+            "1000": "as one with the id 1000, who may write to the task's folder and /tmp only",
+            "image": "as the one of its image, root if that names none; without containers, as"
+            " who runs the service",
+        },
+        default="1000",
+        sources="Not said. Images that name a user other than root are in use on the service.",
+    ),
+    Reading(
+        name="input-files",
+        question="Where are a task's input files?",
+        values={
+            "other-mount": "on a mount of their own, read-only: a hard link of one fails",
+            "same-mount": "where the task's folder is: a hard link can be made",
+        },
+        default="other-mount",
+        sources='The user guide: links to files that are read-only. Published: "Read-only file'
+        " system\" from a program that writes beside one; a user's notes of hard links that"
+        " work.",
     ),
     _seconds(
         "log-delay",

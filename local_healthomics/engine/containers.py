@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import threading
@@ -19,13 +20,16 @@ from WDL.runtime.backend.podman import PodmanContainer
 from WDL.runtime.backend.singularity import SingularityContainer
 from WDL.runtime.error import Terminated
 
+from ..readings import Readings
 from ..removing import remove
 from .backend import OmicsTask, TaskTimedOut
+from .environment import read_environment, shell
 from .errors import CannotStartContainer
 from .logs import TaskLog
 from .usage import Usage
 
 _TICK = 0.5
+_USER = 1000  # of tasks, by the reading
 
 
 class ContainerTask(OmicsTask):
@@ -48,7 +52,10 @@ class ContainerTask(OmicsTask):
             self.kill()
             return True
 
-        self.runtime_values.setdefault("env", {}).update(self.environment())
+        variables = read_environment(self.session.request.readings)
+        declared = self.runtime_values.get("env", {})
+        self.runtime_values["env"] = variables | declared | self.environment()
+        self._give_work_dir()
         usage: Usage | None = None
         began = time.monotonic()
         done = threading.Event()
@@ -81,6 +88,19 @@ class ContainerTask(OmicsTask):
             self.attempt.metrics["runningSeconds"] = round(time.monotonic() - began, 3)
         return exit_code
 
+    def user(self) -> tuple[int, int] | None:
+        """Who the command runs as, if that is not the image's to say: not root in any case.
+
+        Its files are ours, so it is we where we are not root.
+        """
+        if self.session.request.readings["task-user"] == "image":
+            return None
+        return (os.geteuid(), os.getegid()) if os.geteuid() else (_USER, _USER)
+
+    def _give_work_dir(self) -> None:
+        if os.geteuid() == 0 and (user := self.user()) is not None:
+            os.chown(self.work_dir(), *user)
+
     def pid(self) -> int | None:
         """The first process of the container as this machine sees it, once there is one."""
         return None
@@ -97,6 +117,12 @@ class DockerTask(ContainerTask, SwarmContainer):
         asked = ["docker", "ps", "--quiet", "--filter", f"label=miniwdl_run_id={self.run_id}"]
         ids = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
         return _state_pid(["docker"], ids[0]) if ids else None
+
+    def misc_config(self, logger: logging.Logger) -> tuple[Any, Any, Any]:
+        resources, user, groups = super().misc_config(logger)
+        if (found := self.user()) is not None:
+            user = f"{found[0]}:{found[1]}"
+        return resources, user, groups
 
     def resolve_tag(self, logger: logging.Logger, client: Any, image_tag: str) -> str:
         try:
@@ -118,7 +144,20 @@ class PodmanTask(ContainerTask, PodmanContainer):
         invocation: list[str] = super()._run_invocation(logger, cleanup, image)
         remove(self._cid, within=self._cid.parent)  # of an earlier attempt: Podman makes it anew
         after = invocation.index("run") + 1
-        return [*invocation[:after], "--cidfile", str(self._cid), *invocation[after:]]
+        return [
+            *invocation[:after],
+            *("--cidfile", str(self._cid)),
+            *self._as_user(),
+            *invocation[after:],
+        ]
+
+    def _as_user(self) -> list[str]:
+        found = self.user()
+        if found is None:
+            return []
+        # Without root Podman gives other ids to everyone but root, so that we would not be we.
+        ours = ["--userns", "keep-id"] if os.geteuid() else []
+        return [*ours, "--user", f"{found[0]}:{found[1]}"]
 
     def pid(self) -> int | None:
         if not self._cid.exists():
@@ -161,9 +200,10 @@ BACKENDS: dict[str, type[OmicsTask]] = {
 }
 
 
-def options() -> dict[str, dict[str, Any]]:
+def options(readings: Readings) -> dict[str, dict[str, Any]]:
     """miniwdl settings of these back ends: rootless Podman, Apptainer by whatever name it has."""
     return {
+        "task_runtime": {"command_shell": shell(readings)},
         "podman": {"exe": ["podman"]},
         "singularity": {"exe": ["apptainer" if shutil.which("apptainer") else "singularity"]},
     }

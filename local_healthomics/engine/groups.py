@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from .isolation import is_wrapper
+
 _TICK = 0.25  # seconds between looks at a running task's output
 _GRACE = 5.0  # seconds from TERM to KILL
 
@@ -32,8 +34,11 @@ class Group:
             yield
 
     def end(self) -> None:
-        """TERM to everything, KILL to what is left a little later."""
-        self._signal(signal.SIGTERM)
+        """TERM to everything, KILL to what is left a little later.
+
+        What isolates a command would end it without a word if it heard the first.
+        """
+        self._terminate()
         deadline = time.monotonic() + _GRACE
         while time.monotonic() < deadline and not self._exited(0.1):
             pass
@@ -50,6 +55,17 @@ class Group:
             self._process.returncode = os.waitstatus_to_exitcode(status)
         code = self._process.returncode
         return code if code >= 0 else 128 - code
+
+    def _terminate(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            root = psutil.Process(self.pid)
+            if is_wrapper(root.cmdline()):
+                for process in root.children(recursive=True):
+                    with contextlib.suppress(psutil.Error):  # ended meanwhile
+                        if not is_wrapper(process.cmdline()):
+                            process.terminate()
+                return
+        self._signal(signal.SIGTERM)
 
     def close(self) -> None:
         self.reap()

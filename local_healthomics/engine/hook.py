@@ -18,6 +18,7 @@ from .backend import OmicsTask, TaskTimedOut
 from .errors import EngineError, OutOfSpace
 from .resources import InvalidResource
 from .session import Session
+from .tasks import Attempt
 
 _CALL = "call-"  # how miniwdl's ids of calls begin
 Coroutine = Generator[dict[str, Any], dict[str, Any], None]
@@ -55,6 +56,17 @@ def call_name(run_id_stack: list[str], task: Tree.Task) -> str:
     return run_id_stack[-1].removeprefix(_CALL) if len(run_id_stack) > 1 else task.name
 
 
+def _stop(session: Session, attempt: Attempt) -> None:
+    """The end of a task that was ended: by the run's, or because another one failed."""
+    failed = session.board.first_failure
+    alike = session.request.readings["stopped-tasks"] == "FAILED"
+    running = attempt.status in ("STARTING", "RUNNING")
+    if failed is None or failed.failure_reason == TaskTimedOut.reason or not (alike and running):
+        session.board.cancel(attempt)
+    else:
+        session.board.fail(attempt, "RUN_TASK_FAILED", "Terminated", stopped=True)
+
+
 def task_hook(session: Session) -> Callable[..., Coroutine]:
     """The plugin for one run."""
     board = session.board
@@ -88,7 +100,7 @@ def task_hook(session: Session) -> Callable[..., Coroutine]:
                 attempt = container.attempt
             if isinstance(error, Terminated):
                 if not attempt.is_final:
-                    board.cancel(attempt)
+                    _stop(session, attempt)
             else:
                 if not attempt.is_final:
                     board.fail(attempt, *explain(error))

@@ -1,21 +1,26 @@
 """A plain process that sees no more of this machine than a task on AWS would: by bubblewrap.
 
-The system is read-only and its programs stay usable. People's files are hidden, and so is the
-network unless the run has one. The task has its own folder and its own /tmp; what the run has for
-it to read is there, read-only and on other mounts (a hard link of an input fails, as one between
-file systems does). Programs that lie in a hidden folder are shown again, with what they need: the
-folders of PATH, what links there lead to, the installation or environment around a `bin` (virtual
-environments, conda, pyenv), and the folders in which Python, R and Perl keep a person's libraries.
+The system is read-only and its programs stay usable. People's files are hidden, and so are other
+processes, devices, and the network unless the run has one. The task has its own folder, /tmp and
+/dev/shm; what the run has for it to read is there, read-only and on other mounts (a hard link of an
+input fails, as one between file systems does). It has no privileges on this machine, whoever runs
+the service: as root it could mount anew what is read-only.
+
+Programs that lie in a hidden folder are shown again, with what they need: the folders of PATH, what
+links there lead to, the installation or environment around a `bin` (virtual environments, conda,
+pyenv), and the folders in which Python, R and Perl keep a person's libraries.
 """
 
 from __future__ import annotations
 
 import functools
+import glob
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -27,52 +32,92 @@ _BESIDE_LIB = ("bin", "sbin", "libexec", "shims", "condabin")
 _INSTALLED = ("bin", "lib", "lib64", "share", "etc", "conda-meta", "pyvenv.cfg")
 _LIBRARIES = (".local/lib", "R", ".cache/R", "perl5", ".conda", ".mamba", "micromamba")
 _LINKS = 40  # as the kernel: a longer chain is a circle
+_USER = "1000"  # a task's, by the reading of that name
+_GPUS = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
+# What root keeps, as in a container: nothing that reaches beyond what the task sees.
+_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
 NOT_HIDDEN = (
     "tasks see this machine's files and its network: bubblewrap (bwrap) is not here or cannot be"
     " used, so what fails on AWS for want of them may work here"
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The bwrap of this machine, and what it can do here (in a container often not all)."""
+
+    path: str
+    users: bool = True  # a user namespace
+    processes: bool = True  # a namespace of process ids, with its own /proc
+
+    def words(self, user: str) -> list[str]:
+        """What goes before the mounts."""
+        words = [self.path, "--die-with-parent", "--ro-bind", "/", "/", "--unshare-ipc"]
+        if self.processes:
+            words += ["--unshare-pid", "--proc", "/proc"]
+        words += ["--dev", "/dev", "--tmpfs", "/dev/shm"]
+        for gpu in sorted(path for pattern in _GPUS for path in glob.glob(pattern)):
+            words += ["--dev-bind", gpu, gpu]
+        if user == _USER and self.users:
+            return [*words, "--unshare-user", "--uid", _USER, "--gid", _USER]
+        if os.geteuid() != 0:
+            return words
+        kept = (word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}"))
+        return [*words, "--cap-drop", "ALL", *kept]
+
+    def works(self) -> bool:
+        words = [*self.words(_USER), "--tmpfs", "/tmp", "--unshare-net", "true"]
+        try:
+            done = subprocess.run(
+                words, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
+
+
 @functools.cache
-def tool() -> str | None:
+def tool() -> Sandbox | None:
     """The bwrap of this machine, if it can do what is wanted of it here."""
     found = shutil.which("bwrap")
     if found is None:
         return None
-    tried = [found, "--die-with-parent", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
-    try:
-        done = subprocess.run(
-            [*tried, "--tmpfs", "/tmp", "--unshare-net", "true"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found if done.returncode == 0 else None
+    ways = ((True, True), (True, False), (False, True), (False, False))
+    return next((one for way in ways if (one := Sandbox(found, *way)).works()), None)
 
 
 def command(
-    bwrap: str,
+    sandbox: Sandbox,
     *,
     run_dir: Path,
     task_dir: Path,
     tmp: Path,
     network: bool,
     home: Path,
+    user: str = _USER,
+    one_mount: bool = False,
     shown: Sequence[str] = (),
 ) -> list[str]:
     """What goes before a command.
 
     `home` is the folder that the server works in, `shown` are folders that the task sees as well.
+    `one_mount`: the run's folder is where the task's is, so that its files can be linked (and
+    would not be read-only).
     """
-    words = [bwrap, "--die-with-parent", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
+    words = sandbox.words(user)
     words += [str(tmp) if word == _OWN_TMP else word for word in _mounts(home)]
     for folder in shown:
         words += ["--ro-bind", folder, folder]
-    words += ["--ro-bind", str(run_dir), str(run_dir), "--bind", str(task_dir), str(task_dir)]
+    if one_mount:
+        words += ["--bind", str(run_dir), str(run_dir)]
+    else:
+        words += ["--ro-bind", str(run_dir), str(run_dir), "--bind", str(task_dir), str(task_dir)]
     return words if network else [*words, "--unshare-net"]
+
+
+def is_wrapper(command: Sequence[str]) -> bool:
+    """Whether a process of a task is bwrap itself."""
+    return bool(command) and os.path.basename(command[0]) == "bwrap" and "--ro-bind" in command
 
 
 _OWN_TMP = ""  # in the place of the task's folder

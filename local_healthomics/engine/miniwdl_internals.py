@@ -80,6 +80,13 @@ MEMBERS = (
     Member("WDL.Type", "Array.check", "1.12", "WDL_LENIENT", ("self", "rhs", "check_quant")),
     Member("WDL.Value", "from_json", "1.12", "WDL_LENIENT", ("type", "value")),
     Member(
+        "WDL.runtime.backend.docker_swarm",
+        "SwarmContainer.misc_config",
+        "1.12",
+        "says as which user a container runs",
+        ("self", "logger"),
+    ),
+    Member(
         "WDL.runtime.backend.podman",
         "PodmanContainer._run_invocation",
         "1.12",

@@ -22,14 +22,12 @@ from WDL.runtime.error import Terminated
 
 from . import isolation
 from .backend import OmicsTask, TaskTimedOut
+from .environment import read_environment
 from .groups import Group
 from .image_folders import ImageFolder
 from .logs import TaskLog
 from .transfer import protect
 from .usage import Usage
-
-_INHERITED = ("PATH", "LANG", "TMPDIR")
-_HOMES: dict[str, dict[str, str]] = {"unset": {}, "root": {"HOME": "/root", "USER": "root"}}
 
 
 class ProcessTask(OmicsTask):
@@ -78,6 +76,7 @@ class ProcessTask(OmicsTask):
             file.write(command)
         named = self.asked.image.name if self.asked.image else None
         image = ImageFolder.of(self.session.request.image_folders, named)
+        before = self._isolated(image)
         timeout, memory_gib = self.attempt.resources.timeout, self.attempt.resources.memory_gib
         with (
             open(self.streams()[0], "ab") as out,
@@ -86,7 +85,7 @@ class ProcessTask(OmicsTask):
                 Group(
                     subprocess.Popen(
                         [
-                            *self._isolated(image),
+                            *before,
                             *shlex.split(self.cfg.get("task_runtime", "command_shell")),
                             "../command",
                         ],
@@ -104,7 +103,7 @@ class ProcessTask(OmicsTask):
             try:
                 self.running(pgid=group.pid)
                 deadline = None if timeout is None else time.monotonic() + timeout
-                usage = Usage(group.pid)
+                usage = Usage(group.pid, own_shm=bool(before))
                 for _ in group.ticks():
                     log.poll()
                     usage.sample()
@@ -129,26 +128,29 @@ class ProcessTask(OmicsTask):
     def _isolated(self, image: ImageFolder) -> list[str]:
         """What hides this machine from the command, if that is wanted and possible."""
         request = self.session.request
-        bwrap = isolation.tool() if request.isolated else None
-        if bwrap is None:
+        sandbox = isolation.tool() if request.isolated else None
+        if sandbox is None:
             return []
         tmp = Path(self.host_dir, "tmp")
         tmp.mkdir(exist_ok=True)
         return isolation.command(
-            bwrap,
+            sandbox,
             run_dir=request.run_dir,
             task_dir=Path(self.host_dir),
             tmp=tmp,
             network=request.network,
             home=request.server_dir,
             shown=image.folders,
+            user=request.readings["task-user"],
+            one_mount=request.readings["input-files"] == "same-mount",
         )
 
     def _environment(self, image: ImageFolder) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        """Nothing of this machine's but PATH: no image would have it."""
+        inherited = {"PATH": os.environ.get("PATH", os.defpath)}
+        if not (self.session.request.isolated and isolation.tool() is not None):
+            # Where people have little room in /tmp. An isolated task has its own.
+            inherited |= {k: v for k, v in os.environ.items() if k == "TMPDIR"}
         declared: dict[str, str] = self.runtime_values.get("env", {})
-        home = _HOMES[self.session.request.readings["task-home"]]
-        if self.session.request.isolated and isolation.tool() is not None:
-            inherited["TMPDIR"] = "/tmp"  # its own; another folder of this machine is hidden
-        own = image.variables(inherited)
-        return {"TMPDIR": "/tmp"} | inherited | own | home | declared | self.environment()
+        read = read_environment(self.session.request.readings)
+        return inherited | image.variables(inherited) | read | declared | self.environment()

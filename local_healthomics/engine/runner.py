@@ -250,8 +250,11 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
         _, outputs = WDL.runtime.run(cfg, workflow, inputs, run_dir=here)
     except RunFailed:
         failed = session.board.first_failure
-        late = failed is not None and failed.failure_reason == TaskTimedOut.reason
-        if late and isinstance(workflow, Tree.Workflow):
+        exported = failed is not None and (
+            failed.failure_reason == TaskTimedOut.reason
+            or request.readings["export-after-failure"] == "all"
+        )
+        if exported and isinstance(workflow, Tree.Workflow):
             made = session.finished.outputs(workflow, CallCache(cfg, logger), wdl_dir)
             export_outputs(session.s3, workflow.name, made, wdl_dir, request)
         raise
@@ -334,7 +337,7 @@ def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
     if session.request.container_backend == "process":
         overrides["task_runtime"] = {"defaults": {}}
     else:
-        overrides |= options()
+        overrides |= options(session.request.readings)
     cfg = config.Loader(logger, filenames=[], overrides=overrides)
 
     def fetcher(directory: bool) -> Callable[..., Iterator[dict[str, Any]]]:

@@ -61,9 +61,9 @@ class TaskBoard:
         if status == "COMPLETED":
             self._completed[attempt.key] = attempt
 
-    def fail(self, attempt: Attempt, reason: str, message: str) -> None:
+    def fail(self, attempt: Attempt, reason: str, message: str, **more: Any) -> None:
         attempt.failure_reason, attempt.status_message = reason, message
-        self.move(attempt, "FAILED")
+        self.move(attempt, "FAILED", **more)
 
     def cached(self, key: int, s3_uri: str) -> None:
         """A completed attempt's results are in the run cache now."""

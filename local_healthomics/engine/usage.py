@@ -8,6 +8,7 @@ Of a container there is no such account; what its processes used after the last 
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -22,15 +23,16 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Usage:
-    """Samples a process and its descendants."""
+    """Samples a process and its descendants; with `own_shm` they have a /dev/shm of their own."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, pid: int, *, own_shm: bool = False) -> None:
+        self._pid, self._own_shm = pid, own_shm
         self._started = self._last = time.monotonic()
         self._cpu_seconds = 0.0
         self._cpus: list[float] = []
         self._memory: list[int] = []
         self._processes: list[int] = []  # of the last sample
+        self._shm = 0  # likewise
 
     def sample(self) -> None:
         now = time.monotonic()
@@ -52,7 +54,8 @@ class Usage:
                     cpu += times.children_user + times.children_system
         except psutil.Error:
             return
-        self._memory.append(memory)
+        self._shm = self._shm_bytes() if self._own_shm else 0
+        self._memory.append(memory + self._shm)
         self._cpus.append(max(0.0, cpu - self._cpu_seconds) / (now - self._last))
         self._cpu_seconds, self._last = cpu, now
 
@@ -61,7 +64,17 @@ class Usage:
         limit = limit_gib * GIB
         if not self._memory or self._memory[-1] <= limit:
             return False
-        return sum(map(_kept_bytes, self._processes)) > limit
+        return sum(map(_kept_bytes, self._processes)) + self._shm > limit
+
+    def _shm_bytes(self) -> int:
+        """Files in memory, which the kernel cannot drop either."""
+        for pid in reversed(self._processes):
+            try:
+                shm = os.statvfs(f"/proc/{pid}/root/dev/shm")
+            except OSError:  # it has ended, or is not to be looked into
+                continue
+            return (shm.f_blocks - shm.f_bfree) * shm.f_frsize
+        return 0
 
     def metrics(self, account: resource.struct_rusage | None) -> dict[str, float]:
         seconds = max(time.monotonic() - self._started, 0.001)

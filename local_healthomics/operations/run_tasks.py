@@ -9,6 +9,8 @@ from ..errors import NotFound
 from .common import asked_states, existing
 from .runs import known_run
 
+_TIMES = ("creationTime", "startTime", "stopTime")
+
 
 def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
     known_run(context, params["id"])
@@ -24,7 +26,7 @@ def list_run_tasks(context: Context, params: Params) -> dict[str, Any]:
     )
     if order == "any":
         found["items"].sort(key=lambda task: str(task["id"]))  # which is at random
-    return {**found, "items": [_task(item) for item in found["items"]]}
+    return {**found, "items": [_task(context, item) for item in found["items"]]}
 
 
 def get_run_task(context: Context, params: Params) -> dict[str, Any]:
@@ -32,11 +34,14 @@ def get_run_task(context: Context, params: Params) -> dict[str, Any]:
     task = existing(context, "task", params["taskId"])
     if task["runId"] != params["id"]:
         raise NotFound("run task", params["taskId"])
-    return _task(task)
+    return _task(context, task)
 
 
-def _task(document: dict[str, Any]) -> dict[str, Any]:
-    return {**document, "taskId": document["id"]}
+def _task(context: Context, document: dict[str, Any]) -> dict[str, Any]:
+    found = {**document, "taskId": document["id"]}
+    if document["cacheHit"] and context.readings["cached-task-times"] == "none":
+        return {name: value for name, value in found.items() if name not in _TIMES}
+    return found
 
 
 HANDLERS: dict[str, Handler] = {

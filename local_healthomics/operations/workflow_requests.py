@@ -23,10 +23,6 @@ from ..protocol.rest_json import Protocol
 from ..protocol.validation import problems
 from .common import given
 
-# The user guide's fixed quotas ("HealthOmics service quotas", "Workflow definition requirements").
-INLINE_ZIP_BYTES = 4_400_000
-ZIP_BYTES = 100 * 1024 * 1024
-TEMPLATE_ENTRIES = 1000  # API Reference, parameterTemplate; botocore's model has 2000
 _REGISTRY_MAP_BYTES = 1024 * 1024  # ours: such a map is read into the document
 _CONNECTIONS = (":codeconnections:", ":codestar-connections:")
 _KEPT = (
@@ -95,8 +91,9 @@ def _only_one(params: Params, *names: str, required: bool = False) -> str | None
 
 def _check_template(context: Context, params: Params) -> None:
     template = params.get("parameterTemplate") or {}
-    if len(template) > TEMPLATE_ENTRIES:
-        raise ValidationFault(f"parameterTemplate has more than {TEMPLATE_ENTRIES} entries")
+    entries = int(context.readings["template-entries"])
+    if len(template) > entries:
+        raise ValidationFault(f"parameterTemplate has more than {entries} entries")
     most = int(context.readings["template-bytes"])
     if len(json.dumps(template, ensure_ascii=False).encode()) > most:
         raise ValidationFault(f"parameterTemplate is larger than {most} bytes")
@@ -104,14 +101,16 @@ def _check_template(context: Context, params: Params) -> None:
 
 def _place_definition(context: Context, params: Params, source: str, archive: Path) -> None:
     if source == "definitionZip":
-        if len(params["definitionZip"]) > INLINE_ZIP_BYTES:
-            raise ValidationFault(f"definitionZip is larger than {INLINE_ZIP_BYTES} bytes")
+        inline = int(context.readings["inline-zip-bytes"])
+        if len(params["definitionZip"]) > inline:
+            raise ValidationFault(f"definitionZip is larger than {inline} bytes")
         archive.write_bytes(params["definitionZip"])
     elif source == "definitionUri":
         # All buckets are the default account's here.
         if params.get("workflowBucketOwnerId") not in (None, ACCOUNT):
             raise ValidationFault("workflowBucketOwnerId does not own the bucket of definitionUri")
-        _link(_object(context, "definitionUri", params["definitionUri"], ZIP_BYTES), archive)
+        most = int(context.readings["zip-bytes"])
+        _link(_object(context, "definitionUri", params["definitionUri"], most), archive)
     else:
         connection = params["definitionRepository"]["connectionArn"]
         if not any(service in connection for service in _CONNECTIONS):

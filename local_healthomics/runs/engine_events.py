@@ -127,11 +127,12 @@ class EngineEvents:
                 changes["logStream"] = log_stream_arn(
                     self._stream(active, event["key"]), active.account
                 )
-            if event["status"] == "CANCELLED":
+            stopped = event["status"] == "CANCELLED" or event.get("stopped", False)
+            if stopped:
                 changes["logStream"] = None
             self._store.update("task", id, changes)
         stream = self._stream(active, event["key"])
-        if event["status"] == "CANCELLED":
+        if stopped:
             # A task that is stopped with its run leaves none (published: many, stopped early).
             self._forgotten.add(stream)
             self._logs.forget_log(stream, active.account)

@@ -51,13 +51,18 @@ _USED = {
 }
 # Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"
+_LARGEST_COPY = 5 * 1024**3  # bytes: a human genome is smaller, most alignments are not
 # How a file comes to its place in the task's folder. Data is linked, programs are not: what they
 # have beside them is looked for beside the real file. So are indexes, by tools that resolve links:
-# data with one is the same file under a second name, where that can be (the engine's folders may
-# lie on another disk), since a copy would cost its size.
+# data with one is the same file under a second name. Where inputs are on another mount it is a
+# copy, unless that would cost too much time and room: then it is a link.
 _WAYS = {
     "link": 'ln -s -- "$file" "$path"',
-    "indexed": 'ln -L -- "$file" "$path" 2> /dev/null || ln -s -- "$file" "$path"',
+    "indexed": (
+        'ln -L -- "$file" "$path" 2> /dev/null || '
+        f'{{ [ "$(stat -Lc %s -- "$file")" -le {_LARGEST_COPY} ] && cp -- "$file" "$path"; }} || '
+        'ln -sf -- "$file" "$path"'
+    ),
     "copy": 'cp -- "$file" "$path"; chmod u+w -- "$path"',
     "program": 'cp -- "$file" "$path"; chmod u+wx -- "$path"',
     "unpack": 'mkdir -p -- "$path"; tar -xmf "$file" -C "./$path"',

@@ -5,6 +5,7 @@ All of it is a courtesy: a failure is told whether or not the service says why.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from .reasons import advice, is_fault, is_out_of_memory, memory_advice
 TAIL = 30  # lines of a failed task's log that are shown
 # What a task that ended with an error of its own is told as.
 _BY_ITSELF = (None, "RUN_TASK_FAILED", "WORKFLOW_RUN_FAILED")
+_NAMED = re.compile(r"\btask: .*, id: (\d+), failure")  # published statusMessage of failed runs
 _LOG_LAG_SECONDS = 30.0  # CloudWatch delivers late
 _LOG_PAUSE_SECONDS = 2.0
 
@@ -33,7 +35,8 @@ _LOG_PAUSE_SECONDS = 2.0
 class Failure:
     """Why a job failed: reason and message, what to change, its last log lines, its log files.
 
-    `fault` tells that it was the service that failed. `places` are where there is more to read.
+    `fault` tells that it was the service that failed, `stopped` that the job did not: another one
+    failed the run. `places` are where there is more to read.
     """
 
     reason: str = ""
@@ -43,6 +46,7 @@ class Failure:
     places: tuple[str, ...] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
     fault: bool = False
+    stopped: bool = False
 
     def __str__(self) -> str:
         head = ": ".join(part for part in (self.reason, self.message) if part)
@@ -88,6 +92,8 @@ def failure(
     stream = (detail.log_stream if detail else None) or f"run/{run.id}/task/{run_task.id}"
     reason = (detail.failure_reason if detail else None) or run.failure_reason
     by_itself = code is not None or reason in _BY_ITSELF
+    if detail and not detail.log_stream and by_itself and _names_another(run, run_task):
+        return Failure(reason="stopped", message=run.status_message or "", stopped=True)
     lines = courtesy.ask(
         "the logs of tasks are",
         f"logs:GetLogEvents on log group {LOG_GROUP}",
@@ -109,6 +115,15 @@ def failure(
         logs=logs,
         fault=code is None and is_fault(reason),
     )
+
+
+def _names_another(run: Run, run_task: RunTask) -> bool:
+    """Whether the run says that another task failed it.
+
+    Those that run then are ended, and some are listed as FAILED; they have no log.
+    """
+    named = _NAMED.search(run.status_message or "")
+    return named is not None and named[1] != run_task.id
 
 
 def why_ended(services: Services, run: Run) -> str:

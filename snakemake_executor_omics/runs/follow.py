@@ -119,6 +119,7 @@ def collect(
         for task in wave.tasks
         if outcomes[task.key] is Outcome.FAILED
     }
+    outcomes |= {key: Outcome.STOPPED for key, found in failures.items() if found.stopped}
     for found in failures.values():
         _leave_logs(services, wave, found, workdir)
     return RunEnd(

@@ -18,7 +18,7 @@ from local_healthomics.engine.logs import TaskLog
 from local_healthomics.options import ServerOptions, add_server_options, mean_the_same
 from local_healthomics.readings import DEFAULTS, READINGS, Reading, markdown, parsed, readings
 
-from .conftest import TEMPLATE, Clients, connect
+from .conftest import TEMPLATE, WDL, Clients, connect, zipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "readings.md"
 OTHERS = {
@@ -28,6 +28,8 @@ OTHERS = {
     "parameter-bytes": "256000",
     "template-bytes": "409600",
     "blank-lines": "kept",
+    "template-entries": "2000",
+    "inline-zip-bytes": "4400000",
     "log-delay": "0.3",
     "stop-seconds": "0.3",
 }
@@ -101,6 +103,19 @@ def test_parameters_and_templates_may_be_larger(other: Clients, other_workflow: 
     size = len(json.dumps(template))
     assert size < 400_000
     other.active_workflow(parameterTemplate=template)
+
+
+def test_a_template_and_a_zip_may_be_larger(fake: Clients, other: Clients) -> None:
+    template = {f"p{i}": {"optional": True} for i in range(1001)}
+    zip = zipped(main=WDL)
+    large = zip + bytes(4_200_000 - len(zip))
+    invalid = fake.omics.exceptions.ValidationException
+    with pytest.raises(invalid, match="more than 1000 entries"):
+        fake.omics.create_workflow(definitionZip=zip, parameterTemplate=template)
+    with pytest.raises(invalid, match="larger than 4194304 bytes"):
+        fake.omics.create_workflow(definitionZip=large)
+    other.active_workflow(parameterTemplate=template)
+    other.omics.create_workflow(definitionZip=large)
 
 
 def test_the_run_of_the_highest_number_starts_first(other: Clients, other_workflow: str) -> None:

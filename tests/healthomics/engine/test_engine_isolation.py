@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,15 +32,18 @@ def run_dir(tmp_path: Path) -> Path:
     return run
 
 
-def seen(run_dir: Path, script: str, *, network: bool = False) -> str:
+def seen(run_dir: Path, script: str, *, network: bool = False, **more: Any) -> str:
     task = run_dir / "wdl" / "call-t"
+    sandbox = isolation.tool()
+    assert sandbox is not None
     before = isolation.command(
-        isolation.tool() or "",
+        sandbox,
         run_dir=run_dir,
         task_dir=task,
         tmp=task / "tmp",
         network=network,
         home=run_dir.parents[2],
+        **more,
     )
     done = subprocess.run(
         [*before, "bash", "-c", script],
@@ -65,6 +68,38 @@ def test_inputs_can_be_read_and_neither_changed_nor_linked(run_dir: Path) -> Non
     assert seen(run_dir, f"cat {file}") == "0 in"
     assert "Read-only file system" in seen(run_dir, f"echo x > {file}")
     assert seen(run_dir, f"ln {file} linked").startswith("1 ")
+
+
+@needs_bwrap
+def test_a_link_of_an_input_works_where_all_is_one_mount(run_dir: Path) -> None:
+    file = run_dir / "inputs" / "in.txt"
+    assert seen(run_dir, f"ln {file} linked && cat linked", one_mount=True) == "0 in"
+
+
+@needs_bwrap
+@pytest.mark.parametrize(("user", "id"), [("1000", 1000), ("image", os.getuid())])
+def test_a_task_runs_as_the_user_that_it_is_read_to_run_as(
+    run_dir: Path, user: str, id: int
+) -> None:
+    assert seen(run_dir, "id -u; echo x > mine && cat mine", user=user) == f"0 {id}\nx\n"
+
+
+@needs_bwrap
+@pytest.mark.parametrize("user", ["1000", "image"])
+def test_a_task_has_no_privileges_on_this_machine(run_dir: Path, user: str) -> None:
+    """Also where the server is root's: what is read-only could be mounted anew, and written."""
+    script = "mount -o remount,rw / 2> /dev/null; touch /etc/mine"
+    assert "Read-only file system" in seen(run_dir, script, user=user)
+    assert seen(run_dir, "ls /dev/kmsg /dev/mem /dev/[shv]d[a-z]", user=user).startswith("2 ls")
+
+
+@needs_bwrap
+def test_other_processes_are_hidden(run_dir: Path) -> None:
+    sandbox = isolation.tool()
+    if sandbox is None or not sandbox.processes:
+        pytest.skip("no namespace of process ids here")
+    assert seen(run_dir, f"kill -0 {os.getpid()} || echo none").startswith("0 none")
+    assert int(seen(run_dir, "ls -d /proc/[0-9]* | wc -l").split()[1]) < 8
 
 
 @needs_bwrap

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local_healthomics.engine import isolation
+from local_healthomics.engine.containers import options
+from local_healthomics.engine.environment import read_environment
 from local_healthomics.engine.request import CacheRequest
+from local_healthomics.readings import readings
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -42,6 +47,30 @@ def test_home_and_user_are_as_read(bench: Bench, value: str, home: str) -> None:
     assert bench.start(ONE, task_home=value).end()["outputs"]["wf.home"] == home
 
 
+@pytest.mark.parametrize(("value", "whole"), [("image", True), ("system", False)])
+def test_the_path_is_as_read_and_nothing_else_is_this_machines(
+    bench: Bench, value: str, whole: bool
+) -> None:
+    wdl = ONE.replace("${HOME-none} ${USER-none}", "$PATH ${LANG-none} ${TMPDIR-none}")
+    path, *others = (
+        bench.start(wdl, task_path=value, isolated=True).end()["outputs"]["wf.home"].split(" ")
+    )
+    assert (path == os.environ["PATH"]) == whole
+    assert others[0] == "none"
+    if isolation.tool() is not None:
+        assert others[1] == "none"
+
+
+@pytest.mark.parametrize(("value", "exported"), [("timeouts", False), ("all", True)])
+def test_outputs_of_completed_tasks_are_exported_as_read(
+    bench: Bench, value: str, exported: bool
+) -> None:
+    failing = THEN_WAIT.replace("sleep 300", "exit 3")
+    engine = bench.start(failing, export_after_failure=value)
+    assert engine.end()["status"] == "FAILED"
+    assert bool(bench.keys(f"results/{engine.run_dir.name}/out/")) == exported
+
+
 @pytest.mark.parametrize(
     ("where", "form"),
     [("logs/output.json", "map"), ("logs/outputs.json", "list"), ("absent", "map")],
@@ -59,6 +88,16 @@ def test_the_summary_of_outputs_is_where_and_as_it_is_read(
     found: Any = json.loads(bench.read(f"s3://data/{folder}/{where}"))
     pairs = [{name: value} for name, value in outputs.items()]
     assert found == (pairs if form == "list" else outputs)
+
+
+def test_home_and_user_of_a_container_are_as_read() -> None:
+    unset, root = readings([]), readings([("task-home", "root")])
+    assert options(unset)["task_runtime"] == {
+        "command_shell": "/usr/bin/env -u HOME -u USER /bin/bash"
+    }
+    assert read_environment(unset) == {}
+    assert options(root)["task_runtime"] == {"command_shell": "/bin/bash"}
+    assert read_environment(root) == {"HOME": "/root", "USER": "root"}
 
 
 def test_an_entry_may_be_written_when_its_task_ends(bench: Bench) -> None:

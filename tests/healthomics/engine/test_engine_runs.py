@@ -137,8 +137,9 @@ def test_task_reports_what_it_asked_for_and_what_it_printed(bench: Bench) -> Non
     assert not [line for line in lines if "SECRET" in line or "ACCESS_KEY" in line]
 
 
-def test_a_failing_task_fails_the_run_and_cancels_its_siblings(bench: Bench) -> None:
-    engine = bench.start(FAIL, grants=False)
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])
+def test_a_failing_task_fails_the_run_and_ends_its_siblings(bench: Bench, status: str) -> None:
+    engine = bench.start(FAIL, grants=False, stopped_tasks=status)
     waiting: dict[str, int] = {}
     seen: set[str] = set()
 
@@ -162,7 +163,7 @@ def test_a_failing_task_fails_the_run_and_cancels_its_siblings(bench: Bench) -> 
     assert "status 3" in end["status_message"]
     assert engine.tasks()["bad"][-1]["failure_reason"] == "RUN_TASK_FAILED"
     assert engine.tasks()["bad"][-1]["exit_code"] == 3
-    assert engine.states("slow")[-1] == "CANCELLED"
+    assert engine.states("slow")[-1] == status
     assert engine.states("good")[-1] == "COMPLETED"
     assert group_is_gone(engine)
     assert [key.rsplit("/", 2)[1:] for key in bench.keys("results/")] == [["logs", "engine.log"]]

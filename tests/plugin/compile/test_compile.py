@@ -243,7 +243,17 @@ def test_data_and_its_index_lie_beside_each_other_as_files(
         assert f"{'indexed' if path in indexed else 'link'} {path}" in lines
 
 
-def test_a_tool_that_resolves_a_link_finds_the_index(tmp_path: Path) -> None:
+OTHER_MOUNT = 'ln() { [ "$1" != -L ] && command ln "$@"; }; '
+
+
+@pytest.mark.parametrize(
+    ("before", "largest", "linked"),
+    [("", None, False), (OTHER_MOUNT, None, False), (OTHER_MOUNT, "3", True)],
+    ids=["one mount", "another mount", "another mount, large"],
+)
+def test_a_tool_that_resolves_a_link_finds_the_index(
+    tmp_path: Path, before: str, largest: str | None, linked: bool
+) -> None:
     place = render_task(dataclasses.replace(TRIM, inputs=(FileRef("x.fa"), FileRef("x.fa.fai"))))
     (how,) = re.findall(r"indexed\\ \*\) (.*) ;;", place)
     for folder, name in (("0", "x.fa"), ("1", "x.fa.fai")):
@@ -252,8 +262,12 @@ def test_a_tool_that_resolves_a_link_finds_the_index(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(tmp_path / folder / "staged")  # as the engine may stage it
         environment = {"file": str(tmp_path / name), "path": f"task/{name}"}
         (tmp_path / "task").mkdir(exist_ok=True)
-        subprocess.run(["bash", "-c", how], cwd=tmp_path, env=environment, check=True)
+        script = before + re.sub(r"(?<=-le )\d+", largest or r"\g<0>", how)
+        subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=environment, check=True)
     real = (tmp_path / "task/x.fa").resolve()
+    if linked:
+        assert real == (tmp_path / "0/staged")
+        return
     assert real.with_name("x.fa.fai").read_text() == "x.fa.fai"
 
 

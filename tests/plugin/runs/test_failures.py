@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,14 @@ def test_faults_of_the_service_are_told_from_those_of_a_job() -> None:
     assert is_fault("INSTANCE_RESERVATION_FAILED")
     assert not is_fault("RUN_TASK_FAILED")
     assert not is_fault(None)
+
+
+@pytest.mark.parametrize(("named", "stopped"), [("6", True), ("5", False)])
+def test_a_failed_task_without_a_log_beside_the_one_that_the_run_names_was_stopped(
+    services: Services, omics: Stubber, named: str, stopped: bool
+) -> None:
+    _detail(omics, failureReason="RUN_TASK_FAILED", statusMessage="Terminated")
+    said = f"Run failed due to task: sort_2, id: {named}, failure. Use the GetRunTask API for more"
+    run = replace(RUN, status_message=said)
+    found = failure(services, run, TASK, ROW, Courtesy(Said()), HERE)
+    assert found.stopped is stopped
