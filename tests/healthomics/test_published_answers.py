@@ -243,7 +243,7 @@ def test_a_task_that_is_stopped_with_its_run_leaves_no_stream(
 ) -> None:
     """Notes on forty failed runs (2026)."""
     slow = tasks(real, failed)["slow"]
-    assert slow["status"] == "CANCELLED"
+    assert slow["status"] in ("FAILED", "CANCELLED")  # that of one that waits
     assert "logStream" not in real.omics.get_run_task(id=failed["id"], taskId=slow["taskId"])
     found = real.logs.describe_log_streams(
         logGroupName="/aws/omics/WorkflowLog", logStreamNamePrefix=f"run/{failed['id']}/task/"

@@ -82,7 +82,7 @@ def test_a_definition_may_come_from_s3(fake: Clients, bucket: str) -> None:
         ({"definitionUri": "https://example.com/flow.zip"}, "no URI of an S3 object"),
         ({"definitionUri": "s3://sources/flow.zip", "workflowBucketOwnerId": "9" * 12}, "own the"),
         ({"definitionUri": "s3://sources/flow.zip", "definitionZip": b"x"}, "exclude each other"),
-        ({"definitionZip": b"x" * 4_400_001}, "larger than 4400000 bytes"),
+        ({"definitionZip": b"x" * 4_400_001}, "larger than 4194304 bytes"),
         ({"definitionZip": b"x", "readmePath": "README.md"}, "path in a definitionRepository"),
         ({"definitionZip": b"x", "parameterTemplatePath": "p.json"}, "in a definitionRepository"),
         ({"definitionZip": b"x", "readmeMarkdown": "é" * 300_000}, "larger than 512000 bytes"),
