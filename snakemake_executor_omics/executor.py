@@ -32,6 +32,7 @@ from .packaging import package
 from .runs.connection import Connection, open_connection
 from .runs.follow import FollowedRun, Follower, beside
 from .runs.interrupts import as_ctrl_c, leave_at_the_next
+from .runs.known import tasks_in_flight
 from .runs.ledger import Answer, Failed, Ledger, Outcome, Returned, RunEnd, Succeeded
 from .runs.submission import persistently, submit
 from .settings.checking import resolve
@@ -59,6 +60,7 @@ class Executor(RemoteExecutor):
         self._ledger = Ledger()
         self._lock = threading.Lock()  # of the ledger and the jobs that Snakemake waits for
         self._infos: dict[JobKey, SubmittedJobInfo] = {}
+        self._left: list[frozenset[str]] = []
         self._detached = False
         self._cancelled: set[str] = set()
         super().__init__(workflow, logger)
@@ -147,6 +149,7 @@ class Executor(RemoteExecutor):
             cache_busters=self._ledger.cache_busters,
             in_flight=self._ledger.holds,
             is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
+            left=self._left,
         )
         if self._options.makes_environments:
             self._environments.make(waves)
@@ -157,7 +160,9 @@ class Executor(RemoteExecutor):
         if self._connection is None:
             as_ctrl_c()
             self._connection = open_connection(self._options, self._state, self.logger)
-            self._ledger = Ledger(self._connection.journal.failures())
+            journal = self._connection.journal
+            self._ledger = Ledger(journal.failures())
+            self._left = tasks_in_flight(journal, self._state)
             self._follower = Follower(
                 self._connection, self._workdir, self._options.give_up_seconds, self.logger
             )

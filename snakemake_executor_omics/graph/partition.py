@@ -2,8 +2,9 @@
 
 A run cannot wait for another one: a task's parents within the wave are in its own run, or the task
 is deferred to the next wave. So branches that share nothing (samples) go to different runs, and
-what gathers across runs waits. The cut is a function of the graph and its order alone, since the
-run cache and the attaching to runs in flight rely on meeting the same cut again.
+what gathers across runs waits. The cut is a function of the graph, its order and the runs that an
+earlier call left in flight, since the run cache and the attaching to those runs rely on meeting
+the same cut again.
 
 Branches grow from the sources. A task below one branch joins it; a task below several is put
 aside until nothing else is left, then the narrowest join comes first: the two lanes of a sample
@@ -14,7 +15,7 @@ Linear in tasks and dependencies, but for a heap of the joins.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
@@ -23,6 +24,12 @@ K = TypeVar("K", bound=Hashable)
 
 # How many levels below the sources are looked at for a hub, a stem that all branches grow from.
 _HUB_LEVELS = 3
+
+ACTIVE_RUNS = 10  # quotas, concurrent active runs; the smaller of the two kinds of storage
+TASKS_PER_RUN = 25  # quotas, concurrent tasks per run
+# A run of 100 tasks needs 500 s to create them at the pace that a published run shows (5.0 s each),
+# about what a run of its own needs to start: fewer are not worth one.
+SMALLEST_RUN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +44,22 @@ def partition(
     order: Sequence[K],
     parents: Mapping[K, Sequence[K]],
     max_tasks: int,
-    parallel_runs: int = 1,
+    parallel_runs: int | None = 1,
+    left: Sequence[Collection[K]] = (),
 ) -> Partition[K]:
     """Cut `order`, which is topological, into runs of at most `max_tasks` tasks.
 
     Parents that are not in `order` are taken as done. With `parallel_runs`, so many runs are made
-    if the graph has so many branches; they may be more if `max_tasks` asks for it.
+    if the graph has so many branches; they may be more if `max_tasks` asks for it. None is as many
+    as the graph is worth. `left` are the tasks of each run that is in flight already: they stay
+    together, whatever else there is, so that the run is met again.
     """
-    if max_tasks < 1 or parallel_runs < 1:
+    if max_tasks < 1 or (parallel_runs is not None and parallel_runs < 1):
         raise ValueError("max_tasks and parallel_runs must be at least 1")
+    if left:
+        return _beside(order, parents, max_tasks, parallel_runs, left)
+    if parallel_runs is None:
+        parallel_runs = enough_runs(order, parents)
     if len(order) <= max_tasks and parallel_runs == 1:
         return Partition((tuple(order),) if order else (), ())
     positions = {task: position for position, task in enumerate(order)}
@@ -71,6 +85,60 @@ def partition(
         tuple(tuple(order[position] for position in run) for run in packed),
         tuple(order[position] for position in every if position not in chosen),
     )
+
+
+def _beside(
+    order: Sequence[K],
+    parents: Mapping[K, Sequence[K]],
+    max_tasks: int,
+    parallel_runs: int | None,
+    left: Sequence[Collection[K]],
+) -> Partition[K]:
+    """The runs that are `left`, as far as their tasks are in `order`, and a cut of the rest."""
+    wanted = set(order)
+    run_of: dict[K, int] = {}
+    for number, tasks in enumerate(left):
+        for task in tasks:
+            run_of.setdefault(task, number)
+    kept: dict[int, list[K]] = {}
+    placed: dict[K, int | None] = {}
+    rest: list[K] = []
+    deferred: list[K] = []
+    for task in order:
+        above = [parent for parent in parents.get(task, ()) if parent in wanted]
+        run = run_of.get(task)
+        if run is not None and all(placed.get(parent) == run for parent in above):
+            kept.setdefault(run, []).append(task)
+            placed[task] = run
+        elif any(parent in placed for parent in above):
+            deferred.append(task)
+            placed[task] = None  # of no run: what is below it waits as well
+        else:
+            rest.append(task)
+    cut = partition(rest, parents, max_tasks, parallel_runs)
+    waits = {*deferred, *cut.deferred}
+    return Partition(
+        (*(tuple(tasks) for tasks in kept.values()), *cut.runs),
+        tuple(task for task in order if task in waits),
+    )
+
+
+def enough_runs(
+    order: Sequence[K], parents: Mapping[K, Sequence[K]], *, at_most: int = ACTIVE_RUNS
+) -> int:
+    """How many runs the tasks of `order`, which is topological, are worth: 1 for most workflows.
+
+    A run creates one task at a time and lets few work at once, so a wide wave waits for its run.
+    More runs mean more starts, and a later wave for what gathers across them. They are worth it
+    until the longest chain of tasks, which no number of runs shortens, is what is waited for.
+    How long a task works is not asked: the longer, the more a chain of them weighs as well.
+    """
+    depth: dict[K, int] = {}
+    for task in order:
+        depth[task] = 1 + max((depth.get(parent, 0) for parent in parents.get(task, ())), default=0)
+    longest = max(depth.values(), default=0)
+    wide = len(order) // max(longest * TASKS_PER_RUN, SMALLEST_RUN)
+    return max(1, min(at_most, wide))
 
 
 def _branches(

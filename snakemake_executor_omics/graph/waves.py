@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..aws.images import check_images
 from ..aws.registry_map import read_registry_map
 from ..aws.session import Services
+from ..compile import task_name
 from ..images.chosen import read_chosen
 from ..images.naming import ImageNames
 from ..log import Log
@@ -33,10 +34,12 @@ def next_waves(
     cache_busters: Mapping[JobKey, str],
     in_flight: Callable[[JobKey], bool],
     is_here: Callable[[JobKey], bool],
+    left: Sequence[Collection[str]] = (),
 ) -> list[Wave]:
     """The waves that have the `ready` jobs, each for a run of its own.
 
-    `in_flight` tells jobs that a run carries already, `is_here` those whose results are here.
+    `in_flight` tells jobs that a run carries already, `is_here` those whose results are here,
+    `left` has the names of the tasks of each run that an earlier call left in flight.
 
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
@@ -82,11 +85,14 @@ def next_waves(
         registry_map = None if path is None else read_registry_map(path)
         check_images(selection.images, services.region, registry_map)
     check_buckets(services, selection.wave)
+    order = [task.key for task in selection.wave.tasks]
+    by_name = {task_name(key): key for key in order} if left else {}
     parts = partition(
-        [task.key for task in selection.wave.tasks],
+        order,
         selection.wave.parents,
         options.max_tasks_per_run,
         options.parallel_runs,
+        [[by_name[name] for name in names if name in by_name] for names in left],
     )
     tell_selection(selection, parts, log)
     return [selection.wave.only(keys) for keys in parts.runs]

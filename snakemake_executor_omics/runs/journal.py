@@ -165,6 +165,12 @@ class Journal:
         rows = self._execute("SELECT run_id, plan, told FROM start ORDER BY number DESC")
         return [_start(str(run_id), str(plan), json.loads(told)) for run_id, plan, told in rows]
 
+    def in_flight(self) -> list[Start]:
+        """The runs of this folder whose jobs Snakemake has not recorded yet, the newest first."""
+        rows = self._execute("SELECT run_id FROM run WHERE ended = 0 AND run_id IS NOT NULL")
+        ids = {run_id for (run_id,) in rows}
+        return [start for start in self.starts() if start.run_id in ids]
+
     def carries(self, run_id: str, identities: Iterable[str]) -> None:
         """The jobs of a run, by what makes their results the same."""
         self._execute("DELETE FROM carried WHERE run_id = ?", run_id)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..compile import task_name
 from ..model import Task, Wave
+from .journal import Journal
 
 JOBS_FILE = "jobs.json"
 
@@ -45,6 +46,11 @@ def read_jobs(definition: Path) -> dict[str, KnownTask]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def tasks_in_flight(journal: Journal, state: Path) -> list[frozenset[str]]:
+    """The names of the tasks of each run that earlier calls left in flight, the newest first."""
+    return [frozenset(read_jobs(state / start.definition)) for start in journal.in_flight()]
 
 
 def command_line(project: Path) -> tuple[str, tuple[str, ...]]:

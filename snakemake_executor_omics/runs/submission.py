@@ -160,16 +160,17 @@ def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | 
 
 
 def _left_by_a_part(connection: Connection, prepared: Prepared) -> Run | None:
-    """A completed run that has all these jobs, with others that Snakemake has recorded already.
+    """A run that has all these jobs and others, which Snakemake has recorded or no longer wants.
 
-    A head that died while Snakemake recorded the jobs of its run leaves such a one.
+    A head that died while Snakemake recorded the jobs of its run leaves such a one, and one whose
+    user has changed the workflow since: what a run in flight carries is not started again.
     """
     for run_id in connection.journal.carrying(set(prepared.identities.values())):
         try:
             run = get_run(connection.services, run_id)
         except NotFound:
             continue
-        if run.status is RunStatus.COMPLETED and OWNER_TAG in run.tags:
+        if OWNER_TAG in run.tags and run.status not in _LOST:
             return run
     return None
 

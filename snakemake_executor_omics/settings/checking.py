@@ -113,7 +113,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         image_prefix=_image_prefix(settings),
         image_base=(_text(settings, "image_base") or IMAGE_BASE).removeprefix("docker://"),
         max_tasks_per_run=_whole(settings, "max_tasks_per_run", 1, MAX_NUMBER) or 1000,
-        parallel_runs=_whole(settings, "parallel_runs", 1, 1000) or 1,
+        parallel_runs=_parallel_runs(settings, near=local or _is_near(endpoint_url)),
         local_rules=_choice(settings, "local_rules", LocalRules) or LocalRules.HERE,
         package=None if package is None else Path(package),
         include=_include(settings),
@@ -176,6 +176,14 @@ def _whole(settings: Any, name: str, low: int, high: int) -> int | None:
             name, f"{value!r} is out of range", f"use a whole number from {low} to {high:,}"
         )
     return number
+
+
+def _parallel_runs(settings: Any, *, near: bool) -> int | None:
+    """None for as many as the graph is worth, which on this machine is one."""
+    asked = getattr(settings, "parallel_runs", None)
+    if asked is None or str(asked).strip().lower() == "auto":
+        return 1 if near else None
+    return _whole(settings, "parallel_runs", 1, 1000)
 
 
 _Enum = TypeVar("_Enum", bound=StrEnum)

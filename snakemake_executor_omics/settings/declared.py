@@ -229,10 +229,12 @@ class ExecutorSettings(ExecutorSettingsBase):
         "engine takes minutes to load a run of 5,000. Default: 1,000.",
         metavar="N",
     )
-    parallel_runs: Optional[int] = _option(
-        "Spread the jobs over this many runs where the graph allows, 1 to 1,000: each run has a "
-        "quota of tasks at work of its own. Default: 1.",
-        metavar="N",
+    parallel_runs: Optional[str] = _option(
+        "Spread the jobs over this many runs where the graph allows, 1 to 1,000: each run creates "
+        "its tasks one by one and has a quota of tasks at work of its own. 'auto': one, or as many "
+        "as a wide graph of more than 200 jobs is worth, at most 10. Default: auto; 1 on a local "
+        "service, whose runs share a machine.",
+        metavar="N|auto",
     )
     local_rules: Optional[str] = _option(
         "Where local rules that run something run: 'here', as Snakemake has it, which cuts the "

@@ -199,7 +199,7 @@ class Options:
     image_prefix: str = IMAGE_PREFIX
     image_base: str = IMAGE_BASE
     max_tasks_per_run: int = 1000
-    parallel_runs: int = 1
+    parallel_runs: int | None = None  # None: as many as the graph is worth
     local_rules: LocalRules = LocalRules.HERE
     package: Path | None = None
     include: tuple[str, ...] = ()

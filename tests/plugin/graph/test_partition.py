@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snakemake_executor_omics.graph.partition import Partition, partition
+from snakemake_executor_omics.graph.partition import Partition, enough_runs, partition
 
 Graph = dict[str, list[str]]
 
@@ -165,6 +165,56 @@ def test_a_component_beyond_the_limit_is_cut_to_a_prefix() -> None:
     cut = partition(list(chain), chain, 10)
     assert cut.runs == (tuple(chain)[:10],)
     assert cut.deferred == tuple(chain)[10:]
+
+
+@settings(max_examples=200, deadline=None)
+@given(graph=graphs(), max_tasks=st.integers(1, 12), runs=st.integers(1, 6), data=st.data())
+def test_runs_in_flight_are_met_again_whatever_else_is_done_or_new(
+    graph: Graph, max_tasks: int, runs: int, data: st.DataObject
+) -> None:
+    """A head dies while some of its runs go on: the next one cuts those that are left alike."""
+    first = partition(list(graph), graph, max_tasks, runs)
+    done = data.draw(st.sets(st.integers(0, len(first.runs))))
+    gone = {task for number, run in enumerate(first.runs) if number in done for task in run}
+    goes_on = [run for number, run in enumerate(first.runs) if number not in done]
+    rest = {task: above for task, above in graph.items() if task not in gone}
+    rest["new"] = data.draw(st.lists(st.sampled_from(sorted(rest)), max_size=2)) if rest else []
+    second = partition(list(rest), rest, max_tasks, 1, left=first.runs)
+    assert set(goes_on) <= set(second.runs)
+    check(rest, second, max_tasks)
+
+
+def test_what_is_below_a_run_in_flight_waits_for_it() -> None:
+    graph = samples(2, 2, gather=True)
+    left = [["s0.0", "s0.1"]]
+    cut = partition(list(graph), graph, 1000, left=left)
+    assert cut.runs == (("s0.0", "s0.1"), ("s1.0", "s1.1"))
+    assert cut.deferred == ("report",)
+
+
+def test_a_task_whose_parents_are_new_is_no_longer_what_its_run_carries() -> None:
+    graph: Graph = {"a": [], "new": [], "report": ["a", "new"]}
+    cut = partition(list(graph), graph, 1000, left=[["a", "report"]])
+    assert cut.runs == (("a",), ("new",))
+    assert cut.deferred == ("report",)
+
+
+@pytest.mark.parametrize(
+    ("graph", "runs"),
+    [
+        ({}, 1),
+        (samples(6, 4, gather=True), 1),  # the quickstart's size
+        (samples(50, 2), 1),
+        (samples(1, 50), 1),  # a chain is as long in any number of runs
+        (samples(100, 5, gather=True), 3),
+        (samples(1_000, 1), 10),
+        (samples(500, 20), 10),
+    ],
+)
+def test_a_graph_is_spread_until_its_longest_chain_is_what_is_waited_for(
+    graph: Graph, runs: int
+) -> None:
+    assert enough_runs(list(graph), graph) == runs
 
 
 class CountedParents(dict[str, list[str]]):

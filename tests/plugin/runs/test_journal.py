@@ -10,7 +10,8 @@ import pytest
 
 from snakemake_executor_omics.errors import JournalError
 from snakemake_executor_omics.model import JobKey
-from snakemake_executor_omics.runs.journal import Journal
+from snakemake_executor_omics.runs.journal import Journal, Start
+from snakemake_executor_omics.settings.options import Place
 
 
 @pytest.fixture
@@ -67,6 +68,16 @@ def test_a_foreign_database_is_one_clear_error(tmp_path: Path) -> None:
     other.close()
     with pytest.raises(JournalError, match="cannot use the journal"):
         Journal(path)
+
+
+def test_runs_in_flight_are_those_that_were_started_here_and_not_recorded(
+    journal: Journal,
+) -> None:
+    for run_id in ("77", "78"):
+        journal.started(journal.open(f"plan {run_id}"), run_id)
+        journal.remember_start(Start(run_id, f"plan {run_id}", Place(), run_id, ".", ()))
+    journal.ended("77")
+    assert [start.run_id for start in journal.in_flight()] == ["78"]
 
 
 def test_a_run_is_found_by_jobs_that_it_has_until_it_has_ended(journal: Journal) -> None:

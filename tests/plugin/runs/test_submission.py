@@ -82,12 +82,14 @@ def call(
     )
     journals: list[Journal] = []
 
-    def submitted(state: str = "state", **changes: Any) -> tuple[str, list[str], Connection]:
+    def submitted(
+        state: str = "state", wave: Wave = WAVE, **changes: Any
+    ) -> tuple[str, list[str], Connection]:
         said = Said()
         journals.append(Journal(tmp_path / state / "journal.sqlite"))
         connection = Connection(services, journals[-1], lambda: services)
         started = submit(
-            connection, replace(options, **changes), WAVE, tmp_path, tmp_path / state, said
+            connection, replace(options, **changes), wave, tmp_path, tmp_path / state, said
         )
         return started.run.id, said.lines, connection
 
@@ -120,6 +122,18 @@ def test_the_next_head_attaches_by_journal_by_tag_and_by_token(call: Callable[..
     run, said, _ = call("elsewhere")  # another checkout
     assert run == first
     assert any(f"attached to run {first}" in line for line in said)
+
+
+def test_jobs_that_a_run_in_flight_has_with_others_are_not_started_again(
+    call: Callable[..., Any],
+) -> None:
+    other = JobKey("b", (), ("b.txt",))
+    step = Step(key=other, command="true", outputs=(OutputFile("b.txt"),))
+    both = Wave((*WAVE.tasks, Task(key=other, layers=((step,),), container="x/y:1")))
+    first, _, _ = call(wave=both)
+    run, said, _ = call()  # the user wants no `b` any more
+    assert run == first
+    assert f"omics: run {first} of an earlier call has these jobs: its results are taken" in said
 
 
 @pytest.mark.parametrize("request_id", [None, "mine"])

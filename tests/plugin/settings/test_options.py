@@ -31,6 +31,22 @@ def test_defaults() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "runs"),
+    [
+        ({}, None),
+        ({"parallel_runs": "auto"}, None),
+        ({"parallel_runs": "4"}, 4),
+        ({"endpoint": "local"}, 1),
+        ({"endpoint": "http://127.0.0.1:8000", "parallel_runs": "Auto"}, 1),
+    ],
+)
+def test_how_many_runs_is_for_the_graph_to_say_where_they_do_not_share_a_machine(
+    values: dict[str, str], runs: int | None
+) -> None:
+    assert given(**values).parallel_runs == runs
+
+
 def test_local_endpoint_needs_nothing_else() -> None:
     local = resolve(Namespace(endpoint="local"), project="my project")
     assert local.local
@@ -96,6 +112,7 @@ def test_a_service_on_this_machine_is_waited_for_for_a_minute(
         ({"request_id": "x" * 101}, "--omics-request-id"),
         ({"max_tasks_per_run": 0}, "--omics-max-tasks-per-run"),
         ({"parallel_runs": 0}, "--omics-parallel-runs"),
+        ({"parallel_runs": "many"}, "--omics-parallel-runs"),
         ({"include": ["../x"]}, "--omics-include"),
         ({"include": ["/etc/*"]}, "--omics-include"),
         ({"local_backend": "lxc"}, "--omics-local-backend"),
