@@ -211,6 +211,16 @@ def test_links_within_a_directory_stay_links_and_others_become_what_they_lead_to
     assert "The link ./out/sub/nowhere leads nowhere: it is left out" in said
 
 
+def test_names_within_a_directory_may_be_as_long_as_can_be(tmp_path: Path) -> None:
+    name = "n" * 255
+    command = f"mkdir -p out; echo one > out/{name[1:]}; ln -s ../data/a out/{name}"
+    task = _given(_job(command, OutputFile("out", OutputKind.DIRECTORY)), FileRef("data/a"))
+    (archive,), _, _ = _run(task, tmp_path)
+    subprocess.run(["tar", "-xf", tmp_path / "work" / archive, "-C", tmp_path], check=True)
+    assert (tmp_path / name).read_text() == "data/a"
+    assert (tmp_path / name[1:]).read_text() == "one\n"
+
+
 def test_a_program_is_a_real_file_with_its_execute_bit_beside_its_neighbours(
     tmp_path: Path,
 ) -> None:
