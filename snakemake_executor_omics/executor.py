@@ -84,6 +84,7 @@ class Executor(RemoteExecutor):
         self._cache = OutputCache(self.workflow)
         self._environments = EnvironmentFolders(self._state, self.logger)
         self._updates = Updates(self.workflow)
+        internals.send_local_inputs(self.workflow)
         if self._options.local_rules is LocalRules.RUN:
             internals.make_tasks_of_local_rules(self.workflow)
         if self._options.package is not None:

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from snakemake import script as snakemake_script
 from snakemake.exceptions import WorkflowError
+from snakemake.io import is_flagged
+from snakemake.jobs import Job as SnakemakeJob
 from snakemake.logging import logger
 from snakemake.parser import parse
 from snakemake.shell import shell
@@ -230,6 +232,33 @@ def make_tasks_of_local_rules(workflow: Any) -> None:
     `workflow._localrules`.
     """
     workflow._localrules -= {rule.name for rule in workflow.rules if not rule.norun}
+
+
+def send_local_inputs(workflow: Any) -> None:
+    """A job is not local because an input of it is marked with `local()`: that file is sent.
+
+    For Snakemake only this machine has such a file. A job that writes one stays local. Since
+    9.18.1: `Job.is_local`, which looks at both, and which the scheduler goes by.
+    """
+    workflow.omics_sends_local_inputs = True
+    if not hasattr(SnakemakeJob.is_local, "replaced"):
+        SnakemakeJob.is_local = _IsLocal(SnakemakeJob.is_local)
+
+
+class _IsLocal(property):
+    """What is asked of jobs in place of `Job.is_local`."""
+
+    def __init__(self, replaced: Any) -> None:
+        super().__init__(self._of)
+        self.replaced = replaced
+
+    def _of(self, job: Any) -> bool:
+        workflow = job.dag.workflow
+        if not hasattr(workflow, "omics_sends_local_inputs"):
+            return bool(self.replaced.fget(job))
+        return bool(
+            workflow.is_local(job.rule) or any(is_flagged(file, "local") for file in job.output)
+        )
 
 
 def report_submission_without_polling(executor: RealExecutor, info: SubmittedJobInfo) -> None:

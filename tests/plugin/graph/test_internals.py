@@ -16,6 +16,7 @@ import pytest
 from snakemake import script as snakemake_script
 from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
+from snakemake.io import flag
 from snakemake.resources import Resource
 from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
 from snakemake.sourcecache import LocalSourceFile
@@ -178,6 +179,22 @@ def test_a_local_rule_that_runs_something_becomes_a_task(
     monkeypatch.setattr(workflow, "_localrules", {"all", "make", "join"})
     internals.make_tasks_of_local_rules(workflow)
     assert workflow._localrules == {"all"}, "Snakemake keeps its local rules elsewhere now"
+
+
+def test_a_job_that_reads_a_file_marked_local_is_not_local_and_one_that_writes_it_is(
+    workflow: Any, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow.storage_settings, "shared_fs_usage", frozenset())
+    monkeypatch.setattr(type(workflow), "local_exec", False)
+    make, join = jobs["make"], jobs["join"]
+    file = flag("a.txt", "local")
+    monkeypatch.setattr(join, "_input", [file])
+    monkeypatch.setattr(make, "_output", [file])
+    assert (make.is_local, join.is_local) == (True, True), "Snakemake goes by another flag now"
+    internals.send_local_inputs(workflow)
+    assert (make.is_local, join.is_local) == (True, False)
+    monkeypatch.delattr(workflow, "omics_sends_local_inputs")
+    assert join.is_local, "another workflow of this process is as it was"
 
 
 def test_a_submission_is_reported_without_being_polled(jobs: dict[str, Any]) -> None:
