@@ -10,6 +10,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).parent
 _FOLDERS = {
@@ -18,7 +19,7 @@ _FOLDERS = {
     "faults": "workflow",
     "workflows": "workflow",
 }
-# Tests of these files share what takes long to make: one worker does them all.
+# Tests of a file in these share what takes long to make: one worker does them all.
 _TOGETHER = ("clients/", "healthomics/", "workflows/test_examples", "workflows/test_storage")
 
 # Whoever asks for one of these has a local HealthOmics, or its engine, in a process of its own.
@@ -68,14 +69,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(marker)
         if not any(map(item.get_closest_marker, ("service", "workflow", "slow"))):
             item.add_marker("pure")
-        file = item.path.relative_to(_TESTS).as_posix()
-        if file.startswith(_TOGETHER):
-            item.add_marker(pytest.mark.xdist_group(file))
 
 
 def _markers(item: pytest.Item) -> set[str]:
     found = {_FOLDERS.get(item.path.relative_to(_TESTS).parts[0], "")} - {""}
     return found | {"service"} if _SERVICES & set(getattr(item, "fixturenames", ())) else found
+
+
+class _Scheduling(LoadScopeScheduling):
+    """Tests go to the workers one by one, those of a file that shares something all to one.
+
+    pytest-xdist's own marks of groups are silently without effect under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return file if file.removeprefix("tests/").startswith(_TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,7 +17,6 @@ import pytest
 
 OURS = [sys.executable, "-m", "snakemake_executor_omics.cli"]
 ROOT = str(Path(__file__).parents[1])
-_SECONDS = 240
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class Shell:
             cwd=self.folder,
             text=True,
             capture_output=True,
-            timeout=_SECONDS,
         )
         assert done.returncode == status, f"{done.args}\n{done.stdout}\n{done.stderr}"
         return done
@@ -52,7 +50,6 @@ def sourced(commands: str, environment: Mapping[str, str]) -> dict[str, str]:
         env=dict(environment),
         text=True,
         capture_output=True,
-        timeout=_SECONDS,
         check=True,
     )
     return dict(line.split("=", 1) for line in done.stdout.split("\0") if "=" in line)

@@ -189,7 +189,8 @@ class Follower:
         self._give_up_after = give_up_after
         self._log = log
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped = asyncio.Event()
+        self._is_over = False
+        self._stopped = asyncio.Event()  # tells whoever waits in the loop that it is over
         self._fetched = asyncio.Event()  # there is something to take from `look`
         self._courtesy = Courtesy(log)
         self._runs: dict[str, FollowedRun] = {}
@@ -209,6 +210,8 @@ class Follower:
         Raises:
             OmicsError: a run cannot be followed any longer. It goes on without its head.
         """
+        if not self._is_waited_for():
+            return []
         self._fetched.clear()
         waiting = [id for id in list(self._runs) if id not in self._collecting]
         await self._unless_stopped(asyncio.gather(*map(self._look_at, waiting)))
@@ -225,16 +228,23 @@ class Follower:
 
     async def pause(self, seconds: float) -> None:
         """Until the next look: less long if results are here, or nobody waits any more."""
-        self._loop = asyncio.get_running_loop()
+        if not self._is_waited_for():
+            return
         waits = [asyncio.ensure_future(event.wait()) for event in (self._stopped, self._fetched)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
 
     def stop(self) -> None:
-        """Let whoever waits for this stop waiting; called by another thread."""
+        """Let whoever waits for this stop waiting, now or later; called by another thread."""
+        self._is_over = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def _is_waited_for(self) -> bool:
+        """Whether nobody said `stop`; who does from here on finds the loop."""
+        self._loop = asyncio.get_running_loop()
+        return not self._is_over
 
     async def _unless_stopped(self, looks: asyncio.Future[list[None]]) -> None:
         stopped = asyncio.ensure_future(self._stopped.wait())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+import waiting
 from botocore.config import Config
 from real_clients import OURS, ROOT, Shell, installed, sourced
 
@@ -117,13 +117,12 @@ def boto(shell: Shell, service: str) -> Any:
 
 
 def until(shell: Shell, run: str, status: str = "COMPLETED") -> dict[str, Any]:
-    """Poll a run, bounded, until it has ended."""
-    omics, tick = boto(shell, "omics"), threading.Event()
-    for _ in range(1200):
-        found: dict[str, Any] = omics.get_run(id=run)
-        if found["status"] in ("COMPLETED", "FAILED", "CANCELLED", "DELETED"):
-            break
-        tick.wait(0.05)
+    """The run, once it has ended."""
+    omics = boto(shell, "omics")
+    found = waiting.until(
+        lambda: dict(omics.get_run(id=run)),
+        lambda found: found["status"] in ("COMPLETED", "FAILED", "CANCELLED", "DELETED"),
+    )
     assert found["status"] == status, found.get("statusMessage")
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from real_clients import Shell
+from waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -96,10 +97,10 @@ def test_a_reference_is_imported_and_read_back(aws: Path, shell: Shell) -> None:
         "--sources",
         "sourceFile=s3://omics-local/in/genome.fa,name=genome",
     )["id"]
-    for _ in range(60):
-        got = shell.json(aws, "omics", "get-reference-import-job", *in_store, "--id", job)
-        if got["status"] not in ("SUBMITTED", "IN_PROGRESS"):
-            break
+    got = until(
+        lambda: shell.json(aws, "omics", "get-reference-import-job", *in_store, "--id", job),
+        lambda found: found["status"] not in ("SUBMITTED", "IN_PROGRESS"),
+    )
     assert got["status"] == "COMPLETED"
     (reference,) = shell.json(aws, "omics", "list-references", *in_store)["references"]
     part = ("--id", reference["id"], "--part-number", "1", "--file", "SOURCE")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from real_clients import Shell
+from waiting import until
 
 
 class Assistant:
@@ -79,9 +80,10 @@ def test_a_workflow_is_made_and_run(
 ) -> None:
     assert assistant.tools() >= {"CreateAHOWorkflow", "StartAHORun", "GetAHORunEngineLogs"}
     made = assistant.call("CreateAHOWorkflow", name="mcp", definition_source=str(definition))
-    for _ in range(600):
-        if assistant.call("GetAHOWorkflow", workflow_id=made["id"])["status"] != "CREATING":
-            break
+    until(
+        lambda: assistant.call("GetAHOWorkflow", workflow_id=made["id"]),
+        lambda found: found["status"] != "CREATING",
+    )
     listed = assistant.call("ListAHOWorkflows")["workflows"]
     assert made["id"] in {workflow["id"] for workflow in listed}
     started = assistant.call(

@@ -12,8 +12,8 @@ from botocore.config import Config
 _CONFIG = Config(
     inject_host_prefix=False,
     retries={"mode": "standard", "total_max_attempts": 3},
-    connect_timeout=5,
-    read_timeout=20,
+    connect_timeout=60,
+    read_timeout=60,
     proxies={},
 )
 

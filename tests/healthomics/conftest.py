@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
+from waiting import until
 
 import local_healthomics as local
 
@@ -97,14 +97,8 @@ class Clients:
     logs: Any
 
     def until(self, run: str, *statuses: str) -> dict[str, Any]:
-        """Poll a run, bounded, until it is in one of the states."""
-        tick = threading.Event()
-        for _ in range(1200):
-            found: dict[str, Any] = self.omics.get_run(id=run)
-            if found["status"] in statuses:
-                return found
-            tick.wait(0.05)
-        raise AssertionError(f"run {run} is {found['status']}: {found.get('statusMessage')}")
+        """The run, once it is in one of the states."""
+        return settled(lambda: dict(self.omics.get_run(id=run)), *statuses)
 
     def lines(self, stream: str) -> list[str]:
         """The messages of a log stream; none if there is no such stream."""
@@ -117,18 +111,13 @@ class Clients:
         return [event["message"] for event in found["events"]]
 
     def first_line(self, stream: str) -> str:
-        """Poll a log stream, bounded, until it has a line."""
-        tick = threading.Event()
-        for _ in range(1200):
-            if found := self.lines(stream):
-                return found[0]
-            tick.wait(0.05)
-        raise AssertionError(f"nothing in {stream}")
+        """The first line of a log stream, once it has one."""
+        return until(lambda: self.lines(stream))[0]
 
     def active_workflow(self, **options: Any) -> str:
         made = self.omics.create_workflow(**{"definitionZip": zipped(main=WDL), **options})
         self.omics.get_waiter("workflow_active").wait(
-            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
         )
         return str(made["id"])
 
@@ -159,14 +148,8 @@ class Clients:
 
 
 def settled(read: Callable[[], dict[str, Any]], *statuses: str) -> dict[str, Any]:
-    """Poll a resource, bounded, until it is in one of the states."""
-    tick = threading.Event()
-    for _ in range(1200):
-        found = read()
-        if found["status"] in statuses:
-            return found
-        tick.wait(0.02)
-    raise AssertionError(f"not one of {statuses}: {found}")
+    """A resource, once it is in one of the states."""
+    return until(read, lambda found: found["status"] in statuses)
 
 
 def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:

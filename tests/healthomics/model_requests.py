@@ -213,7 +213,7 @@ class Wire:
     """Sends requests past botocore, which would refuse to send broken ones."""
 
     def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
 
     def close(self) -> None:
         self._connection.close()

@@ -134,7 +134,7 @@ def test_a_presigned_link_is_for_whoever_has_it_until_it_expires(
     assert got(link.replace("text", "html")) == 403
     assert got(s3.generate_presigned_url("get_object", asked, ExpiresIn=-1)) == 403
     put = s3.generate_presigned_url("put_object", {"Bucket": "omics-local", "Key": "put"})
-    connection = http.client.HTTPConnection(urlsplit(put).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(put).netloc)
     connection.request("PUT", put.partition(urlsplit(put).netloc)[2], b"sent")
     assert connection.getresponse().status == 200
     connection.close()
@@ -165,7 +165,7 @@ HOSTS = {
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host[:30])
 def test_the_host_is_the_servers_own(tmp_path: Path, open_server: str, host: str) -> None:
     """A name of another site, which its resolver leads here, is not."""
-    connection = http.client.HTTPConnection(urlsplit(open_server).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(open_server).netloc)
     connection.request("GET", "/omics-local?list-type=2", headers={"Host": host})
     status = connection.getresponse().status
     connection.close()
@@ -191,7 +191,7 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 )
 def test_nothing_of_motos_own_is_served(open_server: str, method: str, path: str) -> None:
     """Even where no signature is checked, it is a path of S3 like any other."""
-    connection = http.client.HTTPConnection(urlsplit(open_server).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(open_server).netloc)
     connection.request(method, path)
     answer = connection.getresponse()
     said = answer.read()

@@ -46,7 +46,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) ->
 
 def wait(clients: Clients, waiter: str, **ask: Any) -> None:
     """One of botocore's own waiters, which would poll every 30 seconds."""
-    quick = {"Delay": 0.1, "MaxAttempts": 300}
+    quick = {"Delay": 0.1, "MaxAttempts": 3000}
     clients.omics.get_waiter(waiter).wait(**ask, WaiterConfig=quick)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import SECONDS, until
 
 from local_healthomics.background import Background
 from local_healthomics.errors import ValidationFault
@@ -22,14 +23,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def _ended(store: Store, id: str) -> dict[str, Any]:
-    tick = threading.Event()
-    for _ in range(1000):
-        document = store.get("job", id)
-        assert document is not None
-        if document["status"] not in ("SUBMITTED", "IN_PROGRESS"):
-            return document
-        tick.wait(0.01)
-    raise AssertionError("it did not end")
+    return until(
+        lambda: store.get("job", id) or {},
+        lambda document: document["status"] not in ("SUBMITTED", "IN_PROGRESS"),
+    )
 
 
 def test_what_a_server_left_is_taken_up_in_its_account(store: Store) -> None:
@@ -75,7 +72,7 @@ def test_what_is_asked_for_meanwhile_is_done_afterwards_by_the_same(store: Store
     def work(account: str, document: dict[str, Any]) -> None:
         at_work.append(1)
         going.set()
-        together.wait(30)
+        together.wait(SECONDS)
         done.append(len(at_work))
         at_work.pop()
         if len(done) == 2:
@@ -84,7 +81,7 @@ def test_what_is_asked_for_meanwhile_is_done_afterwards_by_the_same(store: Store
     background.begin(str, {"job": work})
     id = store.add("job", {"status": "SUBMITTED"})["id"]
     background.submit("job", id)
-    assert going.wait(30)
+    assert going.wait(SECONDS)
     for _ in range(3):
         background.submit("job", id)
     together.set()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import waiting
 
 from .conftest import TEMPLATE, Clients, settled
 
@@ -242,13 +242,10 @@ def test_a_restart_goes_on_and_starts_no_run_twice(starter: Callable[[], Clients
     first = starter()
     workflow = first.active_workflow(parameterTemplate=TEMPLATE)
     batch = begin(first, workflow, put(first, "many.json", some(400, "wait")))
-    tick = threading.Event()
-    for _ in range(1200):
-        if first.omics.get_batch(batchId=batch)["submissionSummary"][
-            "successfulStartSubmissionCount"
-        ]:
-            break
-        tick.wait(0.01)
+    waiting.until(
+        lambda: first.omics.get_batch(batchId=batch)["submissionSummary"],
+        lambda summary: summary["successfulStartSubmissionCount"],
+    )
     os.kill(first.service.pid, signal.SIGKILL)
     first.service._process.wait()  # type: ignore[union-attr]
     second = starter()

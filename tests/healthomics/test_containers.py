@@ -9,11 +9,11 @@ import json
 import os
 import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 import local_healthomics as local
 
@@ -52,7 +52,7 @@ def contained(
     tool = request.param
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
-    pulled = subprocess.run(PULL[tool], capture_output=True, text=True, check=False, timeout=300)
+    pulled = subprocess.run(PULL[tool], capture_output=True, text=True, check=False)
     if pulled.returncode != 0:
         pytest.skip(f"{tool} cannot pull {IMAGE}: {pulled.stderr.strip()[-200:]}")
     service = local.start(tmp_path_factory.mktemp(tool), backend=tool)
@@ -80,10 +80,10 @@ def test_a_cancelled_run_leaves_no_container(contained: Clients) -> None:
     sleeping = WDL.replace('echo "said inside"', "sleep 600")
     run = _started(contained, sleeping)
     contained.until(run, "RUNNING")
-    _until(_sleepers)
+    until(_sleepers)
     contained.omics.cancel_run(id=run)
     assert contained.until(run, "COMPLETED", "FAILED", "CANCELLED")["status"] == "CANCELLED"
-    _until(lambda: not _sleepers())
+    until(lambda: not _sleepers())
 
 
 def _sleepers() -> list[str]:
@@ -97,15 +97,6 @@ def _sleepers() -> list[str]:
         if command == "sleep 600":
             found.append(path.parent.name)
     return found
-
-
-def _until(holds: Callable[[], object]) -> None:
-    tick = threading.Event()
-    for _ in range(600):
-        if holds():
-            return
-        tick.wait(0.1)
-    raise AssertionError("it did not come to that")
 
 
 def test_the_manifest_has_what_a_container_used(contained: Clients) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 import local_healthomics as local
 
-from .conftest import Clients, connect
+from .conftest import Clients, connect, settled
 
 cwltool = pytest.importorskip("cwltool", reason="the extra `cwl` is not installed")
 
@@ -236,8 +236,7 @@ def test_a_cancelled_run_ends_what_its_tasks_started(real: Clients, tmp_path: Pa
     command = f"(trap 'rm {sign}' TERM; touch {sign}; while true; do sleep 0.05; done) & wait"
     workflow = real.active_workflow(definitionZip=one(command))
     run = real.start_with(workflow, {})
-    tick = threading.Event()
-    assert any(sign.exists() or tick.wait(0.05) for _ in range(1200))
+    until(sign.exists)
     real.omics.cancel_run(id=run)
     done = real.until(run, "CANCELLED", "FAILED", "COMPLETED")
     assert done["status"] == "CANCELLED"
@@ -302,10 +301,6 @@ def test_without_cwltool_a_workflow_fails_and_says_what_to_install(
 ) -> None:
     omics = without_cwltool.omics
     id = omics.create_workflow(definitionZip=DEFINITION)["id"]
-    tick = threading.Event()
-    assert any(
-        omics.get_workflow(id=id)["status"] != "CREATING" or tick.wait(0.05) for _ in range(600)
-    )
-    read = omics.get_workflow(id=id)
+    read = settled(lambda: omics.get_workflow(id=id), "ACTIVE", "FAILED")
     assert read["status"] == "FAILED"
     assert "pip install '.[cwl]'" in read["statusMessage"]

@@ -128,7 +128,7 @@ def test_a_second_server_is_refused(starter: Callable[[], Clients]) -> None:
     command = [sys.executable, "-m", "local_healthomics", "--state", str(state)]
     root = str(Path(local.__file__).parents[1])
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": root}
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": root}
     )
     assert done.returncode == 1
     assert "another local HealthOmics is running" in done.stderr
@@ -152,7 +152,7 @@ def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     )
     root = str(Path(local.__file__).parents[1])
     env = {**os.environ, "PYTHONPATH": root}
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=env, timeout=60, check=False)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=env, check=False)
     with (tmp_path / "server.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # granted when the server has ended
     assert local.status(tmp_path) is None

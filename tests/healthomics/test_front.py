@@ -24,7 +24,7 @@ def ask(
 ) -> tuple[int, str]:
     """A request whose target goes out as it is written; `{port}` is the server's."""
     address = urlsplit(fake.service.endpoint_url)
-    connection = http.client.HTTPConnection(str(address.hostname), address.port or 0, timeout=30)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port or 0)
     try:
         connection.request(method, target.format(port=address.port), headers=headers or {})
         answer = connection.getresponse()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Clients, zipped
+from .conftest import Clients, settled, zipped
 
 SECRET = "the secret of this machine"
 TASK = """version 1.0
@@ -46,13 +46,7 @@ def archive(write: Callable[[zipfile.ZipFile], None]) -> bytes:
 def built(clients: Clients, definition: bytes, **options: Any) -> dict[str, Any]:
     """A workflow as it is at the end of its creation."""
     id = clients.omics.create_workflow(definitionZip=definition, **options)["id"]
-    tick = threading.Event()
-    for _ in range(1200):
-        found: dict[str, Any] = clients.omics.get_workflow(id=id)
-        if found["status"] != "CREATING":
-            return found
-        tick.wait(0.05)
-    raise AssertionError("the workflow stays in creation")
+    return settled(lambda: dict(clients.omics.get_workflow(id=id)), "ACTIVE", "FAILED")
 
 
 def refused(clients: Clients, definition: bytes, **options: Any) -> str:

@@ -27,14 +27,14 @@ def test_from_workflow_to_outputs_and_a_cache_hit(real: Clients) -> None:
     read = omics.get_workflow(id=workflow, export=["DEFINITION"])
     assert read["parameterTemplate"] == {"a": {"optional": False}, "n": {"optional": True}}
     assert "workflow w" in read["statusMessage"]
-    with urllib.request.urlopen(read["definition"], timeout=20) as answer:
+    with urllib.request.urlopen(read["definition"]) as answer:
         assert zipfile.ZipFile(io.BytesIO(answer.read())).namelist() == ["main.wdl"]
 
     omics.create_workflow_version(
         workflowId=workflow, versionName="v1", definitionZip=zipped(main=WDL)
     )
     omics.get_waiter("workflow_version_active").wait(
-        workflowId=workflow, versionName="v1", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+        workflowId=workflow, versionName="v1", WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
     )
     group = omics.create_run_group(name="g", maxCpus=4, maxRuns=1)["id"]
     cache = omics.create_run_cache(
@@ -93,7 +93,7 @@ def test_a_definition_that_does_not_load_is_failed_with_the_checkers_text(real: 
     )
     with pytest.raises(Exception, match="terminal failure"):
         real.omics.get_waiter("workflow_active").wait(
-            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
         )
     assert "No such task/workflow: x" in real.omics.get_workflow(id=made["id"])["statusMessage"]
 
@@ -102,7 +102,7 @@ def test_a_zip_that_leaves_its_folder_is_refused(real: Clients) -> None:
     made = real.omics.create_workflow(definitionZip=zipped(main=WDL, **{"..__evil": "x"}))
     with pytest.raises(Exception, match="terminal failure"):
         real.omics.get_waiter("workflow_active").wait(
-            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+            id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
         )
     message = real.omics.get_workflow(id=made["id"])["statusMessage"]
     assert message == "Unsafe path in the zip file: ../evil.wdl"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from waiting import until
 
 from local_healthomics.operations.registry import HANDLERS
 from local_healthomics.protocol.rest_json import Protocol
@@ -132,14 +132,15 @@ def _done(clients: Clients, step: Step, request: dict[str, Any]) -> dict[str, An
         with contextlib.suppress(getattr(clients.omics.exceptions, step.too_late)):
             call(**request)
         return {}
-    tick = threading.Event()
-    for _ in range(1200):
+
+    def answered() -> dict[str, Any]:
         answer: dict[str, Any] = call(**request)
         assert list(_wrong(operation, answer)) == []
-        if step.until in ("", answer.get("share", answer).get("status")):
-            return answer
-        tick.wait(0.05)
-    raise AssertionError(f"{step} ends in {answer}")
+        return answer
+
+    return until(
+        answered, lambda answer: step.until in ("", answer.get("share", answer).get("status"))
+    )
 
 
 def _check_pages(clients: Clients, operation: str, token: str, request: dict[str, Any]) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 import local_healthomics as local
 
-from .conftest import Clients, connect
+from .conftest import Clients, connect, settled
 
 pytestmark = pytest.mark.service
 
@@ -151,9 +151,9 @@ def test_a_failing_pipeline_says_why(
 
 
 def test_a_cancelled_run_ends_nextflow(nextflow: Clients, pipeline: str, tmp_path: Path) -> None:
-    sign, tick = tmp_path / "waiting", threading.Event()
+    sign = tmp_path / "waiting"
     id = nextflow.start_with(pipeline, {"how": "wait", "sign": str(sign)})
-    assert any(sign.exists() or tick.wait(0.05) for _ in range(1200))
+    until(sign.exists)
     nextflow.omics.cancel_run(id=id)
     assert nextflow.until(id, "CANCELLED", "FAILED", "COMPLETED")["status"] == "CANCELLED"
 
@@ -163,13 +163,9 @@ def test_without_nextflow_a_workflow_fails_and_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     service = local.start(tmp_path / "state", engine=fake_engine)
-    clients, tick = connect(service), threading.Event()
-    id = clients.omics.create_workflow(definitionZip=zipped())["id"]
-    assert any(
-        clients.omics.get_workflow(id=id)["status"] != "CREATING" or tick.wait(0.05)
-        for _ in range(600)
-    )
-    read = clients.omics.get_workflow(id=id)
+    omics = connect(service).omics
+    id = omics.create_workflow(definitionZip=zipped())["id"]
+    read = settled(lambda: omics.get_workflow(id=id), "ACTIVE", "FAILED")
     service.stop()
     assert (read["status"], read["statusMessage"]) == (
         "FAILED",

@@ -26,7 +26,7 @@ AUTH = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/omics/aws4_request,
 def ask(
     url: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
 ) -> tuple[int, str | None, Any]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
     text = None if body is None else json.dumps(body)
     connection.request(method, path, text, headers or {"Authorization": AUTH})
     answer = connection.getresponse()
@@ -118,7 +118,7 @@ def test_a_method_that_a_path_does_not_have_is_not_supported(fake: Clients, meth
 
 
 def test_an_answer_to_head_has_no_body(fake: Clients) -> None:
-    connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc)
     for _ in range(2):  # the second would read a left-over body
         connection.request("HEAD", "/run", headers={"Authorization": AUTH})
         answer = connection.getresponse()
@@ -214,7 +214,7 @@ def _reference_of(reference: dict[str, Any]) -> Any:
     ],
 )
 def test_a_body_that_is_no_json_object_is_refused(fake: Clients, body: bytes) -> None:
-    connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(fake.service.endpoint_url).netloc)
     connection.request("POST", "/runGroup", body, {"Authorization": AUTH})
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("x-amzn-errortype")) == (400, "ValidationException")

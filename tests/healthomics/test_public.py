@@ -90,7 +90,6 @@ def test_other_projects_get_the_fixture(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(installed.parent), str(ROOT)])},
         capture_output=True,
         text=True,
-        timeout=240,
     )
     assert "3 passed" in done.stdout, done.stdout + done.stderr
     assert local_healthomics.status(Path((project / "state").read_text())) is None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import threading
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 import local_healthomics as local
 from local_healthomics.engine.events import EventStream
@@ -133,27 +135,31 @@ def test_a_run_may_be_stopping_for_a_while_and_its_logs_late(
     other: Clients, other_workflow: str
 ) -> None:
     run = other.start(other_workflow, "ok")
-    other.until(run, "STOPPING")
     other.until(run, "COMPLETED")
     [task] = other.omics.list_run_tasks(id=run)["items"]
+    until(lambda: [line for line in other.lines(f"run/{run}") if "RUN_COMPLETED" in line])
+    events = other.logs.get_log_events(
+        logGroupName="/aws/omics/WorkflowLog", logStreamName=f"run/{run}", startFromHead=True
+    )["events"]
+    at = {json.loads(event["message"])["logMessage"]: event["timestamp"] for event in events}
+    assert at["RUN_COMPLETED"] - at["STOPPING_RUN"] >= 1000 * float(OTHERS["stop-seconds"])
     assert other.first_line(f"run/{run}/task/{task['taskId']}") == "said by one"
 
 
 def test_a_run_may_not_be_known_at_once(tmp_path: Path, fake_engine: list[str]) -> None:
-    service = local.start(tmp_path, engine=fake_engine, options=["--reading", "run-lag=1"])
+    service = local.start(tmp_path, engine=fake_engine, options=["--reading", "run-lag=3600"])
     clients = connect(service)
     run = clients.start(clients.active_workflow(parameterTemplate=TEMPLATE), "ok")
     for ask in (clients.omics.get_run, clients.omics.list_run_tasks):
         with pytest.raises(clients.omics.exceptions.ResourceNotFoundException):
             ask(id=run)
-    tick = threading.Event()
-    for _ in range(600):
-        try:
-            clients.omics.get_run(id=run)
-            break
-        except clients.omics.exceptions.ResourceNotFoundException:
-            tick.wait(0.05)
-    clients.until(run, "COMPLETED")
+    until(lambda: clients.omics.list_runs(status="COMPLETED")["items"])
+    with closing(sqlite3.connect(tmp_path / "omics.sqlite")) as documents, documents:
+        documents.execute(
+            "UPDATE item SET body = json_set(body, '$.creationTime', '2026-01-01T00:00:00.000Z')"
+            " WHERE kind = 'run'"
+        )
+    assert clients.omics.get_run(id=run)["status"] == "COMPLETED"
     service.stop()
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import SECONDS
 
 from local_healthomics.app import App
 from local_healthomics.http.server import WebServer
@@ -32,7 +33,6 @@ SERVER_OPTIONS = ["--insecure"]
 SCOPE = "Credential=local/20260101/us-east-1/omics/aws4_request"
 AUTH = f"Authorization: AWS4-HMAC-SHA256 {SCOPE}, SignedHeaders=host\r\n"
 STS = AUTH.replace("omics", "sts")
-SECONDS = 30  # longer than anything may take, so that a hang is a failure
 CLIENTS = 200
 
 
@@ -317,7 +317,7 @@ def test_many_clients_at_once_lose_nothing(fake: Clients) -> None:
     def client(number: int) -> str:
         gate.wait(SECONDS)
         url = urlsplit(fake.service.endpoint_url)
-        with closing(http.client.HTTPConnection(url.netloc, timeout=SECONDS * 2)) as connection:
+        with closing(http.client.HTTPConnection(url.netloc, timeout=SECONDS)) as connection:
 
             def ask(method: str, path: str, body: Any = None) -> Any:
                 headers = dict([AUTH.strip().split(": ", 1)])

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from waiting import SECONDS, until
 
 import local_healthomics as local
 
@@ -53,16 +53,6 @@ def kill(clients: Clients) -> None:
 
 def peer(clients: Clients, name: str) -> Any:
     return boto3.client(name, **signing(clients.service))
-
-
-def until(what: Callable[[], Any]) -> Any:
-    """Poll, bounded, until something is there."""
-    tick = threading.Event()
-    for _ in range(1200):
-        if found := what():
-            return found
-        tick.wait(0.05)
-    raise AssertionError("it does not come")
 
 
 def alive(pid: int) -> bool:
@@ -411,7 +401,7 @@ def test_a_workflow_that_a_kill_left_in_creation_is_made(starter: Starter) -> No
     kill(first)
     second = starter()
     second.omics.get_waiter("workflow_active").wait(
-        id=made, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+        id=made, WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
     )
 
 
@@ -432,7 +422,7 @@ def test_two_starts_at_once_make_one_server(tmp_path: Path) -> None:
         )
         for _ in range(4)
     ]
-    said = {start.communicate(timeout=120)[0] for start in starts}
+    said = {start.communicate(timeout=SECONDS)[0] for start in starts}
     assert len(said) == 1
     assert [start.returncode for start in starts] == [0] * 4
     assert local.stop(tmp_path)
@@ -453,7 +443,7 @@ def test_a_server_whose_folder_is_taken_away_ends(tmp_path: Path) -> None:
     service = local.start(tmp_path / "state")
     (tmp_path / "state").rename(tmp_path / "elsewhere")
     assert service._process is not None
-    assert service._process.wait(60) == 0
+    assert service._process.wait(SECONDS) == 0
     service.stop()
 
 

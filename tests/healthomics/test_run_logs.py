@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from waiting import until
 
 from .conftest import TEMPLATE, Clients, connect, zipped
 
@@ -171,12 +171,8 @@ def test_the_manifest_has_what_was_used_as_measured(real: Clients, run: dict[str
 def test_a_tasks_stream_lives_while_the_task_runs(fake: Clients, workflow: str) -> None:
     run = fake.start(workflow, "wait")
     fake.until(run, "RUNNING")
-    tick = threading.Event()
-    for _ in range(400):
-        if found := fake.omics.list_run_tasks(id=run, status="RUNNING")["items"]:
-            break
-        tick.wait(0.05)
-    stream = f"run/{run}/task/{found[0]['taskId']}"
+    [task] = until(lambda: fake.omics.list_run_tasks(id=run, status="RUNNING")["items"])
+    stream = f"run/{run}/task/{task['taskId']}"
     assert fake.first_line(stream) == "said by one"
     assert fake.omics.get_run(id=run)["status"] == "RUNNING"
     fake.omics.cancel_run(id=run)

@@ -202,7 +202,7 @@ def test_a_role_that_is_none_fails_the_run(fake: Clients, workflow: str) -> None
 def test_the_definition_of_a_run_can_be_read(fake: Clients, workflow: str) -> None:
     run = fake.start(workflow)
     link = fake.omics.get_run(id=run, export=["DEFINITION"])["definition"]
-    with urllib.request.urlopen(link, timeout=20) as answer:
+    with urllib.request.urlopen(link) as answer:
         assert zipfile.ZipFile(io.BytesIO(answer.read())).namelist() == ["main.wdl"]
     assert "definition" not in fake.omics.get_run(id=run)
 

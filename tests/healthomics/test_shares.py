@@ -47,7 +47,7 @@ def store(clients: Clients, name: str) -> tuple[str, str]:
     """Id and ARN of a new annotation store of the owner's."""
     made = clients.omics.create_annotation_store(name=name, storeFormat="TSV")
     clients.omics.get_waiter("annotation_store_created").wait(
-        name=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+        name=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
     )
     return made["id"], f"arn:aws:omics:us-east-1:{OWNER}:annotationStore/{name}"
 

@@ -9,11 +9,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from waiting import SECONDS, until
 
 import local_healthomics as local
 
@@ -24,14 +24,14 @@ SLOW = "import os, time\nopen(os.environ['SAY'], 'w').write(str(os.getpid()))\nt
 BROKEN = "raise ModuleNotFoundError('no moto', name='moto')\n"
 
 
-def is_gone(pid: int, seconds: float = 30) -> bool:
+def is_gone(pid: int) -> bool:
     """Whether a process that is no child of ours ends in time."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
+        return bool(select.select([descriptor], [], [], SECONDS)[0])
     finally:
         os.close(descriptor)
 
@@ -46,11 +46,17 @@ def first_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_server_that_is_not_ready_in_time_is_ended(tmp_path: Path, first_on_path: Path) -> None:
+def test_a_server_that_is_not_ready_in_time_is_ended(
+    tmp_path: Path, first_on_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (first_on_path / "cheroot.py").write_text(SLOW)
-    with pytest.raises(local.StartFailed, match="was not ready after 5 seconds"):
-        local.start(tmp_path / "state", patience=5)
-    assert is_gone(int((tmp_path / "pid").read_text()))
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *args, **kw: started.append(popen(*args, **kw)) or started[-1]
+    )
+    with pytest.raises(local.StartFailed, match="was not ready after 1 seconds"):
+        local.start(tmp_path / "state", patience=1)
+    assert [server.poll() is not None for server in started] == [True]
 
 
 def test_a_missing_package_is_named_with_the_extra(tmp_path: Path, first_on_path: Path) -> None:
@@ -148,7 +154,7 @@ os.kill(os.getpid(), 9)
 
 def test_no_server_outlives_its_starter_whatever_else_is_open(tmp_path: Path) -> None:
     said = tmp_path / "said"
-    subprocess.run([sys.executable, "-c", HEAD, tmp_path / "state", said], timeout=120)
+    subprocess.run([sys.executable, "-c", HEAD, tmp_path / "state", said], timeout=SECONDS)
     server, child = map(int, said.read_text().split())
     try:
         assert is_gone(server)
@@ -164,11 +170,8 @@ def test_a_starter_that_is_killed_while_it_waits_leaves_no_server(
         [sys.executable, "-c", HEAD, str(tmp_path / "state")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(first_on_path), *sys.path])},
     )
-    tick = threading.Event()
-    for _ in range(600):
-        if said := (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
-            break
-        tick.wait(0.1)
+    said = tmp_path / "pid"
+    server = until(lambda: said.exists() and said.read_text())
     head.kill()
     head.wait()
-    assert is_gone(int(said))
+    assert is_gone(int(server))

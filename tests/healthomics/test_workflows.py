@@ -51,7 +51,7 @@ def files(**texts: str | bytes) -> bytes:
 def fetched(link: str) -> bytes:
     """What a client without credentials finds behind a link."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(link, timeout=10) as answer:
+    with opener.open(link) as answer:
         body: bytes = answer.read()
     return body
 
@@ -62,7 +62,7 @@ def built(clients: Clients, **options: Any) -> dict[str, Any]:
     assert made["status"] == "CREATING"
     waiter = clients.omics.get_waiter("workflow_active")
     with contextlib.suppress(WaiterError):  # which is how it ends at FAILED
-        waiter.wait(id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+        waiter.wait(id=made["id"], WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000})
     found: dict[str, Any] = clients.omics.get_workflow(id=made["id"])
     return found
 
@@ -276,7 +276,7 @@ def test_a_version_has_nothing_of_its_workflow(fake: Clients) -> None:
     assert made["arn"].endswith(f":workflow/{workflow}/version/v1.0_b-c")
     place = {"workflowId": workflow, "versionName": "v1.0_b-c"}
     omics.get_waiter("workflow_version_active").wait(
-        **place, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+        **place, WaiterConfig={"Delay": 0.1, "MaxAttempts": 3000}
     )
     read = omics.get_workflow_version(**place, export=["DEFINITION", "README"])
     assert not {"description", "accelerators", "storageType", "readme"} & set(read)

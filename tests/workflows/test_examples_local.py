@@ -42,7 +42,6 @@ def _snakemake(folder: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
         # That of an activated virtual environment: jobs call `cutadapt` and `python`.
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )
@@ -156,7 +155,7 @@ def test_another_folder_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
 
 def test_the_data_is_what_its_generator_makes(tmp_path: Path) -> None:
     shutil.copy(QUICKSTART / "make_data.py", tmp_path)
-    subprocess.run([sys.executable, "make_data.py"], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "make_data.py"], cwd=tmp_path, check=True)
     made, kept = (
         {path.name: path for path in (folder / "data").iterdir()}
         for folder in (tmp_path, QUICKSTART)

@@ -124,7 +124,6 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
             env=self.environment | environment,
         )
 
@@ -157,10 +156,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("storage") / "project"
     (folder / "scripts").mkdir(parents=True)
     command = [sys.executable, "-m", "snakemake_executor_omics.cli", "local"]
-    subprocess.run([*command, "up"], cwd=folder, check=True, timeout=60, capture_output=True)
+    subprocess.run([*command, "up"], cwd=folder, check=True, capture_output=True)
     try:
         said = subprocess.run(
-            [*command, "env"], cwd=folder, check=True, timeout=60, capture_output=True, text=True
+            [*command, "env"], cwd=folder, check=True, capture_output=True, text=True
         )
         exported = dict(
             word.split("=", 1)
@@ -179,7 +178,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         services.s3.create_bucket(Bucket="data")
         yield Project(folder, services, environment)
     finally:
-        subprocess.run([*command, "down"], cwd=folder, check=True, timeout=120)
+        subprocess.run([*command, "down"], cwd=folder, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +204,6 @@ def test_the_objects_are_the_files_of_the_local_executor(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     expected = {
@@ -486,7 +484,6 @@ def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         )
         assert done.returncode == 0, done.stderr

@@ -75,7 +75,6 @@ def test_a_killed_head_goes_on_where_it_stopped(
     died = subprocess.run(
         [sys.executable, "-c", DYING, endpoint, str(tmp_path), *NAMES],
         env=environment,
-        timeout=120,
         check=False,
         capture_output=True,
         text=True,
@@ -148,7 +147,6 @@ def test_a_workflow_moves_its_files_and_keeps_those_of_its_user(tmp_path: Path) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )
     assert done.returncode == 0, done.stderr

@@ -18,11 +18,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
+from waiting import SECONDS
 
 from local_healthomics.engine.request import CacheRequest, RunRequest
 from local_healthomics.readings import DEFAULTS
 
-TIMEOUT = 40  # seconds; a bound for a hung engine, nothing is measured against it
 ROOT = Path(__file__).resolve().parents[3]
 Event = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Engine:
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
 
-    def until(self, wanted: Callable[[Event], bool], seconds: int = TIMEOUT) -> Event:
+    def until(self, wanted: Callable[[Event], bool], seconds: int = SECONDS) -> Event:
         """Serve the engine until it says what is wanted."""
         while True:
             event = self._queue.get(timeout=seconds)
@@ -62,11 +62,11 @@ class Engine:
             if wanted(event):
                 return event
 
-    def end(self, seconds: int = TIMEOUT) -> Event:
+    def end(self, seconds: int = SECONDS) -> Event:
         event = self.until(lambda e: e["event"] == "end", seconds)
         assert self.process.stdin is not None
         self.process.stdin.close()  # as a server may: the engine is done, this is no accident
-        assert self.process.wait(TIMEOUT) == 0, self.errors()
+        assert self.process.wait(SECONDS) == 0, self.errors()
         return event
 
     def errors(self) -> str:
@@ -199,5 +199,5 @@ def bench(endpoint: str, tmp_path: Path) -> Iterator[Bench]:
         assert engine.process.stdin is not None
         assert engine.process.stdout is not None
         engine.process.stdin.close()  # the engine's sign to end its tasks and itself
-        engine.process.wait(TIMEOUT)
+        engine.process.wait(SECONDS)
         engine.process.stdout.close()

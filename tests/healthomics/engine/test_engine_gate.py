@@ -7,6 +7,8 @@ import json
 import threading
 from typing import Any
 
+from waiting import SECONDS
+
 from local_healthomics.engine.events import EventStream, Inbox
 from local_healthomics.engine.gate import Gate
 
@@ -46,7 +48,7 @@ def test_a_grant_is_for_its_own_task() -> None:
     wait(2)
     assert held == [2]
     gate.grant(1, {})
-    waiting.join(30)
+    waiting.join(SECONDS)
     assert held == [2, 1]
 
 
@@ -92,7 +94,7 @@ def test_lines_of_many_threads_stay_whole() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(SECONDS)
     assert len(_said(out)) == 400
 
 

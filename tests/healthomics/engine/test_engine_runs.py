@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from conftest import Bench, Engine
@@ -98,8 +99,8 @@ def group_is_gone(engine: Engine) -> bool:
                 continue
         return found
 
-    psutil.wait_procs(alive(), timeout=10)
-    return bool(groups) and not alive()
+    until(lambda: not alive())
+    return bool(groups)
 
 
 def test_two_dependent_tasks_run_and_their_outputs_are_exported(bench: Bench) -> None:
@@ -193,7 +194,7 @@ def test_end_of_input_kills_the_tasks(bench: Bench) -> None:
     engine.until(started)
     assert engine.process.stdin is not None
     engine.process.stdin.close()
-    assert engine.process.wait(30) == 3
+    assert engine.process.wait() == 3
     assert group_is_gone(engine)
 
 

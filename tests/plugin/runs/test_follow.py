@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from waiting import SECONDS
 
 from snakemake_executor_omics.aws.records import Run, RunStatus
 from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError
@@ -18,8 +19,6 @@ from snakemake_executor_omics.model import Definition, Wave
 from snakemake_executor_omics.runs import follow
 from snakemake_executor_omics.runs.follow import FollowedRun, Follower
 from snakemake_executor_omics.runs.ledger import RunEnd
-
-SOON = 10.0  # seconds after which a test has failed
 
 
 class Said:
@@ -63,7 +62,7 @@ class Service:
 
     def _collect(self, services: Any, ended: FollowedRun, *_: Any) -> RunEnd:
         if ended.run.id in self.held:
-            assert self.held[ended.run.id].wait(SOON)
+            assert self.held[ended.run.id].wait(SECONDS)
         return RunEnd(completed=True, reason=ended.run.id)
 
 
@@ -84,7 +83,7 @@ def _follower(service: Service, *runs: str, patience: float = 60) -> tuple[Follo
 
 def _within(wait: Callable[[], Any]) -> Any:
     async def bounded() -> Any:
-        return await asyncio.wait_for(wait(), SOON)
+        return await asyncio.wait_for(wait(), SECONDS)
 
     return asyncio.run(bounded())
 
@@ -98,10 +97,10 @@ def test_a_run_is_reported_while_the_files_of_another_come(service: Service) -> 
         ends: list[tuple[FollowedRun, RunEnd]] = []
         while not ends:
             ends += await follower.look()
-            await follower.pause(SOON)
+            await follower.pause(SECONDS)
         service.held["slow"].set()
         while len(ends) < 2:
-            await follower.pause(SOON)
+            await follower.pause(SECONDS)
             ends += await follower.look()
         return [ended.run.id for ended, _ in ends]
 
@@ -112,11 +111,18 @@ def test_a_pause_ends_when_nobody_waits_any_more(service: Service) -> None:
     follower, _ = _follower(service, "1")
 
     async def play() -> None:
-        threading.Timer(0.01, follower.stop).start()
+        asyncio.get_running_loop().call_soon(threading.Thread(target=follower.stop).start)
         await follower.pause(3600)
         assert await follower.look() == []
 
     _within(play)
+
+
+def test_nobody_waits_who_was_told_so_before(service: Service) -> None:
+    follower, _ = _follower(service, "1")
+    follower.stop()
+    _within(lambda: follower.pause(3600))
+    assert _within(follower.look) == []
 
 
 def test_a_look_that_hangs_is_left_when_nobody_waits_any_more(
@@ -127,11 +133,10 @@ def test_a_look_that_hangs_is_left_when_nobody_waits_any_more(
 
     def look(*_: Any) -> FollowedRun:
         follower.stop()
-        hangs.wait(SOON)
+        hangs.wait(SECONDS)
         raise AssertionError
 
     async def play() -> None:
-        await follower.pause(0)
         monkeypatch.setattr(follow, "look", look)
         assert await follower.look() == []
 

@@ -38,7 +38,7 @@ def test_a_signal_is_a_ctrl_c_and_the_second_leaves_at_once(number: signal.Signa
         assert process.stdout.readline() == "interrupted\n"
         process.send_signal(number)
         assert process.stdout.readline() == "left\n"
-        assert process.wait(timeout=30) == 130
+        assert process.wait() == 130
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

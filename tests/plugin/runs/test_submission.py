@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 import local_healthomics as local
 from snakemake_executor_omics.aws.runs import cancel_run, get_run
@@ -101,12 +101,7 @@ def call(
 def _stop(connection: Connection, run: str) -> None:
     """As a run dies with its service."""
     cancel_run(connection.services, run)
-    tick = threading.Event()
-    for _ in range(600):
-        if get_run(connection.services, run).status.is_final:
-            return
-        tick.wait(0.05)
-    raise AssertionError(f"run {run} goes on")
+    until(lambda: get_run(connection.services, run).status.is_final)
 
 
 def _forget_the_answer(connection: Connection, run: str) -> None:
