@@ -1,5 +1,7 @@
 """The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR, …): moto's application.
 
+Images of ECR are ours (container_registry.py).
+
 Each service that is served has an application of moto's, and only what `served` names reaches it.
 S3 and Logs are made durable before moto makes its backends, the others as a whole
 (small_services.py). Reading a large object goes past moto, which would read it into memory. The
@@ -14,12 +16,19 @@ import sqlite3
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
-from . import bodies, logs_durable, price_list, s3_durable, served
+from ..keys import OwnerKey
+from . import bodies, container_registry, logs_durable, price_list, s3_durable, served
 from . import moto_internals as internals
 from .plain_json import NotPlain
 from .s3_records import FileValue
@@ -51,6 +60,16 @@ class OtherServices:
         except (NotPlain, ValueError, KeyError, TypeError) as error:
             why = f"what S3 or IAM held cannot be read: {error}"
             raise StateUnreadable(state, why) from error
+        self._registry = container_registry.ContainerRegistry(
+            state,
+            container_registry.Ports(
+                layers=self,
+                mutability=lambda account, name: internals.repository_mutability(
+                    account, REGION, name
+                ),
+                link=partial(_link, OwnerKey.of(state)),
+            ),
+        )
         self.logs = logs_durable.install(state, REGION)
         if BUCKET not in self._s3.buckets:
             self._s3.create_bucket(BUCKET, REGION)
@@ -61,6 +80,7 @@ class OtherServices:
         self._objects.flush(self._s3)
         self._objects.close()
         self._others.close()
+        self._registry.close()
         self.logs.close()
 
     def log(self, stream: str, events: Iterable[tuple[int, str]], account: str = ACCOUNT) -> None:
@@ -154,9 +174,41 @@ class OtherServices:
             return served.refused(
                 environ, start_response, service, "501 Not Implemented", "NotImplemented", said
             )
+        if service == "ecr":
+            return self._ecr(account, environ, start_response, body)
         # One S3 for all accounts: names are global.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT if is_s3 else account
-        method = environ["REQUEST_METHOD"]
+        return self._moto(service, environ, start_response)
+
+    def _ecr(
+        self, account: str, environ: dict[str, Any], start_response: StartResponse, body: bytes
+    ) -> Iterable[bytes]:
+        """Layers, images and the registry's settings are ours, repositories moto's."""
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
+        try:
+            if self._registry.has(operation):
+                answer = self._registry.answer(operation, account, body, environ["HTTP_HOST"])
+                content = json.dumps(answer).encode()
+                headers = [("Content-Type", "application/x-amz-json-1.1")]
+                headers.append(("Content-Length", str(len(content))))
+                start_response("200 OK", headers)
+                return [content]
+            if operation == "DeleteRepository":
+                self._registry.refuse_removal(account, body)
+        except container_registry.Refused as error:
+            return served.refused(
+                environ, start_response, "ecr", "400 Bad Request", error.code, str(error)
+            )
+        answered = self._moto("ecr", environ, start_response)
+        if operation == "DeleteRepository":
+            self._registry.forget(account, body)
+        return answered
+
+    def _moto(
+        self, service: str, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        is_s3, method = service == "s3", environ["REQUEST_METHOD"]
         if is_s3 and method not in _READS and _behind_access_point(environ):
             return served.refused(
                 environ, start_response, "s3", "403 Forbidden", "AccessDenied", "Access Denied"
@@ -239,6 +291,14 @@ class OtherServices:
             headers.append(("Content-Range", f"bytes {start}-{end - 1}/{size}"))
         start_response(status, headers)
         return file_blocks(opened, start, end)
+
+
+def _link(owner: OwnerKey, host: str, bucket: str, key: str) -> str:
+    """An address that reads an object for an hour, without other credentials."""
+    request = AWSRequest("GET", f"http://{host}/{bucket}/{quote(key)}")
+    keys = Credentials(ACCOUNT, owner.secret_access_key(ACCOUNT))
+    S3SigV4QueryAuth(keys, "s3", REGION, expires=3600).add_auth(request)
+    return str(request.url)
 
 
 def _behind_access_point(environ: dict[str, Any]) -> bool:

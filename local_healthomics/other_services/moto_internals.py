@@ -187,6 +187,11 @@ MEMBERS = (
     ),
     Member("moto.iam.models", "iam_backends", "5.1.0", "the keys of users"),
     Member("moto.sts.models", "sts_backends", "5.1.0", "the keys of sessions"),
+    Member(
+        "moto.ecr.models", "ECRBackend.create_repository", "5.1.0",
+        "makes `repositories`, by name, each with its `image_tag_mutability`",
+        ("self", "registry_id", "repository_name", "region_name", "image_tag_mut"),
+    ),
     Member("moto.backends", "get_backend", "5.1.0", "keeps IAM, STS and ECR as a whole", ("name",)),
     Member(
         "moto.moto_server.werkzeug_app", "create_backend_app", "5.1.0",
@@ -403,6 +408,12 @@ def backends(service: str) -> Any:
 
 def iam_backend(account: str) -> Any:
     return backends("iam")[account]["aws"]
+
+
+def repository_mutability(account: str, region: str, name: str) -> str | None:
+    """Whether tags of a repository of ECR can be moved (MUTABLE); None if there is none."""
+    found = backends("ecr")[account][region].repositories.get(name)
+    return None if found is None else str(found.image_tag_mutability)
 
 
 def access_keys(*, of_sessions: bool) -> Iterator[tuple[str, Any]]:

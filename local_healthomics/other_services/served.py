@@ -46,7 +46,9 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
         DescribeImages ListImages BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart
         CompleteLayerUpload GetDownloadUrlForLayer GetAuthorizationToken CreatePullThroughCacheRule
         DescribePullThroughCacheRules DeletePullThroughCacheRule PutRegistryPolicy GetRegistryPolicy
-        DeleteRegistryPolicy DescribeRegistry PutImageTagMutability PutImageScanningConfiguration
+        DeleteRegistryPolicy CreateRepositoryCreationTemplate
+        DescribeRepositoryCreationTemplates DeleteRepositoryCreationTemplate DescribeRegistry
+        PutImageTagMutability PutImageScanningConfiguration
         PutLifecyclePolicy GetLifecyclePolicy DeleteLifecyclePolicy TagResource UntagResource
         ListTagsForResource
         """
