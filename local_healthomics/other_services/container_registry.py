@@ -15,7 +15,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,7 +254,7 @@ class ContainerRegistry:
         return {"downloadUrl": self._ports.link(host, BUCKET, key), "layerDigest": digest}
 
     def _upload(self, params: Params) -> Path:
-        upload = params["uploadId"]
+        upload = str(params["uploadId"])
         path = self._uploads / upload
         if os.sep in upload or "." in upload or not path.is_file():
             raise Refused("UploadNotFoundException", f"The upload '{upload}' could not be found")
@@ -557,7 +557,7 @@ class ContainerRegistry:
         )
 
     @contextmanager
-    def _transaction(self) -> Any:
+    def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
