@@ -160,6 +160,7 @@ class Executor(RemoteExecutor):
     def _connect(self) -> Connection:
         if self._connection is None:
             as_ctrl_c()
+            internals.without_job_rate(self.workflow)
             self._connection = open_connection(self._options, self._state, self.logger)
             journal = self._connection.journal
             self._ledger = Ledger(journal.failures())

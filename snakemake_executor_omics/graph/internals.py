@@ -9,6 +9,7 @@ carry no types of their own; members with an underscore are used in this file al
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -205,6 +206,18 @@ def running(workflow: Any) -> list[Any]:
     Since 8.0: `scheduler.running`, which the interface does not have.
     """
     return list(workflow.scheduler.running)
+
+
+def without_job_rate(workflow: Any) -> None:
+    """Let Snakemake hand over all jobs that are ready at once.
+
+    `--max-jobs-per-timespan`, 100 a second if nobody asks for less, is for submissions. A job that
+    is attached to its run is none: 10,000 of them would take 100 s and as many rounds of the
+    scheduler. Since 9.6: `scheduler.job_rate_limiter`, and `scheduler.resources["_job_count"]`,
+    which has no bound where there is no limiter.
+    """
+    workflow.scheduler.job_rate_limiter = None
+    workflow.scheduler.resources["_job_count"] = sys.maxsize
 
 
 def scheduler_limits(workflow: Any) -> dict[str, int]:

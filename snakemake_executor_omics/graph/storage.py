@@ -142,6 +142,8 @@ def forget_absent(dag: Any, job: Job) -> None:
     those of the jobs that read it.
     """
     made = {file for file in job.output if uri_of(file) is not None and file.is_directory}
+    if not made:
+        return  # a job below may read the results of all others
     readers = (file for other in dag.depending[job] for file in other.input if file in made)
     for file in (*made, *readers):
         look_again(file)

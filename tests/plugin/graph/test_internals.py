@@ -18,7 +18,13 @@ from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.io import flag
 from snakemake.resources import Resource
-from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
+from snakemake.scheduling.job_scheduler import JobRateLimiter
+from snakemake.settings.types import (
+    DAGSettings,
+    MaxJobsPerTimespan,
+    OutputSettings,
+    ResourceSettings,
+)
 from snakemake.sourcecache import LocalSourceFile
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -83,6 +89,7 @@ def told(owner: object, member: str, user: str) -> None:
         ("_open_jobs", "give_back"),
         ("running", "running"),
         ("failed", "given_up"),
+        ("job_rate_limiter", "without_job_rate"),
     ],
 )
 def test_the_scheduler_has(member: str, user: str, workflow: Any) -> None:
@@ -167,6 +174,15 @@ def test_failed_jobs_and_stopped_ones_are_given_back_at_once(
     assert workflow.dag._ready_jobs == {join}
     assert scheduler._open_jobs.acquire(blocking=False), "the scheduler would sleep on"
     assert internals.given_up(workflow) == []
+
+
+def test_jobs_are_handed_over_at_any_rate(workflow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = workflow.scheduler
+    monkeypatch.setattr(scheduler, "job_rate_limiter", JobRateLimiter(MaxJobsPerTimespan(1)))
+    monkeypatch.setitem(scheduler.resources, "_job_count", 1)
+    internals.without_job_rate(workflow)
+    # Snakemake asserts that nothing bounds the count where there is no limiter.
+    assert not scheduler.job_selector([])
 
 
 def test_the_limits_of_the_scheduler_are_those_of_the_command_line(workflow: Any) -> None:
