@@ -190,7 +190,6 @@ MEMBERS = (
     Member(
         "moto.ecr.models", "ECRBackend.create_repository", "5.1.0",
         "makes `repositories`, by name, each with its `image_tag_mutability`",
-        ("self", "repository_name", "image_tag_mutability"),
     ),
     Member("moto.backends", "get_backend", "5.1.0", "keeps IAM, STS and ECR as a whole", ("name",)),
     Member(

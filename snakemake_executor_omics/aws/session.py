@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -30,15 +30,20 @@ _PROFILES = "aws configure list-profiles shows what there is"
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
+def _no_client(name: str, region: str | None = None) -> Any:
+    raise NotImplementedError(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Clients of one account and region."""
+    """Clients of one account and region; `client` makes one of another service, or region."""
 
     omics: OmicsClient
     s3: S3Client
     logs: CloudWatchLogsClient
     region: str
     concurrency: int = TRANSFER_CONCURRENCY
+    client: Callable[[str, str | None], Any] = field(default=_no_client, repr=False)
 
 
 def connect(
@@ -81,15 +86,24 @@ def connect(
         logs = session.client(
             "logs", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
         )
-    for client in (omics, logs):
-        check = partial(_check_answer, endpoint_url=client.meta.endpoint_url)
-        client.meta.events.register("before-parse", check)
+    for checked in (omics, logs):
+        check = partial(_check_answer, endpoint_url=checked.meta.endpoint_url)
+        checked.meta.events.register("before-parse", check)
+
+    made: Any = session.client  # its types know services by literals only
+
+    def client(name: str, region: str | None = None) -> Any:
+        config = _config(endpoint_url, "standard")
+        with translated("read the AWS configuration"):
+            return made(name, region, endpoint_url=endpoint_url, config=config)
+
     return Services(
         omics=omics,
         s3=s3,
         logs=logs,
         region=str(omics.meta.region_name),
         concurrency=concurrency,
+        client=client,
     )
 
 
