@@ -33,6 +33,7 @@ from snakemake.utils import format as snakemake_format
 from ..compile import python_source
 from ..compile.sandbox import seen_by_job
 from ..errors import UnsupportedRule
+from .folders import Folder, named_folders
 from .internals import plain, script_file, script_with_values, strict_mode
 from .modules import imported_by
 from .paths import named_files, project_path
@@ -53,11 +54,15 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A text, the shell words of its interpreter, and the undeclared files that it needs."""
+    """A text, the shell words of its interpreter, and the undeclared files that it needs.
+
+    `folders` are those that it names and that may belong to other jobs.
+    """
 
     text: str
     interpreter: str = "bash"
     sources: tuple[str, ...] = ()
+    folders: tuple[Folder, ...] = ()
 
 
 def command_of(job: Job, workdir: Path) -> Command:
@@ -116,7 +121,8 @@ def _shell(job: Job, workdir: Path) -> Command:
     # By name: the container has its shells at places of its own.
     interpreter = shlex.quote(os.path.basename(executable))
     named = named_files(command, workdir)
-    return Command(text, interpreter, (*named, *used_by_command(command, named, workdir)))
+    sources = (*named, *used_by_command(command, named, workdir))
+    return Command(text, interpreter, sources, named_folders(command, workdir))
 
 
 def _formatted(job: Job) -> str:

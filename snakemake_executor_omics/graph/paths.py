@@ -21,6 +21,7 @@ from .internals import without_source_cache
 
 _OWN = (".snakemake", ".git")  # folders that change while a workflow runs
 _WORD = re.compile(r"[^\s'\"`;|&<>()=,$]+")
+_HERE = r"\"?(\$PWD|\$\{PWD\}|\$\(pwd\)|`pwd`)\"?/"
 # Where a folder holds programs, devices or other jobs' files, only the declared file itself is
 # replaced in a text, not everything beside it.
 _SHARED = re.compile(r"/(bin|dev|etc|lib|lib64|opt|proc|sbin|sys|tmp|usr(/.*)?|var(/.*)?)?")
@@ -148,16 +149,19 @@ def named_files(command: str, workdir: Path) -> list[str]:
     workflow runs and are no inputs.
     """
     found: dict[str, None] = {}
-    roots = tuple({f"{workdir}/", f"{workdir.resolve()}/"})
-    for word in dict.fromkeys(_WORD.findall(command)):
-        for root in roots:
-            word = word.removeprefix(root)
+    for word in dict.fromkeys(_WORD.findall(without_working_folder(command, workdir))):
         if word.startswith(("/", "~", "-")) or "*" in word or len(word) > 1024:
             continue
         path = os.path.normpath(word)
         if (workdir / path).is_file() and not is_in_use(path, workdir):
             found[path] = None
     return list(found)
+
+
+def without_working_folder(command: str, workdir: Path) -> str:
+    """A command with paths of the project as they are seen from its folder."""
+    roots = "|".join(re.escape(root) for root in {str(workdir), str(workdir.resolve())})
+    return re.sub(rf"(?<![\w./~-])({roots})/|{_HERE}", "", command)
 
 
 def files_in(folders: Iterable[str], text: str, workdir: Path) -> list[str]:

@@ -25,6 +25,7 @@ from .tasks import (
     TaskSettings,
     Unit,
     container_of,
+    folders_of,
     has_unknown_values,
     ignores_environment,
     job_key,
@@ -69,7 +70,8 @@ def select(
     """
     handed_in = {id(job) for unit in ready for job in members(unit)}
     produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
-    settings = replace(settings, produced=frozenset(produced))
+    made_in = {folder for path in produced for folder in folders_of(path)}
+    settings = replace(settings, produced=frozenset(produced), made_in=frozenset(made_in))
     graph = _Graph(dag, settings)
     refusals, budget = _Refusals(), _Budget(settings.limits)
     units = graph.topological()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ from ..model import (
 )
 from .commands import Command, Unknown, command_of
 from .environments import EnvironmentReader
+from .folders import files_of
 from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
 from .programs import files_below, is_executable, is_program, may_be_run, used_by, used_by_command
@@ -47,6 +49,7 @@ Unit = Any  # a job, or a group of jobs that go into one task
 class TaskSettings:
     """What a job's task depends on beside the job: the folder, and what other jobs write there.
 
+    `made_in` are the folders of the project in which files are `produced`, and those around them.
     `cache_busters` are for jobs whose failure is in the run cache. `limits` are of resources that
     all jobs together may use at once, `max_jobs` how many jobs may run where nothing else says so.
     `outside` are the folders of the workflow's sources that lie outside of the project.
@@ -56,6 +59,7 @@ class TaskSettings:
 
     workdir: Path
     produced: Collection[str] = frozenset()
+    made_in: Collection[str] = frozenset()
     include: Sequence[str] = ()
     default_container: str | None = None
     keep_going: bool = False
@@ -238,6 +242,10 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     texts = "\n".join(command.text for command in commands.values())
     sources |= set(_outside(texts, settings))
     sources |= set(settings.include)
+    for job in jobs:
+        for folder in commands[id(job)].folders:
+            known = (*inputs_here, *settings.include)
+            sources |= set(files_of(folder, job.rule.name, known, settings.made_in))
     sources |= set(used_by((ref.path for ref in inputs if _is_here(ref)), settings.workdir))
     undeclared = tuple(
         sorted(
@@ -309,6 +317,11 @@ def _with_parents(path: str) -> Iterator[str]:
     yield path
     while (path := os.path.dirname(path)) not in ("", "/"):
         yield path
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """The folders that a path is in."""
+    return islice(_with_parents(path), 1, None)
 
 
 class _Paths:
