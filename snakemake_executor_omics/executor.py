@@ -221,9 +221,11 @@ class Executor(RemoteExecutor):
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
         if self._follower is not None:
-            with _for_people():
+            try:
                 for ended, end in await self._follower.look():
                     await self._take_in(ended, end)
+            except OmicsError as error:
+                self._end(error)
         for info in active_jobs:
             if self._infos.get(info.aux["unit"]) is info:
                 yield info
@@ -241,8 +243,6 @@ class Executor(RemoteExecutor):
             }
         busters = self._ledger.cache_busters.items()
         self._connection.journal.remember_failures(item for item in busters if item[1] == run)
-        if self._ledger.is_over(run):
-            self._connection.journal.ended(run)
         failed, goes_on = self._fail([a for a in answers if isinstance(a, Failed)], infos)
         returned = [answer for answer in answers if isinstance(answer, Returned)]
         if not goes_on:
@@ -253,8 +253,18 @@ class Executor(RemoteExecutor):
         if failed or returned:
             stopped = [infos[answer.unit].job for answer in returned]
             internals.give_back(self.workflow, failed, stopped)
+        if self._ledger.is_over(run):
+            self._connection.journal.ended(run)  # what failed has been told
         for unit in [answer.unit for answer in answers if isinstance(answer, Succeeded)]:
             await self._report_success(infos[unit])
+
+    def _end(self, error: OmicsError) -> None:
+        """Let Snakemake end with this error.
+
+        The base class's thread would print what is raised here, and Snakemake once more.
+        """
+        self.wait = False
+        self.workflow.scheduler.executor_error_callback(ApiError(str(error)))
 
     def _fail(
         self, answers: list[Failed], infos: dict[JobKey, SubmittedJobInfo]
@@ -321,7 +331,8 @@ class Executor(RemoteExecutor):
             over = self._ledger.record([job_key(job), *keys_of(job)])
         for run in over:
             assert self._connection is not None
-            self._connection.journal.ended(run)
+            with _for_people():
+                self._connection.journal.ended(run)
 
     def handle_job_error(self, job: Any) -> None:
         for path in self._updates.put_back(job):

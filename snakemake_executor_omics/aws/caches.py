@@ -10,7 +10,7 @@ from ..errors import Conflict
 from ..limits import MAX_PAGE
 from ..settings.options import CacheBehavior, NamedOrId
 from .named import find_or_create
-from .records import OWNER_TAG
+from .records import OWNER_TAG, told_id
 from .session import Services
 from .translate import translated
 
@@ -35,7 +35,7 @@ def ensure_run_cache(
                 f"run cache {cache.id} is {found.get('status')}",
                 hint="name another one with --omics-run-cache, or 'none'",
             )
-        return str(found["id"])
+        return told_id(found, "run cache")
     location = f"{output_uri.rstrip('/')}/cache"
 
     def listed() -> Iterator[Mapping[str, Any]]:
@@ -59,7 +59,7 @@ def ensure_run_cache(
         ),
         rank=lambda item: not _is_at(location, item),
     )
-    return str(item["id"])
+    return told_id(item, "run cache")
 
 
 def cache_location(services: Services, cache_id: str) -> str | None:

@@ -10,7 +10,7 @@ from ..errors import Conflict
 from ..limits import MAX_PAGE
 from ..settings.options import GroupLimits, NamedOrId
 from .named import find_or_create
-from .records import OWNER_TAG
+from .records import OWNER_TAG, told_id
 from .session import Services
 from .translate import translated
 
@@ -24,7 +24,7 @@ def ensure_run_group(
     """The id of the group; one made by this plugin is brought to `limits` if they changed."""
     if group.id is not None:
         with translated(f"read run group {group.id}"):
-            return str(services.omics.get_run_group(id=group.id)["id"])
+            return told_id(services.omics.get_run_group(id=group.id), "run group")
     name, wanted = str(group.name), _members(limits)
 
     def listed() -> Iterator[Mapping[str, Any]]:
@@ -46,7 +46,7 @@ def ensure_run_group(
     changed = {key: value for key, value in wanted.items() if item.get(key) != value}
     if changed:
         _change(services, item, changed)
-    return str(item["id"])
+    return told_id(item, "run group")
 
 
 def _members(limits: GroupLimits) -> dict[str, Any]:
@@ -60,12 +60,13 @@ def _members(limits: GroupLimits) -> dict[str, Any]:
 
 
 def _change(services: Services, existing: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
-    group_id = existing["id"]
+    group_id = told_id(existing, "run group")
     with translated(f"read run group {group_id}"):
         tags = services.omics.get_run_group(id=group_id).get("tags") or {}
     if OWNER_TAG not in tags:
         raise Conflict(
-            f"run group {existing['name']!r} ({group_id}) has other limits and was not made here",
+            f"run group {existing.get('name')!r} ({group_id}) has other limits and was not made "
+            "here",
             hint="leave out the --omics-run-group-max-… options to use it as it is, or choose "
             "another name with --omics-run-group",
         )

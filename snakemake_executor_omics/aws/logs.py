@@ -36,9 +36,10 @@ def task_log(services: Services, log_stream_arn: str) -> list[str]:
             return []
         pages.append(_lines(page))
         # The same token again means the end; an empty page does not.
-        if page["nextBackwardToken"] == token or sum(map(bool, pages)) == _MOST_PAGES:
+        following = page.get("nextBackwardToken")
+        if following in (token, None) or sum(map(bool, pages)) == _MOST_PAGES:
             break
-        token = page["nextBackwardToken"]
+        token = following
     return [line for lines in reversed(pages) for line in lines]
 
 
@@ -47,11 +48,11 @@ def read_on(
 ) -> tuple[list[str], str | None]:
     """The next lines of a stream, and the token to read on with; the same one at its end so far."""
     page = _page(services, log_stream_arn, token, from_head=True)
-    return ([], token) if page is None else (_lines(page), page["nextForwardToken"])
+    return ([], token) if page is None else (_lines(page), page.get("nextForwardToken", token))
 
 
 def _lines(page: GetLogEventsResponseTypeDef) -> list[str]:
-    return [event["message"].rstrip("\n") for event in page["events"]]
+    return [event.get("message", "").rstrip("\n") for event in page.get("events", ())]
 
 
 def _page(

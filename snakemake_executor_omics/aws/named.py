@@ -32,4 +32,4 @@ def find_or_create(
 
 def oldest_first(item: Mapping[str, Any]) -> tuple[datetime, str]:
     """Ids are random and used again: the time of creation orders, an id only settles a tie."""
-    return item.get("creationTime") or LATER, str(item["id"])
+    return item.get("creationTime") or LATER, str(item.get("id", ""))

@@ -9,12 +9,13 @@ from email.utils import parsedate_to_datetime
 
 from s3transfer.manager import TransferConfig, TransferManager
 
-from ..errors import AccessDenied, NotFound
+from ..errors import AccessDenied, NotFound, StagingError
 from ..limits import MAX_COPY
 from .session import Services
 from .transfer import Listed, list_prefix, split_uri
 from .translate import translated
 
+_LOOK_SECONDS = 0.05  # between two looks whether a copy is made, or the process ends
 _PART = 512 * 1024**2  # 10,000 parts are allowed, 5 TB per object
 
 
@@ -82,6 +83,9 @@ def copy_objects(
             future = manager.copy({"Bucket": bucket, "Key": key}, to_bucket, to_key)
             futures.append((f"copy {source} to {target}", future))
         for action, future in futures:
+            while not future.done():
+                if services.ending.wait(_LOOK_SECONDS):  # leaving cancels what is under way
+                    raise StagingError("results are not copied any further, as Snakemake ends")
             with translated(action):
                 future.result()
 

@@ -31,6 +31,11 @@ def _member(data: Mapping[str, Any], name: str, what: str) -> str:
     return str(data[name])
 
 
+def told_id(data: Mapping[str, Any], what: str) -> str:
+    """The id in an answer that is of no use without it."""
+    return _member(data, "id", what)
+
+
 def _status(kind: type[_Status], data: Mapping[str, Any], what: str) -> _Status:
     text = _member(data, "status", what)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -131,13 +131,22 @@ def cancel_run(services: Services, run_id: str) -> bool:
     return True
 
 
-def find_runs(services: Services, plan: str, *, name: str | None = None) -> list[Run]:
+def find_runs(
+    services: Services,
+    plan: str,
+    *,
+    name: str | None = None,
+    others: Collection[str] = (),
+) -> list[Run]:
     """Runs in flight that were started for `plan`, newest first.
 
-    The service's list tells no tags, so each active run of that name is read: give the name.
+    The service's list tells no tags, so each active run of that name is read, but for `others`,
+    which are known to be none of these.
     """
     found = []
     for listed in _active_runs(services, name):
+        if listed.id in others:
+            continue
         try:
             run = get_run(services, listed.id)
         except NotFound:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 TRANSFER_CONCURRENCY = 16  # S3 requests at once
 _PROFILES = "aws configure list-profiles shows what there is"
+# The root of the documents: ListBucketResult, ListPartsResult (some say …Response), …
+_LIST = re.compile(rb"<(\w+:)?List\w+(Result|Response)\b")
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
@@ -36,7 +40,10 @@ def _no_client(name: str, region: str | None = None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Clients of one account and region; `client` makes one of another service, or region."""
+    """Clients of one account and region; `client` makes one of another service, or region.
+
+    `ending` is set when the process ends: files that are on their way stop then.
+    """
 
     omics: OmicsClient
     s3: S3Client
@@ -44,6 +51,7 @@ class Services:
     region: str
     concurrency: int = TRANSFER_CONCURRENCY
     client: Callable[[str, str | None], Any] = field(default=_no_client, repr=False)
+    ending: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
 
 def connect(
@@ -89,6 +97,10 @@ def connect(
     for checked in (omics, logs):
         check = partial(_check_answer, endpoint_url=checked.meta.endpoint_url)
         checked.meta.events.register("before-parse", check)
+    # The lists of S3, out of which what is no list would come as an empty one.
+    for name in ("ListObjectsV2", "ListParts", "ListMultipartUploads"):
+        check = partial(_check_list, endpoint_url=s3.meta.endpoint_url)
+        s3.meta.events.register(f"before-parse.s3.{name}", check)
 
     made: Any = session.client  # its types know services by literals only
 
@@ -152,19 +164,37 @@ def _check_answer(
     output = operation_model.output_shape
     if response_dict["status_code"] >= 300 or output is None or not output.members:
         return
-    body = response_dict["body"]
     try:
-        is_answer = isinstance(json.loads(body), dict)
+        is_answer = isinstance(json.loads(response_dict["body"]), dict)
     except ValueError:
         is_answer = False
     if not is_answer:
-        kind = response_dict["headers"].get("content-type") or "no content type"
-        begin = body[:60].decode(errors="replace").strip()
-        raise UnexpectedAnswer(
-            f"{operation_model.name}: {endpoint_url} answered with something that is not the "
-            f"service's JSON ({kind}, {len(body)} bytes): {begin!r}",
-            hint="look whether this is the right address, and what is on the way there",
-        )
+        raise _foreign(operation_model, response_dict, endpoint_url, "JSON")
+
+
+def _check_list(
+    operation_model: OperationModel,
+    response_dict: Mapping[str, Any],
+    *,
+    endpoint_url: str,
+    **_: Any,
+) -> None:
+    """Refuse another document than a list of S3's."""
+    if response_dict["status_code"] < 300 and not _LIST.search(response_dict["body"][:1000]):
+        raise _foreign(operation_model, response_dict, endpoint_url, "XML")
+
+
+def _foreign(
+    operation_model: OperationModel, response: Mapping[str, Any], endpoint_url: str, what: str
+) -> UnexpectedAnswer:
+    body = response["body"]
+    kind = response["headers"].get("content-type") or "no content type"
+    begin = body[:60].decode(errors="replace").strip()
+    return UnexpectedAnswer(
+        f"{operation_model.name}: {endpoint_url} answered with something that is not the "
+        f"service's {what} ({kind}, {len(body)} bytes): {begin!r}",
+        hint="look whether this is the right address, and what is on the way there",
+    )
 
 
 def _config(endpoint_url: str | None, retry_mode: Literal["adaptive", "standard"]) -> Config:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +31,7 @@ from .session import Services
 from .translate import translated
 
 _MIB = 1024 * 1024
+_LOOK_SECONDS = 0.5  # between two looks whether the process ends
 _PART = 16 * _MIB  # s3transfer takes larger parts where a file would need more than 10,000
 
 
@@ -159,7 +160,7 @@ def download_each(
             )
             arriving.append(checks.submit(finish, item, future))
         for arrived in arriving:
-            yield arrived.result()
+            yield _unless_ending(services, arrived)
 
 
 def read_bytes(services: Services, uri: str) -> bytes:
@@ -323,6 +324,15 @@ def _is_md5(etag: str) -> bool:
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _unless_ending(services: Services, awaited: Future[Download]) -> Download:
+    """What comes of it; an error once the process ends, which cancels all that is on its way."""
+    while not services.ending.is_set():
+        done, _ = wait((awaited,), timeout=_LOOK_SECONDS)
+        if done:
+            return awaited.result()
+    raise StagingError("files are not fetched any further, as Snakemake ends")
 
 
 @contextmanager

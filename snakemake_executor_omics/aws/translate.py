@@ -64,6 +64,8 @@ _BY_CODE: Mapping[str, type[ServiceError]] = {
     "UnrecognizedClientException": AccessDenied,
     "InvalidAccessKeyId": AccessDenied,
     "SignatureDoesNotMatch": AccessDenied,
+    "InvalidSignatureException": AccessDenied,
+    "RequestTimeTooSkewed": AccessDenied,
     "ServiceQuotaExceededException": QuotaExceeded,
     "ResourceNotFoundException": NotFound,
     "NoSuchBucket": NotFound,

@@ -38,7 +38,7 @@ from ..limits import (
     MAX_ZIP,
 )
 from .named import LATER
-from .records import OWNER_TAG, Workflow, WorkflowStatus, WorkflowVersion
+from .records import OWNER_TAG, Workflow, WorkflowStatus, WorkflowVersion, told_id
 from .session import Services
 from .transfer import write_bytes
 from .translate import translated
@@ -179,13 +179,15 @@ def _find_workflow(services: Services, name: str) -> str | None:
 def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float) -> str:
     members = {"name": spec.workflow_name, **_definition(services, spec)}
     members["tags"] = {**spec.tags, OWNER_TAG: "workflow"}
-    token = f"workflow-{_token(spec.workflow_name, spec.digest)}"
-    with translated(f"create workflow {spec.workflow_name}"):
-        created = services.omics.create_workflow(requestId=token, **members)
-        if not _still_there(services, created["id"]):
-            # The token belongs to a workflow that was deleted meanwhile: make a new one.
-            created = services.omics.create_workflow(requestId=str(uuid.uuid4()), **members)
-    workflow_id = str(created["id"])
+
+    def create(token: str) -> str:
+        with translated(f"create workflow {spec.workflow_name}"):
+            return told_id(services.omics.create_workflow(requestId=token, **members), "workflow")
+
+    workflow_id = create(f"workflow-{_token(spec.workflow_name, spec.digest)}")
+    if not _still_there(services, workflow_id):
+        # The token belongs to a workflow that was deleted meanwhile: make a new one.
+        workflow_id = create(str(uuid.uuid4()))
     _wait_for_workflow(services, workflow_id, poll_seconds)
     return workflow_id
 

@@ -6,6 +6,7 @@ Opened once per Snakemake invocation, with the project's journal beside it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..aws.runs import cancel_run
 from ..aws.session import Services, connect
-from ..errors import LocalServiceError
+from ..errors import LocalServiceError, ServiceError
 from ..log import Log
 from ..settings.options import (
     LOCAL_BUCKET,
@@ -23,6 +24,7 @@ from ..settings.options import (
     Options,
 )
 from .journal import Journal
+from .patience import is_expired
 
 # Options of the local service's command line.
 _STRICT = {
@@ -60,14 +62,23 @@ class Connection:
             f"`snakemake-omics logs {run_id}` shows its log"
         )
 
-    def renew(self) -> None:
-        """Read the credentials anew: a session keeps those that it was made with."""
-        self.services = self._reconnect()
+    def mend(self, error: ServiceError) -> None:
+        """What may help before the service is asked again after this error.
+
+        A session keeps the credentials that it was made with, so they are read anew; a local
+        service that was started again has another port.
+        """
+        if is_expired(error) or self._local is not None:
+            self.services = replace(self._reconnect(), ending=self.services.ending)
 
     def cancel(self, run_id: str) -> None:
         """Ask the service to stop a run; its plan is no longer in flight."""
         cancel_run(self.services, run_id)
         self.journal.ended(run_id)
+
+    def stop_transfers(self) -> None:
+        """Let no file go on its way for a process that ends."""
+        self.services.ending.set()
 
     def close(self) -> None:
         self.journal.close()
@@ -109,17 +120,20 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
     log.info(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":
         log.info("omics: tasks run as plain processes of this machine; images are not used")
-    reconnect = partial(
-        connect,
-        service.region,
-        None,
-        service.endpoint_url,
-        environment=service.environment,
-        concurrency=options.transfer_concurrency,
-    )
-    services = reconnect()
+
+    def reconnect_local() -> Services:
+        now = local.status(state / "local") or service
+        return connect(
+            now.region,
+            None,
+            now.endpoint_url,
+            environment=now.environment,
+            concurrency=options.transfer_concurrency,
+        )
+
+    services = reconnect_local()
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)
-    return Connection(services, journal, reconnect, service)
+    return Connection(services, journal, reconnect_local, service)
 
 
 def _isolation(options: Options, local: Any, log: Log) -> tuple[str, ...]:

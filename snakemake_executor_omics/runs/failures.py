@@ -176,10 +176,13 @@ def _complete_log(
     The service delivers late: that end is waited for, but not long, nor of a task that did not end
     by itself, which prints none.
     """
+    began = time.monotonic()
     while True:
         lines = task_log(services, stream)
         if not by_itself or run_task.stopped is None or are_complete(lines, task.logs):
             return lines
-        if (datetime.now(UTC) - run_task.stopped).total_seconds() > _LOG_LAG_SECONDS:
+        # Whichever is longer: the clocks of this machine and of the service may differ.
+        stopped = (datetime.now(UTC) - run_task.stopped).total_seconds()
+        if max(stopped, time.monotonic() - began) > _LOG_LAG_SECONDS:
             return lines
         time.sleep(_LOG_PAUSE_SECONDS)

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 from ..aws.records import Run, RunStatus, RunTask
@@ -32,7 +34,7 @@ from .failures import Failure, failure, why_ended
 from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
-from .patience import UNSEEN_SECONDS, Patience, is_expired
+from .patience import UNSEEN_SECONDS, Patience
 from .reasons import is_fault
 from .states import job_states, newest_tasks, summary
 
@@ -55,7 +57,7 @@ class FollowedRun:
         """Time since the run was made, by the service's clock where it has ended."""
         now = datetime.now(UTC)
         age = (self.run.stopped or now) - (self.run.created or now)
-        return timedelta(seconds=int(age.total_seconds()))
+        return timedelta(seconds=max(0, int(age.total_seconds())))  # this clock may be behind
 
 
 def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedRun:
@@ -194,6 +196,7 @@ class Follower:
         self._fetched = asyncio.Event()  # there is something to take from `look`
         self._courtesy = Courtesy(log)
         self._runs: dict[str, FollowedRun] = {}
+        self._since: dict[str, float] = {}  # by the clock that nobody sets
         self._looks: dict[str, Patience] = {}
         self._fetches: dict[str, Patience] = {}
         self._collecting: dict[str, asyncio.Task[RunEnd | None]] = {}
@@ -202,6 +205,7 @@ class Follower:
     def follow(self, started: FollowedRun) -> None:
         self._looks[started.run.id] = Patience(self._give_up_after)
         self._fetches[started.run.id] = Patience(self._give_up_after)
+        self._since[started.run.id] = monotonic()
         self._runs[started.run.id] = started
 
     async def look(self) -> list[tuple[FollowedRun, RunEnd]]:
@@ -223,7 +227,7 @@ class Follower:
             end = task.result()
             if end is not None:
                 ends.append((self._runs.pop(id), end))
-                del self._looks[id], self._fetches[id]
+                del self._looks[id], self._fetches[id], self._since[id]
         return ends
 
     async def pause(self, seconds: float) -> None:
@@ -236,8 +240,12 @@ class Follower:
             wait.cancel()
 
     def stop(self) -> None:
-        """Let whoever waits for this stop waiting, now or later; called by another thread."""
+        """Let whoever waits for this stop waiting, now or later, and files stop.
+
+        Called by another thread.
+        """
         self._is_over = True
+        self._connection.stop_transfers()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stopped.set)
 
@@ -287,21 +295,25 @@ class Follower:
             return end
 
         try:
-            return await self._borne(self._fetches[ended.run.id], ended.run, here)
+            # What was listed and is not there any more is not in the next listing.
+            return await self._borne(self._fetches[ended.run.id], ended.run, here, relists=True)
         finally:
             self._fetched.set()
 
-    async def _borne(self, patience: Patience, run: Run, call: Callable[[], T]) -> T | None:
+    async def _borne(
+        self, patience: Patience, run: Run, call: Callable[[], T], *, relists: bool = False
+    ) -> T | None:
         """What `call` gives, or None for what may go by until the next look."""
         try:
             answer = await beside(call)
         except ServiceError as error:
-            if not patience.bears(error, may_be_unseen=_is_new(run), only_reads=True):
+            may_be_unseen = monotonic() - self._since[run.id] < UNSEEN_SECONDS
+            may_be_unseen = may_be_unseen or (relists and error.code == "NoSuchKey")
+            if not patience.bears(error, may_be_unseen=may_be_unseen, only_reads=True):
                 raise patience.given_up(error) from error
             if (line := patience.says(error)) is not None:
                 self._log.warning(f"omics: {line}")
-            if is_expired(error):
-                await beside(self._connection.renew)
+            await beside(partial(self._connection.mend, error))
             return None
         patience.worked()
         return answer
@@ -328,11 +340,6 @@ def _delivered(ended: FollowedRun, end: RunEnd, workdir: Path) -> list[tuple[str
                 digits = hashlib.file_digest(file, "sha256").hexdigest()
             found.append((path, digits, result_identity(ended.identities[maker], path)))
     return found
-
-
-def _is_new(run: Run) -> bool:
-    now = datetime.now(UTC)
-    return (now - (run.created or now)).total_seconds() < UNSEEN_SECONDS
 
 
 async def beside(function: Callable[[], T]) -> T:

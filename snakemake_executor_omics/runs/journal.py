@@ -10,8 +10,9 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ CREATE TABLE IF NOT EXISTS start (
 );
 """
 _COLUMNS = ("plan", "request_id", "run_id")
+_VERSION = 1  # of the tables; 0 are those of a file that was just made, and of the first ones
+_MOVE = "move the file away to start anew; runs that it knew are on the service still"
+_HINTS = {  # by SQLite's primary code
+    sqlite3.SQLITE_BUSY: "another process uses it: wait for its end, and call Snakemake again",
+    sqlite3.SQLITE_LOCKED: "another process uses it: wait for its end, and call Snakemake again",
+    sqlite3.SQLITE_FULL: "make room on the disk, and call Snakemake again",
+    sqlite3.SQLITE_IOERR: "look whether the disk is full or damaged, and call Snakemake again",
+    sqlite3.SQLITE_PERM: "it must be yours to write",
+    sqlite3.SQLITE_CANTOPEN: "it must be a file that is yours to write, in a folder that is",
+    sqlite3.SQLITE_READONLY: "it must be yours to write",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,14 @@ class Journal:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             path.chmod(0o600)  # it holds command lines
             self._db.execute("PRAGMA synchronous = FULL")
+            ((version,),) = self._db.execute("PRAGMA user_version").fetchall()
+            if version > _VERSION:
+                raise JournalError(
+                    f"the journal {self._path} is one of a newer version of this plugin",
+                    hint=f"use that version, or {_MOVE}",
+                )
             self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except (OSError, sqlite3.Error) as error:
             raise self._damaged(error) from error
         self._execute(f"SELECT {', '.join(_COLUMNS)}, ended FROM run LIMIT 1")
@@ -106,19 +125,22 @@ class Journal:
 
         Its idempotency token is fresh, or made of the user's `request_id` and the plan, so that
         the waves of one invocation do not share a token; a plan that is started again after its
-        run has ended has another one.
+        run has ended has another one. Of two heads that ask at once, one makes the entry.
         """
-        rows = self._execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM run WHERE plan = ? AND ended = 0", plan
-        )
-        if rows:
-            return Entry(*rows[0])
         token = str(uuid.uuid4())
         if request_id is not None:
             ((before,),) = self._execute("SELECT count(*) FROM run WHERE plan = ?", plan)
             token = f"{request_id}-{plan[:16]}" + (f"-{before}" if before else "")
-        self._execute("INSERT OR REPLACE INTO run (plan, request_id) VALUES (?, ?)", plan, token)
-        return Entry(plan, token, None, is_new=True)
+        self._execute(
+            "INSERT INTO run (plan, request_id) SELECT ?, ? WHERE NOT EXISTS "
+            "(SELECT 1 FROM run WHERE plan = ? AND ended = 0)",
+            *(plan, token, plan),
+        )
+        (row, *_) = self._execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM run WHERE plan = ? AND ended = 0", plan
+        )
+        entry = Entry(*row)
+        return replace(entry, is_new=entry.request_id == token)
 
     def started(self, entry: Entry, run_id: str) -> None:
         """`StartRun` answered."""
@@ -133,6 +155,13 @@ class Journal:
     def drop(self, entry: Entry) -> None:
         """The entry's token leads to a run that is no answer."""
         self._execute("UPDATE run SET ended = 1 WHERE request_id = ?", entry.request_id)
+
+    def others(self, plan: str) -> set[str]:
+        """Runs that are none of `plan`'s in flight: of other plans, or cancelled, or recorded."""
+        rows = self._execute(
+            "SELECT run_id FROM run WHERE run_id IS NOT NULL AND (plan != ? OR ended = 1)", plan
+        )
+        return {str(run_id) for (run_id,) in rows}
 
     def remember_exports(self, exports: Iterable[Exported]) -> None:
         """Where runs left results that are here now."""
@@ -163,7 +192,8 @@ class Journal:
     def starts(self) -> list[Start]:
         """Every run that was started from this folder, the newest first."""
         rows = self._execute("SELECT run_id, plan, told FROM start ORDER BY number DESC")
-        return [_start(str(run_id), str(plan), json.loads(told)) for run_id, plan, told in rows]
+        with self._sensible():
+            return [_start(str(run_id), str(plan), json.loads(told)) for run_id, plan, told in rows]
 
     def in_flight(self) -> list[Start]:
         """The runs of this folder whose jobs Snakemake has not recorded yet, the newest first."""
@@ -204,7 +234,8 @@ class Journal:
     def failures(self) -> dict[JobKey, str]:
         """Jobs that failed in a run that went on: the run cache may have that as a success."""
         rows = self._execute("SELECT job, run_id FROM failure")
-        return {_job(text): str(run_id) for text, run_id in rows}
+        with self._sensible():
+            return {_job(text): str(run_id) for text, run_id in rows}
 
     def remember_failures(self, jobs: Iterable[tuple[JobKey, str]]) -> None:
         for key, run_id in jobs:
@@ -231,11 +262,26 @@ class Journal:
         except sqlite3.Error as error:
             raise self._damaged(error) from error
 
+    @contextmanager
+    def _sensible(self) -> Iterator[None]:
+        """Rows that nobody of ours wrote are damage too."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from error
+
     def _damaged(self, error: Exception) -> JournalError:
-        return JournalError(
-            f"cannot use the journal {self._path}: {error}",
-            hint="move the file away to start anew; runs that it knew are on the service still",
-        )
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_READONLY_DBMOVED:
+            return JournalError(
+                f"the journal {self._path} was removed while Snakemake used it",
+                hint="call Snakemake again",
+            )
+        if isinstance(error, OSError):
+            hint = _HINTS[sqlite3.SQLITE_CANTOPEN]
+        else:
+            hint = _MOVE if code is None else _HINTS.get(code & 0xFF, _MOVE)
+        return JournalError(f"cannot use the journal {self._path}: {error}", hint=hint)
 
 
 def _start(run_id: str, plan: str, told: Any) -> Start:

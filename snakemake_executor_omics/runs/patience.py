@@ -22,13 +22,28 @@ _EXPIRED = frozenset(
         "RequestExpired",
         "TokenRefreshRequired",
         "UnauthorizedSSOToken",
+        # Keys that worked before and are known no more: they were changed.
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+    }
+)
+# What a signature is refused with whose time is minutes off (a machine that has slept, say), or
+# that was made with a secret that is no more.
+_SIGNATURE = frozenset(
+    {
+        "InvalidSignatureException",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
     }
 )
 
 
 def is_expired(error: ServiceError) -> bool:
     """Whether signing in again helps: credentials that have expired, or none where there were."""
-    return isinstance(error, AccessDenied) and (error.code is None or error.code in _EXPIRED)
+    return isinstance(error, AccessDenied) and (
+        error.code is None or error.code in _EXPIRED or error.code in _SIGNATURE
+    )
 
 
 class Patience:
@@ -75,7 +90,12 @@ class Patience:
 
     def says(self, error: ServiceError) -> str | None:
         """What to tell of an error that is borne; the same is not told at every try."""
-        if is_expired(error):
+        if error.code in _SIGNATURE:
+            line = (
+                f"{error.message}; trying again: look at this machine's clock, or sign in again in "
+                "another shell"
+            )
+        elif is_expired(error):
             line = (
                 f"{error.message}; waiting for credentials: sign in again in another shell "
                 "(aws sso login)"

@@ -32,13 +32,13 @@ from .follow import FollowedRun
 from .identity import identities
 from .journal import Entry, Start
 from .known import JOBS_FILE, command_line, jobs_of
-from .patience import Patience, is_expired
+from .patience import Patience
+from .reasons import is_fault
 from .request import plan_hash, run_name, run_request, version_spec
 
 T = TypeVar("T")
 
-# What a plan cannot be attached to: it starts anew, and the run cache has what was done.
-_LOST = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.DELETED)
+_BEGINS = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING)
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
 _QUOTA_PAUSE_SECONDS = 30.0
 _QUOTA_PATIENCE_SECONDS = 24 * 3600.0
@@ -79,24 +79,61 @@ def _run_of(
 ) -> Run:
     entry = connection.journal.open(prepared.plan, options.request_id)
     run = _in_flight(connection, entry, options)
-    if run is not None and run.status not in _LOST:
-        connection.journal.started(entry, run.id)
-        log.info(f"omics: attached to run {run.id}, which was started for the same plan before")
-        return run
+    if run is not None and _is_answer(run):
+        return _attach(connection, entry, run, log)
     if entry.is_new and (left := _left_by_a_part(connection, prepared)) is not None:
         connection.journal.drop(entry)
         log.info(f"omics: run {left.id} of an earlier call has these jobs: its results are taken")
         return left
     if run is not None:
-        connection.journal.drop(entry)
-        entry = connection.journal.open(prepared.plan, options.request_id)
+        entry = _anew(connection, entry, run, options, log)
     run = _start(connection, options, prepared, entry, state, log)
-    if not entry.is_new and _is_lost(connection, run):
-        # The old token gives the old run.
-        connection.journal.drop(entry)
-        entry = connection.journal.open(prepared.plan, options.request_id)
-        run = _start(connection, options, prepared, entry, state, log)
+    if entry.is_new:
+        return run
+    # The old token gives the old run.
+    now = _as_it_is(connection, run)
+    if now is not None and _is_answer(now):
+        return _attach(connection, entry, now, log) if now.status.is_final else run
+    entry = _anew(connection, entry, now, options, log)
+    return _start(connection, options, prepared, entry, state, log)
+
+
+def _attach(connection: Connection, entry: Entry, run: Run, log: Log) -> Run:
+    connection.journal.started(entry, run.id)
+    if run.status is RunStatus.FAILED:
+        log.warning(
+            f"omics: run {run.id}, which was started for the same plan before, failed while nobody "
+            "followed it: what it finished is taken, and its failure is told. The next call starts "
+            "a new run"
+        )
+    else:
+        log.info(f"omics: attached to run {run.id}, which was started for the same plan before")
     return run
+
+
+def _is_answer(run: Run) -> bool:
+    """Whether a run of an earlier call tells what became of its jobs.
+
+    One that was cancelled, or that a fault of the service ended (its own end, say), does not: its
+    jobs start anew, and the run cache has what was done.
+    """
+    if run.status in (RunStatus.CANCELLED, RunStatus.DELETED):
+        return False
+    return run.status is not RunStatus.FAILED or not is_fault(run.failure_reason)
+
+
+def _anew(
+    connection: Connection, entry: Entry, run: Run | None, options: Options, log: Log
+) -> Entry:
+    """The entry of a new run, with a token of its own, in place of one that is no answer."""
+    if run is not None:
+        why = ": ".join(part for part in (run.failure_reason, run.status_message) if part)
+        log.info(
+            f"omics: run {run.id} of an earlier call ended {run.status}"
+            f"{f' ({why})' if why else ''}: its jobs go into a new run"
+        )
+    connection.journal.drop(entry)
+    return connection.journal.open(entry.plan, options.request_id)
 
 
 def _prepare(
@@ -155,8 +192,48 @@ def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | 
             return None
         # Ids are used again: only its tag says that it is ours.
         return run if run.tags.get(OWNER_TAG) == entry.plan else None
-    found = find_runs(connection.services, entry.plan, name=run_name(options))
+    found = _of_plan(connection, entry, options)
     return found[0] if found else None
+
+
+def _of_plan(connection: Connection, entry: Entry, options: Options) -> list[Run]:
+    """The plan's runs in flight, whoever started them, but for those that were cancelled here."""
+    return find_runs(
+        connection.services,
+        entry.plan,
+        name=run_name(options),
+        others=connection.journal.others(entry.plan),
+    )
+
+
+def _first_of_plan(
+    connection: Connection, entry: Entry, run: Run, options: Options, log: Log
+) -> Run:
+    """`run`, or another one of its plan that another head started in the same moment.
+
+    Each head has looked before it started its own, and looks once more: all give way to the same
+    run, and cancel their own before anything of it works.
+    """
+    try:
+        found = [one for one in _of_plan(connection, entry, options) if one.status in _BEGINS]
+    except ServiceError:
+        return run  # it is started, whatever is not answered now
+    if not any(one.id == run.id for one in found):
+        return run
+    first = min(found, key=lambda one: (one.created is None, one.created, one.id))
+    if first.id == run.id:
+        return run
+    log.info(
+        f"omics: run {first.id} was started for the same plan in the same moment, from another "
+        f"folder: attached to it; run {run.id} is cancelled"
+    )
+    try:
+        connection.cancel(run.id)
+    except ServiceError as error:
+        log.warning(f"omics: cannot cancel run {run.id}: {error}")
+        connection.journal.ended(run.id)
+    connection.journal.started(connection.journal.open(entry.plan, options.request_id), first.id)
+    return first
 
 
 def _left_by_a_part(connection: Connection, prepared: Prepared) -> Run | None:
@@ -170,19 +247,23 @@ def _left_by_a_part(connection: Connection, prepared: Prepared) -> Run | None:
             run = get_run(connection.services, run_id)
         except NotFound:
             continue
-        if OWNER_TAG in run.tags and run.status not in _LOST:
+        if OWNER_TAG in run.tags and run.status in (
+            *_BEGINS,
+            RunStatus.STOPPING,
+            RunStatus.COMPLETED,
+        ):
             return run
     return None
 
 
-def _is_lost(connection: Connection, run: Run) -> bool:
-    """Whether a run that `StartRun` gave for a token of an earlier call is no answer."""
+def _as_it_is(connection: Connection, run: Run) -> Run | None:
+    """A run that `StartRun` gave for a token of an earlier call; None if it is nowhere."""
     for _ in range(_UNSEEN_TRIES):
         try:
-            return get_run(connection.services, run.id).status in _LOST
+            return get_run(connection.services, run.id)
         except NotFound:
             threading.Event().wait(1.0)  # not seen yet, or deleted
-    return True
+    return None
 
 
 def _start(
@@ -222,6 +303,9 @@ def _start(
             services, options.run_cache, options.output_uri, options.cache_behavior, tags
         ),
     )
+    if entry.run_id is None and (others := _of_plan(connection, entry, options)):
+        # Files may have been on their way for hours since it was looked for the first time.
+        return _attach(connection, entry, others[0], log)
     run = _within_quotas(lambda: start_run(services, request), log)
     connection.journal.started(entry, run.id)
     connection.journal.remember_start(
@@ -237,7 +321,7 @@ def _start(
         f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
         f"version {version.name}; definition in {prepared.folder}"
     )
-    return run
+    return _first_of_plan(connection, entry, run, options, log)
 
 
 def _within_quotas(call: Callable[[], T], log: Log) -> T:
@@ -266,8 +350,7 @@ def persistently(connection: Connection, options: Options, log: Log, call: Calla
             if (line := patience.says(error)) is not None:
                 log.warning(f"omics: {line}")
             threading.Event().wait(options.poll_seconds)
-            if is_expired(error):
-                connection.renew()
+            connection.mend(error)
 
 
 def write_definition(definition: Definition, folder: Path) -> list[Path]:

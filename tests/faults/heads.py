@@ -7,6 +7,7 @@ or between two attempts waits two seconds, so that no test sleeps.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -19,6 +20,8 @@ from running import _become, _forks, environment
 
 LIMIT = 90  # seconds that a head has, whatever it waits for
 HASTE = 30  # a minute lasts two seconds
+
+_numbers = itertools.count(1)
 
 Hook = Callable[[], None]
 
@@ -39,7 +42,7 @@ class Head:
         hook: Hook | None = None,
         limit: float = LIMIT,
     ) -> None:
-        self._said = folder.parent / f"{folder.name}.said"
+        self._said = folder.parent / f"{folder.name}.{next(_numbers)}.said"
         self._said.write_text("")
         self._limit = limit
         self.hung = False

@@ -396,6 +396,15 @@ def stalled(seconds: float) -> Action:
     return act
 
 
+def of(part: str, action: Action) -> Action:
+    """Of requests whose path has that part; the others go through."""
+
+    def act(request: Request, forward: Forward) -> Answer | None:
+        return action(request, forward) if part in request.path else forward()
+
+    return act
+
+
 def instead(what: Callable[[], object]) -> Action:
     """`what` happens, and the service never sees the request."""
 

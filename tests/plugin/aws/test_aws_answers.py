@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from snakemake_executor_omics.aws import runs
 from snakemake_executor_omics.aws.records import Run, RunTask, TaskDetail, Workflow, WorkflowVersion
 from snakemake_executor_omics.aws.session import Services, connect
+from snakemake_executor_omics.aws.transfer import list_prefix
 from snakemake_executor_omics.aws.translate import translated
 from snakemake_executor_omics.errors import (
     OmicsError,
@@ -38,7 +39,8 @@ def answering(body: bytes, content_type: str = "application/json") -> Services:
         headers = {"content-type": content_type}
         return AWSResponse("http://other.example", 200, headers, Raw(body))
 
-    services.omics.meta.events.register("before-send", answer)
+    for client in (services.omics, services.s3):
+        client.meta.events.register("before-send", answer)
     return services
 
 
@@ -50,6 +52,17 @@ def test_a_body_that_is_no_json_object_is_no_empty_list(body: bytes) -> None:
         runs.find_runs(services, "digest")
     assert caught.value.transient
     assert "right address" in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"<html><body>Welcome</body></html>", b"", b"<Contents/>"])
+def test_a_document_that_is_no_list_of_s3_is_no_empty_folder(body: bytes) -> None:
+    """Else the results of a run would be taken for lost."""
+    services = answering(body, "text/html")
+    with pytest.raises(UnexpectedAnswer, match="not the service's XML") as caught:
+        list_prefix(services, "s3://bucket/runs/")
+    assert caught.value.transient
+    whole = b'<?xml version="1.0"?><ListBucketResult xmlns="http://s3"></ListBucketResult>'
+    assert list_prefix(answering(whole, "text/xml"), "s3://bucket/runs/") == []
 
 
 @pytest.mark.parametrize(

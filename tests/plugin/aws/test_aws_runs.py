@@ -124,6 +124,16 @@ def test_find_runs_by_plan(services: Services, omics: Stubber) -> None:
     assert found[0].status is RunStatus.RUNNING
 
 
+def test_runs_that_are_known_to_be_others_are_not_read(services: Services, omics: Stubber) -> None:
+    for status in ("PENDING", "STARTING", "RUNNING", "STOPPING"):
+        items = [{"id": id, "status": status} for id in "67"] if status == "PENDING" else []
+        omics.add_response("list_runs", {"items": items}, {"status": status, "maxResults": 100})
+        if items:
+            mine = {**items[1], "tags": {OWNER_TAG: "digest"}}
+            omics.add_response("get_run", mine, {"id": "7"})
+    assert [run.id for run in runs.find_runs(services, "digest", others={"6"})] == ["7"]
+
+
 def test_runs_of_a_project_are_those_with_its_name_and_our_tag(
     services: Services, omics: Stubber
 ) -> None:

@@ -39,10 +39,15 @@ class Journal:
 class Connection:
     services: Any = None
     journal = Journal()
-    renewed = 0
 
-    def renew(self) -> None:
-        self.renewed += 1
+    def __init__(self) -> None:
+        self.mended: list[ServiceError] = []
+
+    def mend(self, error: ServiceError) -> None:
+        self.mended.append(error)
+
+    def stop_transfers(self) -> None:
+        pass
 
 
 class Service:
@@ -171,7 +176,9 @@ def test_credentials_that_have_expired_are_read_again(service: Service) -> None:
     follower, said = _follower(service, "1")
     service.errors = [AccessDenied("expired", code="ExpiredTokenException")]
     assert _within(follower.look) == []
-    assert cast(Any, follower)._connection.renewed == 1
+    assert [error.code for error in cast(Any, follower)._connection.mended] == [
+        "ExpiredTokenException"
+    ]
     assert "waiting for credentials" in said.lines[0]
 
 

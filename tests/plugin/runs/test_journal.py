@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,65 @@ def test_a_run_is_found_by_jobs_that_it_has_until_it_has_ended(journal: Journal)
     journal.ended("77")
     assert journal.carrying({"b"}) == []
     assert journal.results() == {}
+
+
+def _write(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    _write(path, "PRAGMA user_version = 1000")
+    with pytest.raises(JournalError, match="newer version"):
+        Journal(path)
+
+
+def test_rows_that_make_no_sense_are_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = Journal(path)
+    _write(
+        path,
+        "INSERT INTO failure VALUES ('no JSON', '1')",
+        "INSERT INTO start (run_id, plan, told) VALUES ('1', 'plan', '{}')",
+    )
+    for read in (journal.failures, journal.starts):
+        with pytest.raises(JournalError, match="move the file away"):
+            read()
+    journal.close()
+
+
+def test_a_journal_that_was_removed_or_is_locked_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = Journal(path)
+    journal._db.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalError, match=r"locked\nhint: another process uses it"):
+            journal.open("plan")
+    path.unlink()
+    with pytest.raises(JournalError, match=r"was removed .*\nhint: call Snakemake again"):
+        journal.open("plan")
+    journal.close()
+
+
+def test_two_heads_that_open_a_plan_at_once_have_one_entry(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journals = [Journal(path) for _ in range(4)]
+    with ThreadPoolExecutor(len(journals)) as pool:
+        entries = list(pool.map(lambda journal: journal.open("plan"), journals))
+    assert len({entry.request_id for entry in entries}) == 1
+    assert sum(entry.is_new for entry in entries) == 1
+    for journal in journals:
+        journal.close()
+
+
+def test_others_than_the_run_of_a_plan_in_flight(journal: Journal) -> None:
+    journal.started(journal.open("plan"), "1")
+    journal.ended("1")
+    journal.started(journal.open("plan"), "2")
+    journal.started(journal.open("other"), "3")
+    journal.open("third")
+    assert journal.others("plan") == {"1", "3"}

@@ -27,6 +27,8 @@ class Clock:
         (EXPIRED, False, True),
         (AccessDenied("nobody is signed in"), False, True),
         (DENIED, False, False),
+        (AccessDenied("keys were changed", code="UnrecognizedClientException"), False, True),
+        (AccessDenied("the clock is off", code="RequestTimeTooSkewed"), False, True),
         (GONE, True, True),  # just started, and not seen yet
         (GONE, False, False),
         (ServiceError("no such parameter", code="ValidationException"), False, False),

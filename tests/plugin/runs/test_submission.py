@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from waiting import until
 
 import local_healthomics as local
+from snakemake_executor_omics.aws.records import Run, RunStatus
 from snakemake_executor_omics.aws.runs import cancel_run, get_run
 from snakemake_executor_omics.aws.session import connect
 from snakemake_executor_omics.errors import QuotaExceeded
@@ -144,6 +146,79 @@ def test_a_run_that_died_unseen_is_started_anew(
     _stop(connection, second)
     third, _, _ = call(request_id=request_id)  # its answer was seen
     assert third not in (first, second)
+
+
+class Answers:
+    """A service that has these runs, and how they stand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *runs: Run) -> None:
+        self.runs, self.said, self.cancelled = list(runs), Said(), list[str]()
+        self.journal = Journal(tmp_path / "journal.sqlite")
+        monkeypatch.setattr(submission, "find_runs", self._find)
+        self.connection = Connection(cast(Any, None), self.journal, lambda: cast(Any, None))
+        monkeypatch.setattr(self.connection, "cancel", self._cancel)
+
+    def _find(self, services: Any, plan: str, *, name: str, others: set[str]) -> list[Run]:
+        return [run for run in self.runs if run.id not in others]
+
+    def _cancel(self, run: str) -> None:
+        self.cancelled.append(run)
+        self.journal.ended(run)
+
+    def first_of_plan(self, run: str) -> str:
+        entry = self.journal.open("plan")
+        self.journal.started(entry, run)
+        mine = Run(id=run, status=RunStatus.PENDING)
+        options = cast(Any, Options(role_arn="", output_uri="", workflow_name="w"))
+        found = submission._first_of_plan(self.connection, entry, mine, options, self.said)
+        assert self.journal.open("plan").run_id == found.id
+        return found.id
+
+
+def _at(id: str, second: int, status: RunStatus = RunStatus.PENDING) -> Run:
+    return Run(id=id, status=status, created=datetime(2026, 1, 1, second=second, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("there", "first", "cancelled"),
+    [
+        ([_at("2", 1)], "2", []),
+        ([_at("2", 1), _at("1", 2)], "2", []),  # the other one gives way
+        ([_at("2", 2), _at("3", 1)], "3", ["2"]),
+        ([_at("2", 1), _at("1", 1)], "1", ["2"]),  # both heads decide the same
+        ([_at("2", 2), _at("1", 1, RunStatus.STOPPING)], "2", []),  # that may have been cancelled
+        ([_at("3", 1)], "2", []),  # its own is not seen yet
+    ],
+)
+def test_of_two_runs_for_a_plan_the_first_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    there: list[Run],
+    first: str,
+    cancelled: list[str],
+) -> None:
+    answers = Answers(monkeypatch, tmp_path, *there)
+    assert answers.first_of_plan("2") == first
+    assert answers.cancelled == cancelled
+    answers.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "is_answer"),
+    [
+        (RunStatus.RUNNING, None, True),
+        (RunStatus.COMPLETED, None, True),
+        (RunStatus.FAILED, "WORKFLOW_RUN_FAILED", True),
+        (RunStatus.FAILED, None, True),
+        (RunStatus.FAILED, "SERVICE_ERROR", False),  # its service's death among them
+        (RunStatus.CANCELLED, None, False),
+    ],
+)
+def test_a_run_that_failed_unseen_tells_its_failure(
+    status: RunStatus, reason: str | None, is_answer: bool
+) -> None:
+    run = Run(id="1", status=status, failure_reason=reason)
+    assert submission._is_answer(run) is is_answer
 
 
 def test_an_id_that_now_belongs_to_another_run_is_not_trusted(call: Callable[..., Any]) -> None:
