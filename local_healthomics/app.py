@@ -109,7 +109,7 @@ class App:
             return _send(start_response, method, answer)
         taken = rights.of_request(_who(environ), caller.service, environ, raw_path)
         self._used.note(taken)
-        if (why := denial(self._policies, caller.account, taken)) is not None:
+        if (why := self._denial(caller.account, taken, environ)) is not None:
             status, code = "403 Forbidden", "AccessDenied"
             return refused(environ, start_response, caller.service, status, code, why)
         if caller.service == "s3" and method == "GET":
@@ -151,7 +151,7 @@ class App:
                 _who(environ), account, operation.name, raw_path, params, bool(in_path)
             )
             self._used.note(taken)
-            if (why := denial(self._policies, account, taken)) is not None:
+            if (why := self._denial(account, taken, environ, params)) is not None:
                 raise AccessDenied(why)
             return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
@@ -162,6 +162,19 @@ class App:
         finally:
             if spooled is not None:
                 remove(spooled.path, within=self._spool)
+
+    def _denial(
+        self,
+        account: str,
+        taken: list[rights.Right],
+        environ: Mapping[str, Any],
+        params: Mapping[str, Any] | None = None,
+    ) -> str | None:
+        """Why the policies deny a request."""
+        if not self._policies:
+            return None
+        keys = rights.keys_of(environ, account, params)
+        return denial(self._policies, account, taken, keys)
 
     def _spooled(self, environ: dict[str, Any]) -> Spooled:
         """A streaming body in a file, as it may be larger than memory and slower than a lock."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from .engine.isolation import NOT_HIDDEN, tool
 from .errors import LocalError, RunsOtherwise
 from .options import add_server_options
-from .rights import CALLER, FILE, ROLE, policy
+from .rights import BESIDES, CALLER, FILE, REPOSITORY, ROLE, TRUST, policy
 from .service import start, status, stop
 from .shell import enter, leave
 
@@ -77,8 +77,19 @@ def _parser(argv: Sequence[str], prog: str, default: Path) -> argparse.ArgumentP
         parents=[state],
         help="print the rights that were used since it started, as a policy of IAM",
     )
-    used.add_argument(
+    which = used.add_mutually_exclusive_group()
+    which.add_argument(
         "--role", action="store_true", help="those of the runs' role, not of who starts runs"
+    )
+    which.add_argument(
+        "--trust",
+        action="store_true",
+        help="print the policy by which the role trusts the service",
+    )
+    which.add_argument(
+        "--repository",
+        action="store_true",
+        help="print the policy that lets the service pull from a repository of ECR",
     )
     used.set_defaults(run=_rights)
     actions.add_parser("down", parents=[state], help="stop it; its state stays").set_defaults(
@@ -127,10 +138,14 @@ def _account(text: str) -> str:
 
 
 def _rights(arguments: argparse.Namespace) -> int:
+    if arguments.trust or arguments.repository:
+        print(json.dumps(TRUST if arguments.trust else REPOSITORY, indent=2))
+        return 0
     found = policy(arguments.state / FILE, ROLE if arguments.role else CALLER)
     if found is None:
         raise LocalError(f"nothing was asked of a server on {arguments.state} that takes rights")
     print(json.dumps(found, indent=2))
+    print("\n".join(BESIDES), file=sys.stderr)
     return 0
 
 

@@ -1,6 +1,10 @@
 """Policies of IAM by which the server denies what the user's own would: `--policy FILE`.
 
-Effect, Action and Resource (and their Not…) decide, with `*` and `?`; a Condition is taken as met.
+As IAM decides: what a statement denies is denied, whatever allows it, and what none allows is
+denied too. What is not understood here is refused where the file is read. A request that names no
+resource is allowed by a statement about any: which resources IAM asks for is not written of all.
+
+A repository of ECR has such a policy as well, of who may use it: see `may_pull`.
 """
 
 from __future__ import annotations
@@ -8,66 +12,82 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from .conditions import Condition, Keys, check_variables, conditions, pattern, substituted
+
 _MEMBERS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+_SERVICE = "omics.amazonaws.com"
+# User guide, "Amazon ECR permissions".
+_PULLING = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Whether it allows or denies, and what: patterns, or all but them."""
+    """Whether it allows or denies, and what: patterns, or all but them, under conditions."""
 
     allows: bool
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     but_actions: bool = False
     but_resources: bool = False
+    conditions: tuple[Condition, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         if set(data) - _MEMBERS or data.get("Effect") not in ("Allow", "Deny"):
             raise ValueError(f"no statement of an identity's policy: {json.dumps(data)[:200]}")
-        actions = data.get("Action", data.get("NotAction"))
-        resources = data.get("Resource", data.get("NotResource"))
+        for one, other in (("Action", "NotAction"), ("Resource", "NotResource")):
+            if (one in data) == (other in data):
+                raise ValueError(f"a statement needs one of {one} and {other}")
+        resources = _several(data.get("Resource", data.get("NotResource")))
+        for resource in resources:
+            check_variables(resource)
         return cls(
             data["Effect"] == "Allow",
-            _several(actions),
-            _several(resources),
+            _several(data.get("Action", data.get("NotAction"))),
+            resources,
             "NotAction" in data,
             "NotResource" in data,
+            conditions(data.get("Condition", {})),
         )
 
-    def covers(self, action: str, resource: str) -> bool:
-        """`*` is the resource of a request that names none: any statement may speak of it."""
+    def covers(self, action: str, resource: str, keys: Keys) -> bool:
+        """Whether it speaks of a request; `*` is the resource of one that names none."""
+        wanted = [substituted(one, keys) for one in self.resources]
         by_action = any(_matches(one, action, re.IGNORECASE) for one in self.actions)
-        by_resource = resource == "*" or any(_matches(one, resource) for one in self.resources)
-        if resource != "*":
-            by_resource ^= self.but_resources
-        return (by_action ^ self.but_actions) and by_resource
+        by_resource = any(_matches(one, resource) for one in wanted) != self.but_resources
+        if resource == "*" and self.allows:
+            by_resource = True
+        return (
+            by_action != self.but_actions
+            and by_resource
+            and all(condition.holds(keys) for condition in self.conditions)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What one principal may do; nothing that no statement allows."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple[Statement, ...] = field(default=())
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """ValueError if the file is no policy."""
+        """ValueError if the file is no policy, or has what is not understood here."""
         try:
-            data = json.loads(path.read_text())
-            found = data["Statement"]
+            found = json.loads(path.read_text())["Statement"]
             return cls(tuple(map(Statement.of, found if isinstance(found, list) else [found])))
         except (OSError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no policy of IAM: {error!r}") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
-    def denial(self, user: str, action: str, resource: str) -> str | None:
+    def denial(self, user: str, action: str, resource: str, keys: Keys) -> str | None:
         """In the words of IAM, why a request is denied; None if it is not."""
-        covering = [one for one in self.statements if one.covers(action, resource)]
+        covering = [one for one in self.statements if one.covers(action, resource, keys)]
         said = f"User: {user} is not authorized to perform: {action} on resource: {resource}"
         if any(not one.allows for one in covering):
             return f"{said} with an explicit deny in an identity-based policy"
@@ -77,28 +97,57 @@ class Policy:
 
 
 def denial(
-    policies: Mapping[str, Policy], account: str, rights: Iterable[tuple[str, str, str]]
+    policies: Mapping[str, Policy],
+    account: str,
+    rights: Iterable[tuple[str, str, str]],
+    keys: Keys,
 ) -> str | None:
     """Why a request that takes these rights is denied, by the policy of who asks."""
     for who, action, resource in rights:
-        user = f"arn:aws:sts::{account}:assumed-role/local/{'user' if who == 'caller' else 'run'}"
-        found = policies[who].denial(user, action, resource) if who in policies else None
+        if who not in policies:
+            continue
+        session = "user" if who == "caller" else "run"
+        user = f"arn:aws:sts::{account}:assumed-role/local/{session}"
+        more = {
+            "aws:principalarn": (f"arn:aws:iam::{account}:role/local",),
+            "aws:principaltype": ("AssumedRole",),
+            "aws:userid": (f"LOCAL:{session}",),
+            **({"iam:passedtoservice": (_SERVICE,)} if action == "iam:PassRole" else {}),
+        }
+        found = policies[who].denial(user, action, resource, {**keys, **more})
         if found is not None:
             return found
     return None
 
 
+def may_pull(text: str | None, account: str, region: str) -> bool:
+    """Whether the policy of a repository lets the service pull images for runs of an account."""
+    try:
+        found = json.loads(text or "{}").get("Statement", [])
+        statements = [found] if isinstance(found, dict) else found
+        named = [one for one in statements if _is_for_service(one.get("Principal"))]
+        kept = [{k: v for k, v in one.items() if k != "Principal"} for one in named]
+        policy = Policy(tuple(Statement.of({"Resource": "*", **one}) for one in kept))
+    except (ValueError, AttributeError):
+        return False  # what is not understood does not allow
+    keys = {
+        "aws:sourceaccount": (account,),
+        "aws:sourcearn": (f"arn:aws:omics:{region}:{account}:run/0000000",),
+        "aws:securetransport": ("true",),
+        "aws:viaawsservice": ("false",),
+    }
+    return all(policy.denial(_SERVICE, action, "*", keys) is None for action in _PULLING)
+
+
+def _is_for_service(principal: Any) -> bool:
+    if isinstance(principal, dict):
+        principal = principal.get("Service")
+    return any(one in (_SERVICE, "*") for one in _several(principal or ()))
+
+
 def _several(value: Any) -> tuple[str, ...]:
-    if value is None:
-        raise ValueError("a statement needs an Action and a Resource, or NotAction, NotResource")
-    return tuple(value) if isinstance(value, list) else (str(value),)
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
 
 
-@lru_cache(maxsize=1000)
-def _pattern(text: str, flags: int) -> re.Pattern[str]:
-    words = re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(words, flags | re.DOTALL)
-
-
-def _matches(pattern: str, text: str, flags: int = 0) -> bool:
-    return _pattern(pattern, int(flags)).fullmatch(text) is not None
+def _matches(wanted: str, text: str, flags: int = 0) -> bool:
+    return pattern(wanted, int(flags)).fullmatch(text) is not None

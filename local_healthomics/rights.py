@@ -1,15 +1,17 @@
 """Which rights were used since the server started: by its callers, and by the runs' roles.
 
 `local-healthomics rights` prints them as a policy of IAM: the least that this work needs on AWS.
-Objects are named by their bucket and first folder, resources of HealthOmics by their type.
-Condition keys, KMS and what the console needs besides are not told.
+Objects are named by their bucket and first folder, resources of HealthOmics by their type. What no
+policy of an identity says, and what cannot be seen here, is in `BESIDES`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -35,6 +37,27 @@ _ROLE_LOGS = (
     "logs:CreateLogStream",
     "logs:DescribeLogStreams",
     "logs:PutLogEvents",
+)
+
+_PULLING = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+_ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")
+_PRINCIPAL = {"Service": "omics.amazonaws.com"}
+_PASSED = {"StringEquals": {"iam:PassedToService": "omics.amazonaws.com"}}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": _PRINCIPAL, "Action": "sts:AssumeRole"}],
+}
+REPOSITORY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Sid": "HealthOmics", "Effect": "Allow", "Principal": _PRINCIPAL, "Action": [*_PULLING]}
+    ],
+}
+BESIDES = (
+    "besides, the role has to trust omics.amazonaws.com (--trust prints how), and so have the"
+    " repositories of images (--repository);",
+    "buckets and repositories with a key of yours in KMS need kms:Decrypt and kms:GenerateDataKey"
+    " on it, for the role and for who starts runs",
 )
 
 Right = tuple[str, str, str]  # who, action, resource
@@ -68,9 +91,54 @@ def of_operation(
     type, id = _TYPES.get(parts[0].lower()), parts[1] if len(parts) > 1 else "*"
     resource = f"arn:aws:omics:{REGION}:{account}:{type}/{id}" if named and type else "*"
     found = [(who, f"omics:{operation}", resource)]
+    if params.get("tags") and operation != "TagResource" and type:
+        # "Actions, resources, and condition keys for AWS HealthOmics": of creating with tags.
+        kind = f"arn:aws:omics:{REGION}:{account}:{type}/*"
+        found.append((who, "omics:TagResource", kind))
     if operation in ("StartRun", "StartRunBatch"):
         setting = params.get("defaultRunSetting") or params
         found.append((who, "iam:PassRole", str(setting.get("roleArn"))))
+        # User guide, "Define custom IAM permissions for runs".
+        named_ids = ((kind, setting.get(f"{kind}Id")) for kind in ("workflow", "runGroup"))
+        found += [
+            (who, f"omics:{operation}", f"arn:aws:omics:{REGION}:{account}:{kind}/{id}")
+            for kind, id in named_ids
+            if id
+        ]
+    return found
+
+
+def of_image(account: str, image: str) -> list[Right]:
+    """What the role of a run needs for the image of a task, which has to be in ECR on AWS."""
+    found = _ECR.match(image)
+    owner, region, name = found.groups() if found else (account, REGION, "*")
+    repository = f"arn:aws:ecr:{region}:{owner}:repository/{name}"
+    return [(ROLE, action, repository) for action in _PULLING]
+
+
+def keys_of(
+    environ: Mapping[str, Any], account: str, params: Mapping[str, Any] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """What a request has for the conditions of a policy, as it would have on AWS."""
+    now = datetime.now(UTC)
+    tags = (params or {}).get("tags") or {}
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    found: dict[str, tuple[str, ...]] = {
+        "aws:requestedregion": (REGION,),
+        "aws:principalaccount": (account,),
+        "aws:sourceip": (environ.get("REMOTE_ADDR") or "127.0.0.1",),
+        "aws:securetransport": ("true",),  # it is not here, and has to be there
+        "aws:viaawsservice": ("false",),
+        "aws:currenttime": (now.isoformat(),),
+        "aws:epochtime": (str(int(now.timestamp())),),
+        "aws:useragent": (environ.get("HTTP_USER_AGENT", ""),),
+    }
+    if isinstance(tags, dict) and tags:
+        found["aws:tagkeys"] = tuple(tags)
+        found |= {f"aws:requesttag/{k.lower()}": (str(v),) for k, v in tags.items()}
+    for name in ("prefix", "delimiter", "max-keys"):
+        if name in query:
+            found[f"s3:{name}"] = (query[name][0],)
     return found
 
 
@@ -135,7 +203,12 @@ def policy(path: Path, who: str) -> dict[str, Any] | None:
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": sorted(actions), "Resource": resource}
+            {
+                "Effect": "Allow",
+                "Action": sorted(actions),
+                "Resource": resource,
+                **({"Condition": _PASSED} if actions == {"iam:PassRole"} else {}),
+            }
             for resource, actions in sorted(by_resource.items())
         ],
     }

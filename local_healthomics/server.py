@@ -23,7 +23,7 @@ from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
 from .removing import remove
-from .rights import FILE, Rights
+from .rights import FILE, Rights, of_image
 from .runs.engine_process import default_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
@@ -66,6 +66,7 @@ class Server:
         sweep(self._store, uploads)
         self._checker = DefinitionChecker(self._store, definitions)
         self._checker.sweep()
+        used = Rights(self.state / FILE)
         self._scheduler = Scheduler(
             self._store,
             self._checker,
@@ -77,6 +78,8 @@ class Server:
             owner=owner,
             engine=engine or default_command(),
             pool=Pool(),
+            pullable=self._other_services.repositories,
+            on_image=lambda account, image: used.note(of_image(account, image)),
         )
         self._background: Background[Context] = Background(self._store)
         self._scheduler.on_end = self._run_ended
@@ -96,7 +99,6 @@ class Server:
             analytics_open=options.analytics_open,
         )
         access = Access(owner, self._other_services.access_key, insecure=options.insecure)
-        used = Rights(self.state / FILE)
         spool, policies = self.state / "incoming", options.policies
         app = App(self._context, self._other_services, access, owner, spool, used, policies)
         self._app = Proxy(app, self._http.bind_addr[1])

@@ -78,6 +78,19 @@ class InvalidImage(EngineError):
         super().__init__(f"{image} has an invalid structure. Provide a valid ECR image URI")
 
 
+class NoImageAccess(EngineError):
+    """The repository of an image is not there, or does not let the service pull."""
+
+    reason = "ECR_PERMISSION_ERROR"
+
+    def __init__(self, image: str) -> None:
+        super().__init__(
+            f"HealthOmics doesn't have permission to access the image URI {image}. Confirm that the"
+            " Amazon ECR private repository exists and has granted access to the HealthOmics"
+            " service principal."
+        )
+
+
 class OutOfSpace(EngineError):
     """The file system of the runs is full."""
 

@@ -10,12 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Self
 
-from .errors import InvalidImage
+from .errors import InvalidImage, NoImageAccess
 
 _DOCKER_HUB = "registry-1.docker.io"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io", _DOCKER_HUB})
+# Upstream registries of a registry mapping (user guide): by a pull-through cache ("Synchronizing
+# with third-party container registries"), or copied by the service ("Using third-party registries
+# not supported by pull through cache").
+UPSTREAMS = (
+    *("registry-1.docker.io", "quay.io", "public.ecr.aws", "registry.k8s.io", "ghcr.io"),
+    *("registry.gitlab.com", "*.azurecr.io"),
+    *("community.wave.seqera.io", "wave.seqera.io", "nvcr.io", "gcr.io", "*-docker.pkg.dev"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +34,7 @@ class Image:
     name: str
     pull: str
     source: str | None = None  # what the definition names, if it is something else
+    is_cached: bool = False  # the account has it when it is pulled the first time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,7 @@ class RegistryMap:
     images: Mapping[str, str] = field(default_factory=dict)
     registries: Sequence[Mapping[str, str]] = ()
     ecr_only: bool = False
+    repositories: Mapping[str, bool] = field(default_factory=dict)  # see `RunRequest`
     whole_segments: bool = True  # an upstream prefix ends where a part of the name ends
 
     @classmethod
@@ -46,6 +57,7 @@ class RegistryMap:
         region: str,
         *,
         ecr_only: bool = False,
+        repositories: Mapping[str, bool] | None = None,
         whole_segments: bool = True,
     ) -> Self:
         """From the API's ContainerRegistryMap; mappings that lack a side map nothing."""
@@ -59,17 +71,24 @@ class RegistryMap:
             },
             registries=data.get("registryMappings") or (),
             ecr_only=ecr_only,
+            repositories=repositories or {},
             whole_segments=whole_segments,
         )
 
     def resolve(self, image: str | None) -> Image | None:
         """What to use for the image that a task names, if it names one.
 
-        InvalidImage if that is not in ECR, in the region of the runs, and has to be.
+        InvalidImage if that is not in ECR, in the region of the runs, and has to be; NoImageAccess
+        if its repository is not there or does not let the service pull.
         """
         found = self._mapped(image) if image else None
-        if self.ecr_only and not (found and self._in_ecr(found.name)):
+        if not self.ecr_only:
+            return found
+        if not (found and self._in_ecr(found.name)):
             raise InvalidImage(image or "a task without an image")
+        # A registry mapping makes its repository with the first pull: see `UPSTREAMS`.
+        if not self.repositories.get(_repository(found.name), found.is_cached):
+            raise NoImageAccess(found.name)
         return found
 
     def _in_ecr(self, name: str) -> bool:
@@ -89,12 +108,13 @@ class RegistryMap:
                 prefix = f"{prefix.rstrip('/')}/"
             if not repository.startswith(prefix):
                 continue
+            if self.ecr_only and not _is_upstream(registry):
+                continue
             rest = repository.removeprefix(prefix).lstrip("/")
             account = mapping.get("ecrAccountId") or self.account
             host = f"{account}.dkr.ecr.{self.region}.amazonaws.com"
-            return Image(
-                name=f"{host}/{mapping['ecrRepositoryPrefix']}/{rest}", pull=image, source=image
-            )
+            name = f"{host}/{mapping['ecrRepositoryPrefix']}/{rest}"
+            return Image(name=name, pull=image, source=image, is_cached=True)
         return Image(name=image, pull=image)
 
 
@@ -108,6 +128,15 @@ def _split(image: str) -> tuple[str, str]:
     if registry == _DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
     return registry, repository
+
+
+def _repository(name: str) -> str:
+    """A name without its tag or digest."""
+    return re.sub(r"(:[^:/@]*)?(@.*)?$", "", name)
+
+
+def _is_upstream(registry: str) -> bool:
+    return any(fnmatchcase(registry, known) for known in UPSTREAMS)
 
 
 def _canonical(registry: str) -> str:

@@ -77,6 +77,9 @@ class ProcessTask(OmicsTask):
         named = self.asked.image.name if self.asked.image else None
         image = ImageFolder.of(self.session.request.image_folders, named)
         before = self._isolated(image)
+        if named and not image.folders and named not in self.session.told_images:
+            self.session.told_images.add(named)
+            logger.warning("a plain process of this machine: it does not have the image %s", named)
         timeout, memory_gib = self.attempt.resources.timeout, self.attempt.resources.memory_gib
         with (
             open(self.streams()[0], "ab") as out,

@@ -47,6 +47,8 @@ class RunRequest:
     container_backend: str = "process"  # or docker, podman, apptainer
     image_map: Mapping[str, Any] = field(default_factory=dict)  # a ContainerRegistryMap
     ecr_only: bool = False  # refuse the images that the service would not take
+    # Repositories of ECR by name with host, and whether their policies let the service pull.
+    repositories: Mapping[str, bool] = field(default_factory=dict)
     isolated: bool = False  # plain processes see no more of this machine than on AWS, if possible
     network: bool = True  # that they have one, then
     image_folders: Path = Path("/nowhere")  # what is known of images (see `image_folders`)
@@ -62,6 +64,7 @@ class RunRequest:
             self.account,
             self.region,
             ecr_only=self.ecr_only,
+            repositories=self.repositories,
             whole_segments=self.readings["registry-prefix"] == "segment",
         )
 

@@ -32,6 +32,7 @@ class Session:
     finished: FinishedCalls = field(default_factory=FinishedCalls)
     _pace: threading.Lock = field(default_factory=threading.Lock, repr=False)
     groups: set[int] = field(default_factory=set)  # process groups that are alive
+    told_images: set[str] = field(default_factory=set)  # that no task has, and the log says so
 
     def pause(self, reading: str) -> None:
         """Let as much time go by as a reading of times says, or until the run is to end."""

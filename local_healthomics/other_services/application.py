@@ -28,6 +28,7 @@ from botocore.credentials import Credentials
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from ..keys import OwnerKey
+from ..policies import may_pull
 from . import bodies, container_registry, logs_durable, price_list, s3_durable, served
 from . import moto_internals as internals
 from .plain_json import NotPlain
@@ -97,6 +98,13 @@ class OtherServices:
             if found.access_key_id == key and (not token or found.session_token == token):
                 return account, found.secret_access_key
         return None
+
+    def repositories(self, account: str) -> dict[str, bool]:
+        """Those of ECR, by host and name, and whether the service may pull for the account."""
+        return {
+            f"{owner}.dkr.ecr.{region}.amazonaws.com/{name}": may_pull(policy, account, region)
+            for owner, region, name, policy in internals.repositories()
+        }
 
     def has_bucket(self, name: str) -> bool:
         return name in self._s3.buckets

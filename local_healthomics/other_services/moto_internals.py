@@ -426,6 +426,14 @@ def access_keys(*, of_sessions: bool) -> Iterator[tuple[str, Any]]:
                     yield from ((account, key) for key in list(user.access_keys))
 
 
+def repositories() -> Iterator[tuple[str, str, str, str | None]]:
+    """Of ECR: account, region, name and policy of each."""
+    for account, regions in list(backends("ecr").items()):
+        for region, backend in list(regions.items()):
+            for name, repository in list(backend.repositories.items()):
+                yield account, region, name, repository.policy
+
+
 def application(service: str) -> Callable[..., Any]:
     """The WSGI application of one service, to be made when S3 and Logs are replaced."""
     from moto.moto_server.werkzeug_app import create_backend_app

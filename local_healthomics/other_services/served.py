@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 
 def _names(text: str) -> frozenset[str]:
@@ -110,7 +111,8 @@ def refused(
     message: str = "",
 ) -> Iterable[bytes]:
     """An error in the words and the form of a service; `code` is S3's."""
-    message = message or code
+    text = message = message or code
+    message = escape(message)
     kind = "application/xml"
     headers: list[tuple[str, str]] = []
     if service == "s3":
@@ -127,7 +129,7 @@ def refused(
     else:
         code = _OTHER_WORDS.get(code, (code, code))[1]
         kind = "application/x-amz-json-1.1"
-        body = json.dumps({"__type": code, "message": message})
+        body = json.dumps({"__type": code, "message": text})
         headers.append(("x-amzn-errortype", code))
     content = body.encode()
     headers += [("Content-Type", kind), ("Content-Length", str(len(content)))]

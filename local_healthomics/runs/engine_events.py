@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +50,10 @@ class EngineEvents:
         pool: Pool,
         limits: Mapping[str, int],
         readings: Readings = DEFAULTS,
+        *,
+        on_image: Callable[[str, str], None] = lambda account, image: None,
     ) -> None:
+        self._on_image = on_image  # told of the account and the image of every task
         self._store, self._logs, self._pool = store, logs, pool
         self._limits, self._readings = limits, readings
         self._forgotten: set[str] = set()  # streams of tasks that were stopped
@@ -121,6 +124,8 @@ class EngineEvents:
                 task = found
             changed = task["status"] != event["status"]
             changes = task_changes(task, event)
+            if event.get("image"):
+                self._on_image(active.account, event["image"])
             if self._readings["task-cache-uri"] == "hits" and not changes.get("cacheHit"):
                 changes.pop("cacheS3Uri", None)
             if event["status"] == "RUNNING" and active.log_level != "OFF":

@@ -10,7 +10,7 @@ import math
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +73,24 @@ class Scheduler:
         owner: OwnerKey,
         engine: Sequence[str],
         pool: Pool,
+        pullable: Callable[[str], Mapping[str, bool]] = lambda account: {},
+        on_image: Callable[[str, str], None] = lambda account, image: None,
     ) -> None:
         self._store, self._checker = store, checker
         self._objects, self._logs = objects, logs
         self._folder, self._options, self._endpoint = folder, options, endpoint_url
         self._owner, self._engine, self._pool = owner, list(engine), pool
         self._limits = options.quotas.resources
-        self._events = EngineEvents(store, logs, pool, self._limits, options.readings)
+        self._events = EngineEvents(
+            store, logs, pool, self._limits, options.readings, on_image=on_image
+        )
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
         self._closing = False
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
+        self._pullable = pullable
 
     def start(self) -> None:
         """Settle what an earlier server left, then start what waits."""
@@ -273,6 +278,7 @@ class Scheduler:
             container_backend=self._options.backend,
             image_map=run.get("imageMap") or {},
             ecr_only=self._options.ecr_only,
+            repositories=self._pullable(run["account"]) if self._options.ecr_only else {},
             isolated=self._options.isolated,
             network=run.get("networkingMode") == "VPC",
             image_folders=self._folder.parent / FOLDER,

@@ -10,12 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import UnsupportedRule, UnsupportedRules
 
-_ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/.+")
-_DOCKER_HUB = frozenset({"registry-1.docker.io", "docker.io", "index.docker.io"})
+_ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/.+")
+_HUB = "registry-1.docker.io"
+_DOCKER_HUB = frozenset({_HUB, "docker.io", "index.docker.io"})
+# Registries that a registry mapping can lead from (user guide): by a pull-through cache, or copied
+# by the service.
+UPSTREAMS = (
+    *(_HUB, "quay.io", "public.ecr.aws", "registry.k8s.io", "ghcr.io", "registry.gitlab.com"),
+    *("*.azurecr.io", "community.wave.seqera.io", "wave.seqera.io", "nvcr.io", "gcr.io"),
+    "*-docker.pkg.dev",
+)
 
 
 def check_images(
@@ -35,14 +44,15 @@ def _refused(
     rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
 ) -> Iterator[UnsupportedRule]:
     for image, rule in sorted(rules.items()):
-        ecr = _ECR.fullmatch(image)
+        found = _mapped(image, registry_map or {})
+        ecr = _ECR.fullmatch(found)
         if ecr is not None and ecr["region"] != region:
             yield UnsupportedRule(
                 rule,
-                f"has the image {image} in {ecr['region']}, and the runs are in {region}",
+                f"has the image {found} in {ecr['region']}, and the runs are in {region}",
                 hint="let ECR replicate the image into the region of the runs",
             )
-        if ecr is None and not _is_mapped(image, registry_map or {}):
+        if ecr is None and (found != image or not _is_cached(image, registry_map or {})):
             yield UnsupportedRule(
                 rule,
                 f"has the image {image}, and HealthOmics pulls images from ECR only",
@@ -51,14 +61,24 @@ def _refused(
             )
 
 
-def _is_mapped(image: str, registry_map: Mapping[str, Any]) -> bool:
-    if image in (mapping["sourceImage"] for mapping in registry_map.get("imageMappings", ())):
-        return True
+def _mapped(image: str, registry_map: Mapping[str, Any]) -> str:
+    """What stands for an image, if a mapping of its own says so; the model lets both be missing."""
+    named = {
+        mapping.get("sourceImage"): mapping.get("destinationImage")
+        for mapping in registry_map.get("imageMappings") or ()
+        if mapping.get("destinationImage")
+    }
+    found: str = named.get(image) or image
+    return found
+
+
+def _is_cached(image: str, registry_map: Mapping[str, Any]) -> bool:
+    """Whether a registry mapping leads the image to ECR, from a registry that can be upstream."""
     registry, name = _registry_and_name(image)
-    return any(
-        _same_registry(mapping["upstreamRegistryUrl"], registry)
+    return any(fnmatchcase(registry, known) for known in UPSTREAMS) and any(
+        _canonical(mapping["upstreamRegistryUrl"]) == registry
         and _is_below(mapping.get("upstreamRepositoryPrefix"), name)
-        for mapping in registry_map.get("registryMappings", ())
+        for mapping in registry_map.get("registryMappings") or ()
     )
 
 
@@ -66,14 +86,16 @@ def _registry_and_name(image: str) -> tuple[str, str]:
     """As Docker reads an image's name: without a registry it is one of Docker Hub."""
     first, slash, rest = image.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
-        return first, rest
-    return "registry-1.docker.io", image if slash else f"library/{image}"
+        registry, name = _canonical(first), rest
+    else:
+        registry, name = _HUB, image
+    return registry, f"library/{name}" if registry == _HUB and "/" not in name else name
 
 
 def _is_below(prefix: str | None, name: str) -> bool:
-    return not prefix or name.startswith(f"{prefix}/")
+    return not prefix or name.startswith(f"{prefix.rstrip('/')}/")
 
 
-def _same_registry(url: str, registry: str) -> bool:
-    host = url.removeprefix("https://").rstrip("/")
-    return host == registry or {host, registry} <= _DOCKER_HUB
+def _canonical(registry: str) -> str:
+    host = registry.removeprefix("https://").rstrip("/")
+    return _HUB if host in _DOCKER_HUB else host

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 import local_healthomics as local
+from local_healthomics.rights import REPOSITORY
 
 from .conftest import WDL, Clients, connect, zipped
 
@@ -18,6 +20,10 @@ HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 @pytest.fixture(scope="module")
 def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
     service = local.start(tmp_path_factory.mktemp("choosy"), options=["--images", "ecr"])
+    ecr = service.client("ecr")
+    for name in ("yy", "closed"):
+        ecr.create_repository(repositoryName=name)
+    ecr.set_repository_policy(repositoryName="yy", policyText=json.dumps(REPOSITORY))
     yield connect(service)
     service.stop()
 
@@ -25,12 +31,14 @@ def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 @pytest.mark.parametrize(
     ("image", "registries", "reason"),
     [
-        ("x/y:1", {}, "INVALID_ECR_IMAGE_URI"),
-        (f"{HOST.replace('us-east-1', 'eu-west-2')}/y:1", {}, "INVALID_ECR_IMAGE_URI"),
-        (f"{HOST}/y:1", {}, None),
+        ("x/yy:1", {}, "INVALID_ECR_IMAGE_URI"),
+        (f"{HOST.replace('us-east-1', 'eu-west-2')}/yy:1", {}, "INVALID_ECR_IMAGE_URI"),
+        (f"{HOST}/yy:1", {}, None),
+        (f"{HOST}/closed:1", {}, "ECR_PERMISSION_ERROR"),
+        (f"{HOST}/none:1", {}, "ECR_PERMISSION_ERROR"),
         (
             "x/y:1",
-            {"imageMappings": [{"sourceImage": "x/y:1", "destinationImage": f"{HOST}/y:1"}]},
+            {"imageMappings": [{"sourceImage": "x/y:1", "destinationImage": f"{HOST}/yy:1"}]},
             None,
         ),
         (
@@ -43,7 +51,10 @@ def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
             None,
         ),
     ],
-    ids=["public", "other region", "ecr", "image mapping", "registry mapping"],
+    ids=[
+        *("public", "other region", "ecr", "closed repository", "no repository"),
+        *("image mapping", "registry mapping"),
+    ],
 )
 def test_an_image_must_be_in_ecr_or_mapped_there(
     choosy: Clients, image: str, registries: dict[str, object], reason: str | None
@@ -54,5 +65,5 @@ def test_an_image_must_be_in_ecr_or_mapped_there(
     run = choosy.start_with(workflow, {"a": choosy.uploaded("in/a.txt", b"a")})
     ended = choosy.until(run, "COMPLETED", "FAILED")
     assert ended.get("failureReason") == reason
-    if reason:
+    if reason == "INVALID_ECR_IMAGE_URI":
         assert f"{image} has an invalid structure" in ended["statusMessage"]

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_healthomics.engine.errors import InvalidImage
-from local_healthomics.engine.images import RegistryMap
+from local_healthomics.engine.errors import InvalidImage, NoImageAccess
+from local_healthomics.engine.images import UPSTREAMS, RegistryMap
 from local_healthomics.instances import ACCELERATORS, VCPUS, instance_type
+from snakemake_executor_omics.aws import images
+from snakemake_executor_omics.aws.images import check_images
+from snakemake_executor_omics.errors import UnsupportedRules
 
 _ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 _MAP: dict[str, Any] = {
@@ -79,10 +82,81 @@ def test_a_task_without_an_image_has_none() -> None:
 )
 def test_the_strict_service_takes_images_of_ecr_only(image: str, taken: bool) -> None:
     if taken:
-        assert _map(ecr_only=True).resolve(image) is not None
+        repositories = {f"{_ECR}/tool": True}
+        assert _map(ecr_only=True, repositories=repositories).resolve(image) is not None
     else:
         with pytest.raises(InvalidImage, match="valid ECR image URI"):
             _map(ecr_only=True).resolve(image)
+
+
+@pytest.mark.parametrize("repositories", [{}, {f"{_ECR}/tool": False}])
+def test_a_repository_must_be_there_and_let_the_service_pull(
+    repositories: dict[str, bool],
+) -> None:
+    for image in (f"{_ECR}/tool:1", f"{_ECR}/tool@sha256:{'0' * 64}"):
+        with pytest.raises(NoImageAccess, match="granted access to the HealthOmics service"):
+            _map(ecr_only=True, repositories=repositories).resolve(image)
+
+
+def test_a_repository_of_a_pull_through_cache_is_made_with_the_first_pull() -> None:
+    assert _map(ecr_only=True).resolve("python:3.11") is not None
+    closed = {f"{_ECR}/hub/library/python": False}
+    with pytest.raises(NoImageAccess):
+        _map(ecr_only=True, repositories=closed).resolve("python:3.11")
+
+
+_HOSTS = st.sampled_from(
+    ["docker.io", "registry-1.docker.io", "index.docker.io", "quay.io", "gcr.io", "localhost:5000",
+     "https://quay.io/", "us-docker.pkg.dev", "docker.elastic.co", _ECR,
+     _ECR.replace("us-east", "eu-west")]
+)  # fmt: skip
+_WORDS = st.sampled_from(["bio", "biocontainers", "library", "tool", "org"])
+_IMAGES = st.tuples(st.one_of(st.just(""), _HOSTS), st.lists(_WORDS, min_size=1, max_size=3)).map(
+    lambda parts: "/".join([*([parts[0].strip("/")] if parts[0] else []), *parts[1]]) + ":1"
+)
+_MAPPINGS = st.fixed_dictionaries(
+    {"upstreamRegistryUrl": _HOSTS, "ecrRepositoryPrefix": _WORDS},
+    optional={"upstreamRepositoryPrefix": st.sampled_from(["bio", "bio/", "library", "org/bio"])},
+)
+
+
+@given(
+    _IMAGES,
+    st.lists(_MAPPINGS, max_size=2),
+    st.lists(
+        st.fixed_dictionaries({}, optional={"sourceImage": _IMAGES, "destinationImage": _IMAGES}),
+        max_size=2,
+    ),
+)
+def test_the_plugin_takes_the_images_that_the_service_takes(
+    image: str, registries: list[dict[str, str]], images: list[dict[str, str]]
+) -> None:
+    """The plugin cannot know whether a prefix may end within a name: it takes what holds anyway."""
+    data = {"registryMappings": registries, "imageMappings": images}
+    try:
+        check_images({image: "align"}, "us-east-1", data)
+        taken = True
+    except UnsupportedRules:
+        taken = False
+
+    def takes(whole_segments: bool) -> bool:
+        registries = RegistryMap.of(
+            data, "123456789012", "us-east-1", ecr_only=True, whole_segments=whole_segments
+        )
+        try:
+            registries.resolve(image)
+        except InvalidImage:
+            return False
+        except NoImageAccess:
+            return True
+        return True
+
+    assert taken == takes(whole_segments=True)
+    assert takes(whole_segments=False) or not taken
+
+
+def test_the_plugin_knows_the_upstream_registries_of_the_service() -> None:
+    assert set(images.UPSTREAMS) == set(UPSTREAMS)
 
 
 @given(st.integers(1, 192), st.integers(1, 1536))

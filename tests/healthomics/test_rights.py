@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+import local_healthomics as local
 from local_healthomics.cli import main
+from local_healthomics.policies import may_pull
 from local_healthomics.rights import Rights, of_request, policy
 
-from .conftest import WDL, Clients, zipped
+from .conftest import WDL, Clients, connect, refused, zipped
 
 pytestmark = pytest.mark.service
 
@@ -68,24 +70,53 @@ def allowed(said: str) -> dict[str, list[str]]:
     return {one["Resource"]: one["Action"] for one in found["Statement"]}
 
 
+def go_through(clients: Clients) -> None:
+    a = clients.uploaded("in/a.txt", b"x")
+    workflow = clients.active_workflow(definitionZip=zipped(main=WDL))
+    run = clients.start_with(workflow, {"a": a}, tags={"by": "test"})
+    assert clients.until(run, "COMPLETED", "FAILED")["status"] == "COMPLETED"
+
+
 def test_the_rights_of_a_run_are_its_starters_and_its_roles(
-    real: Clients, capsys: pytest.CaptureFixture[str]
+    real: Clients, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    a = real.uploaded("in/a.txt", b"x")
-    run = real.start_with(real.active_workflow(definitionZip=zipped(main=WDL)), {"a": a})
-    real.until(run, "COMPLETED", "FAILED")
+    go_through(real)
     state = str(real.service.state)
     assert main(["rights", "--state", state]) == 0
-    callers = allowed(capsys.readouterr().out)
+    said = capsys.readouterr()
+    assert "kms:Decrypt" in said.err
+    (tmp_path / "caller.json").write_text(said.out)
+    callers = allowed(said.out)
     assert callers[real.service.role_arn] == ["iam:PassRole"]
+    assert '"iam:PassedToService": "omics.amazonaws.com"' in said.out
+    assert callers["arn:aws:omics:us-east-1:123456789012:workflow/*"]
     assert "omics:GetRun" in callers["arn:aws:omics:us-east-1:123456789012:run/*"]
     assert {"omics:CreateWorkflow", "omics:StartRun"} <= set(callers["*"])
+    assert "omics:TagResource" in callers["arn:aws:omics:us-east-1:123456789012:run/*"]
     assert callers["arn:aws:s3:::omics-local/in/*"] == ["s3:PutObject"]
     assert main(["rights", "--role", "--state", state]) == 0
-    roles = allowed(capsys.readouterr().out)
+    said = capsys.readouterr()
+    (tmp_path / "role.json").write_text(said.out)
+    roles = allowed(said.out)
+    assert "ecr:BatchGetImage" in roles["arn:aws:ecr:us-east-1:123456789012:repository/*"]
     assert roles["arn:aws:s3:::omics-local/in/*"] == ["s3:GetObject"]
     assert roles["arn:aws:s3:::omics-local/runs/*"] == ["s3:PutObject"]
     assert any("logs:PutLogEvents" in actions for actions in roles.values())
+    # With these rights, and no others, the same goes through again.
+    options = [f"--policy={tmp_path}/caller.json", f"--role-policy={tmp_path}/role.json"]
+    with local.running(tmp_path / "state", options=options) as service:
+        go_through(connect(service))
+        code, _ = refused(connect(service).omics.create_run_group, name="no right")
+        assert code == "AccessDeniedException"
+
+
+def test_what_no_policy_of_an_identity_says_is_told_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["rights", "--trust"]) == 0
+    assert "sts:AssumeRole" in capsys.readouterr().out
+    assert main(["rights", "--repository"]) == 0
+    assert may_pull(capsys.readouterr().out, "123456789012", "us-east-1")
 
 
 def test_where_nothing_was_asked_there_are_no_rights(
