@@ -1,9 +1,9 @@
 """The text of a job: what Snakemake would run for it, as one file for one interpreter.
 
-Shell commands, `run:` blocks, scripts in Python, R and Bash (wrappers among them), notebooks and
-templates need nothing of Snakemake in their container. What is left (scripts in other languages, or
-with values that only this process can hold) is refused: Snakemake in the container would read the
-Snakefile again, where other files lie than here.
+Shell commands, `run:` blocks, scripts in Python, R, Bash, Julia and Rust (wrappers too), notebooks
+and templates need nothing of Snakemake in their container. What is left (scripts in Xonsh and Hy,
+or with values that only this process can hold) is refused: Snakemake in the container would read
+the Snakefile again, where other files lie than here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ from ..compile import python_source
 from ..compile.sandbox import seen_by_job
 from ..errors import UnsupportedRule
 from .folders import Folder, named_folders
-from .internals import plain, script_file, script_with_values, strict_mode
+from .internals import (
+    plain,
+    preamble_of,
+    rust_dependencies,
+    rust_parts,
+    script_file,
+    strict_mode,
+)
 from .modules import imported_by
 from .paths import named_files, project_path
 from .programs import imported, used_by, used_by_command
@@ -44,6 +51,7 @@ Job = Any
 
 # Many images call it by one of the names only.
 PYTHON = '"$(type -P python3 || type -P python || echo python3)"'
+_INTERPRETERS = {"r": "Rscript --vanilla", "bash": "bash", "julia": "julia"}
 _TBD = str(TBDString())
 SCRIPTS = ".snakemake/omics/scripts"
 
@@ -229,15 +237,15 @@ def _script(job: Job, workdir: Path) -> Command:
     match language:
         case "python":
             return _python(job, workdir, location, source)
-        case "r" | "rmarkdown" | "bash":
+        case "r" | "rmarkdown" | "bash" | "julia" | "rust":
             return _with_preamble(job, workdir, location, source, language)
         case "jupyter_python" | "jupyter_r":
             return _notebook(job, workdir, location, source, language)
     raise UnsupportedRule(
         job.rule.name,
         f"has a script in {language}, which needs Snakemake around it",
-        hint=f"call it from `shell:`, or let the rule run on this machine (`localrules: "
-        f"{job.rule.name}`)",
+        hint="call it from `shell:` with its values as arguments, or let the rule run on this "
+        f"machine (`localrules: {job.rule.name}`)",
     )
 
 
@@ -283,23 +291,21 @@ def _config(job: Job) -> Any:
     return job.rule.run_func.__globals__["config"]
 
 
-def _known_resources(job: Job) -> Any:
-    known = {
-        name: value
-        for name, value in job.resources.items()
-        if not isinstance(value, TBDString) and name not in ("_cores", "_nodes")
-    }
+def _known_resources(job: Job, tmpdir: str | None = None) -> Any:
+    """What can be told of a job's resources; `tmpdir` is what the place where it runs would say."""
+    known = {}
+    for name, value in job.resources.items():
+        if isinstance(value, TBDString):
+            if name != "tmpdir" or tmpdir is None:
+                continue
+            value = tmpdir
+        if name not in ("_cores", "_nodes"):
+            known[name] = value
     return Namedlist(fromdict=known)
 
 
 def _python(job: Job, workdir: Path, location: str, source: str) -> Command:
     siblings, texts = _beside(workdir, location, source)
-    if any("report_href" in text for text in texts):
-        raise UnsupportedRule(
-            job.rule.name,
-            "has a script that uses `snakemake.report_href`, which only Snakemake can make",
-            hint=f"let the rule run on this machine (`localrules: {job.rule.name}`)",
-        )
     text, files = python_job(
         job,
         _known_resources(job),
@@ -328,9 +334,14 @@ def _with_preamble(job: Job, workdir: Path, location: str, source: str, language
     """The script after the values that Snakemake writes for its language, itself a whole."""
     preamble = _preamble(job, workdir, location, source, language)
     files = (*named_files(source, workdir), *used_by([location], workdir))
+    if language == "rust":
+        manifest, rest = rust_parts(source)
+        crates, features = rust_dependencies()
+        call = f'exec rust-script -d {crates} "$1" -- --features {features}'
+        text = manifest + preamble.lstrip("\r\n") + rest
+        return Command(text, f"bash -c {shlex.quote(call)} rust", files)
     if language != "rmarkdown":
-        interpreter = "Rscript --vanilla" if language == "r" else "bash"
-        return Command(f"{preamble}\n{source}", interpreter, files)
+        return Command(f"{preamble}\n{source}", _INTERPRETERS[language], files)
     if len(job.output) != 1:
         raise UnsupportedRule(
             job.rule.name, "has an R Markdown script, and more than one output", hint="give it one"
@@ -359,14 +370,14 @@ def _preamble(job: Job, workdir: Path, location: str, source: str, language: str
         "params": job.params,
         "wildcards": job.wildcards,
         "threads": job.threads,
-        "resources": _known_resources(job),
+        "resources": _known_resources(job, tmpdir="/tmp"),
         "log": job.log,
         "config": _config(job),
         "rulename": job.rule.name,
     }
     try:
-        return script_with_values("bash" if language == "bash" else "r", about)
-    except ValueError as error:
+        return preamble_of("r" if language in ("rmarkdown", "jupyter_r") else language, about)
+    except (TypeError, ValueError) as error:
         raise UnsupportedRule(
             job.rule.name,
             f"gives its script a value that {language} has no form for: {error}",

@@ -428,7 +428,7 @@ def shell_settings() -> tuple[str, str | None, str]:
     return name, shell._process_prefix, shell._process_suffix
 
 
-# What `generate_preamble` takes; that of Bash also wants `is_local`.
+# What `generate_preamble` takes; those of Bash and Rust also want `is_local`.
 SCRIPT_VALUES = frozenset(
     {
         *("path", "source", "basedir", "rulename", "config", "jobid", "shadow_dir"),
@@ -439,18 +439,45 @@ SCRIPT_VALUES = frozenset(
 )
 
 
-def script_with_values(language: str, values: Mapping[str, Any]) -> str:
-    """What Snakemake writes before an R or Bash script: the job's `values` in that language.
+def preamble_of(language: str, values: Mapping[str, Any]) -> str:
+    """What Snakemake writes before a script: the job's `values` in its language.
 
-    A value that is not given is None. Raises ValueError for one that the language has no form for.
-    Since 9.0: `RScript.generate_preamble`, `BashScript.generate_preamble` and what they take.
+    A value that is not given is None. Raises ValueError or TypeError for one that the language has
+    no form for. Since 9.0: `generate_preamble` of RScript, BashScript and RustScript and what they
+    take, `JuliaScript.get_preamble`, which reads the same values as attributes.
     """
-    script = snakemake_script.RScript if language == "r" else snakemake_script.BashScript
     given = {**dict.fromkeys(SCRIPT_VALUES), **values}
-    preamble: str = script.generate_preamble(
-        **given, **({"is_local": True} if language == "bash" else {})
-    )
+    preamble: str
+    if language == "julia":
+        preamble = snakemake_script.JuliaScript.get_preamble(
+            SimpleNamespace(**given, input=given["input_"])
+        )
+        return preamble
+    script = {
+        "r": snakemake_script.RScript,
+        "bash": snakemake_script.BashScript,
+        "rust": snakemake_script.RustScript,
+    }[language]
+    preamble = script.generate_preamble(**given, **({"is_local": True} if language != "r" else {}))
     return preamble
+
+
+def rust_parts(source: str) -> tuple[str, str]:
+    """The manifest at the top of a Rust script, before which no value may stand, and the rest.
+
+    Since 9.0: `RustScript.extract_manifest`.
+    """
+    manifest, rest = snakemake_script.RustScript.extract_manifest(source)
+    return manifest, rest
+
+
+def rust_dependencies() -> tuple[str, str]:
+    """The crates and the features that Snakemake's Rust needs, as it writes them for `rust-script`.
+
+    Since 9.0: `RustScript.default_dependencies`, `RustScript.default_features`.
+    """
+    script = snakemake_script.RustScript
+    return script.default_dependencies(), script.default_features()
 
 
 _SOURCE_CACHE = re.compile(r"(?<![\w.~-])/[^\s'\"]*/snakemake-runtime-cache/[^/\s]+/file(?=/)")

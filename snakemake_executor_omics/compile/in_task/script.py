@@ -4,12 +4,14 @@ Its text goes into the task, after `values.py`, followed by a call of `run_scrip
 the `snakemake` object that Snakemake documents.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import os
 import runpy
 import sys
 import types
+import urllib.parse
 
 from .values import job_values
 
@@ -27,12 +29,38 @@ def log_fmt_shell(log):
     return redirect
 
 
+class ReportHref:
+    """Snakemake's link from one page of a report to another, by the path of its file."""
+
+    def __init__(self, path, parent=None, url_args=None, anchor=None):
+        self._path, self._parent = path, parent
+        self._url_args, self._anchor = dict(url_args or {}), anchor
+        self._id = parent._id if parent else hashlib.sha256(str(path).encode()).hexdigest()
+
+    def child_path(self, path):
+        return ReportHref(path, self)
+
+    def url_args(self, **args):
+        return ReportHref(self._path, self._parent, args)
+
+    def anchor(self, anchor):
+        return ReportHref(self._path, self._parent, self._url_args, anchor)
+
+    def __str__(self):
+        path = str(self._path) if self._parent else os.path.basename(str(self._path))
+        quote = urllib.parse.quote
+        args = "&".join("{}={}".format(k, quote(str(v))) for k, v in self._url_args.items())
+        anchor = "#" + quote(self._anchor) if self._anchor else ""
+        return "../{}/{}{}{}".format(self._id[:16], path, "?" + args if args else "", anchor)
+
+
 def script_object(job, folder):
     """The `snakemake` object of a script in `folder`."""
     found = types.SimpleNamespace(
         config=job["config"], scriptdir=os.path.abspath(folder), **job_values(job)
     )
     found.log_fmt_shell = log_fmt_shell(found.log)
+    found.report_href = ReportHref
     # `from snakemake.script import snakemake` is how typed scripts name the object.
     if "snakemake" not in sys.modules and importlib.util.find_spec("snakemake") is None:
         sys.modules["snakemake"] = types.ModuleType("snakemake")

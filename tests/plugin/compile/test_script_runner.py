@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from snakemake.script import Snakemake
 
-from snakemake_executor_omics.compile.in_task.script import log_fmt_shell, run_script
+from snakemake_executor_omics.compile.in_task.script import ReportHref, log_fmt_shell, run_script
 from snakemake_executor_omics.compile.in_task.values import NamedList
 
 _JOB: dict[str, Any] = {
@@ -75,3 +75,13 @@ def test_a_script_runs_as_the_main_program_beside_its_modules(
     monkeypatch.setenv("OMICS_REPEAT", "2")
     run_script(_JOB, str(script))
     assert capsys.readouterr().out == f"beside A 3 2 {tmp_path} {script}\n"
+
+
+def test_links_of_reports_are_snakemakes_own() -> None:
+    theirs, ours = object.__new__(Snakemake).report_href, ReportHref
+    for link in (
+        lambda href: href("sub/test.html"),
+        lambda href: href("test.html").url_args(foo=4, bar="a b").anchor("b c"),
+        lambda href: href("subdir").child_path("subdir/test3.html").anchor("x"),
+    ):
+        assert str(link(ours)) == str(link(theirs))

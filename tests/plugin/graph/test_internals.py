@@ -17,6 +17,7 @@ from snakemake import script as snakemake_script
 from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.io import flag
+from snakemake.iocontainers import Namedlist
 from snakemake.resources import Resource
 from snakemake.scheduling.job_scheduler import JobRateLimiter
 from snakemake.settings.types import (
@@ -211,6 +212,28 @@ def test_a_job_that_reads_a_file_marked_local_is_not_local_and_one_that_writes_i
     assert (make.is_local, join.is_local) == (True, False)
     monkeypatch.delattr(workflow, "omics_sends_local_inputs")
     assert join.is_local, "another workflow of this process is as it was"
+
+
+def test_scripts_begin_with_the_values_in_their_language() -> None:
+    files, values = Namedlist(fromdict={"first": "a.txt"}), Namedlist(fromdict={"word": "hi"})
+    given = {
+        "path": LocalSourceFile("scripts/x"),
+        **dict.fromkeys(("input_", "output", "log"), files),
+        **dict.fromkeys(("params", "wildcards", "resources"), values),
+        **{"config": {}, "threads": 3, "rulename": "r"},
+    }
+    for language, pair in (
+        ("r", "\"first\" = 'a.txt'"),
+        ("bash", "[first]=a.txt"),
+        ("julia", '"first" => "a.txt"'),
+        ("rust", '"first": "a.txt"'),
+    ):
+        assert pair in internals.preamble_of(language, given), language
+    assert internals.rust_parts("//! A crate\n//! ```cargo\n//! ```\nfn main() {}") == (
+        "//! A crate\n//! ```cargo\n//! ```\n",
+        "fn main() {}",
+    )
+    assert "serde_json=" in internals.rust_dependencies()[0]
 
 
 def test_a_submission_is_reported_without_being_polled(jobs: dict[str, Any]) -> None:
