@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .errors import OmicsError
+from .images.request import add_arguments, words_of
 from .runs.connection import local_package
 from .runs.console import Console, KnownRun, done, table
 from .settings.options import Place
@@ -58,6 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     package.add_argument("snakefile", nargs="+", type=Path)
     package.add_argument("--output", type=Path, required=True, metavar="DIR")
     package.set_defaults(run=_package)
+
+    images = commands.add_parser(
+        "images",
+        help="list, build, lock and map the images of a workflow",
+        description="The images that a run of the same command would use. All other options are "
+        "Snakemake's own.",
+        allow_abbrev=False,
+    )
+    add_arguments(images)
+    images.set_defaults(run=_images)
 
     for name, call, help in (
         ("runs", _runs, "list this project's runs, also those that others started"),
@@ -224,6 +235,13 @@ def _package(arguments: argparse.Namespace, others: Sequence[str]) -> int:
             print(f"snakemake-omics: {snakefile} cannot be packaged, see above", file=sys.stderr)
             return 2
     return 0
+
+
+def _images(arguments: argparse.Namespace, others: Sequence[str]) -> int:
+    """Call Snakemake, whose executor does it; `others` are options for it."""
+    command = [sys.executable, "-m", "snakemake", "--executor", "omics"]
+    command += ["--omics-images", words_of(arguments), "--forceall", "--jobs", "1", *others]
+    return 2 if subprocess.run(command, check=False).returncode else 0
 
 
 if __name__ == "__main__":

@@ -89,6 +89,8 @@ class Executor(RemoteExecutor):
             internals.make_tasks_of_local_rules(self.workflow)
         if self._options.package is not None:
             self._package(self._options.package)
+        if self._options.images is not None:
+            self._images()
 
     def _package(self, folder: Path) -> NoReturn:
         """Write the bundle and end Snakemake, before it starts a job, also one of its own."""
@@ -97,6 +99,16 @@ class Executor(RemoteExecutor):
         for path in written:
             print(path)
         raise SystemExit(0)
+
+    def _images(self) -> NoReturn:
+        """Look after the workflow's images and end Snakemake, likewise."""
+        from .image_commands import look_after_images  # of no use to runs
+
+        with _for_people():
+            status = look_after_images(
+                self.workflow, self._options, self._workdir, self._state, self.logger
+            )
+        raise SystemExit(status)
 
     # --- jobs in -------------------------------------------------------------------------
 

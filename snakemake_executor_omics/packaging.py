@@ -10,6 +10,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .aws.session import region_named
 from .compile import compile_wave, spill
 from .errors import SelectionError
 from .files.upload import stage
@@ -32,6 +33,7 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     Raises:
         OmicsError: the workflow cannot be compiled, or no job can go into a run.
     """
+    region = region_named(options.region, options.aws_profile)
     selection = select(
         workflow.dag,
         (),
@@ -40,7 +42,7 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
             workdir,
             options.include,
             own_disk=options.has_own_disks,
-            images=ImageNames.of(options, options.region, read_chosen(workdir)),
+            images=ImageNames.of(options, region, read_chosen(workdir)),
             environments=options.environments is Environments.ON,
             from_registries=True,
             gpu_fallback=options.gpu_fallback,

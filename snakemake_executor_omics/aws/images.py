@@ -82,6 +82,26 @@ def _is_cached(image: str, registry_map: Mapping[str, Any]) -> bool:
     )
 
 
+def pulled_from(
+    image: str, registry_map: Mapping[str, Any], account: str, region: str
+) -> str | None:
+    """Where in ECR the service pulls an image from, None if nothing leads there."""
+    for mapping in registry_map.get("imageMappings", ()):
+        if mapping["sourceImage"] == image:
+            return str(mapping["destinationImage"])
+    if _ECR.fullmatch(image):
+        return image
+    registry, name = _registry_and_name(image)
+    for mapping in registry_map.get("registryMappings", ()):
+        prefix = mapping.get("upstreamRepositoryPrefix")
+        if _same_registry(mapping["upstreamRegistryUrl"], registry) and _is_below(prefix, name):
+            rest = name.removeprefix(f"{prefix}/") if prefix else name
+            owner = mapping.get("ecrAccountId", account)
+            host = f"{owner}.dkr.ecr.{region}.amazonaws.com"
+            return f"{host}/{mapping['ecrRepositoryPrefix']}/{rest}"
+    return None
+
+
 def _registry_and_name(image: str) -> tuple[str, str]:
     """As Docker reads an image's name: without a registry it is one of Docker Hub."""
     first, slash, rest = image.partition("/")

@@ -119,6 +119,22 @@ def connect(
     )
 
 
+def account_of(services: Services) -> str:
+    """The account that the credentials are of."""
+    with translated("ask whose credentials these are"):
+        answer: str = services.client("sts", None).get_caller_identity()["Account"]
+    return answer
+
+
+def region_named(region: str | None, profile: str | None) -> str | None:
+    """The region of runs, as far as options, environment and profile tell; asks no service."""
+    try:
+        found: str | None = _session(region, profile, None).region_name
+    except SettingsError:
+        return region
+    return found
+
+
 def _session(
     region: str | None, profile: str | None, environment: Mapping[str, str] | None
 ) -> boto3.Session:

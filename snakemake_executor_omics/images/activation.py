@@ -37,9 +37,14 @@ def write_activation(folder: Path, prefix: str, variables: Mapping[str, str]) ->
     for path in sorted(folder.glob("etc/conda/env_vars.d/*.json")):
         found.update(json.loads(path.read_text()))
     found.update(variables)
-    lines = [f"export {name}={shlex.quote(str(value))}\n" for name, value in sorted(found.items())]
-    text = _TEXT.format(prefix=shlex.quote(prefix), variables="".join(lines))
-    (folder / SCRIPT).write_text(text)
+    (folder / SCRIPT).write_text(activation(prefix, found))
+
+
+def activation(prefix: str, variables: Mapping[str, str]) -> str:
+    """The text of the script."""
+    items = sorted(variables.items())
+    lines = [f"export {name}={shlex.quote(str(value))}\n" for name, value in items]
+    return _TEXT.format(prefix=shlex.quote(prefix), variables="".join(lines))
 
 
 def image_environment(prefix: str) -> dict[str, str]:

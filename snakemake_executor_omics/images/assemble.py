@@ -47,13 +47,14 @@ class Assembled:
     packages: int
 
 
-def check_assemblable(environment: Environment) -> Recipe:
-    """
+def check_assemblable(environment: Environment, *, pip: bool = False) -> Recipe:
+    """What an environment asks for, of whom nothing runs in its image, but for `pip` perhaps.
+
     Raises:
         NeedsBuilder
     """
     recipe = Recipe.of(environment)
-    if recipe.pip:
+    if recipe.pip and not pip:
         raise NeedsBuilder(f"{environment.file} has a `pip:` part, which runs in its image")
     if environment.post_deploy is not None:
         raise NeedsBuilder(f"{environment.file} has a post-deploy script, which runs in its image")

@@ -28,8 +28,15 @@ class ImageNames:
     chosen: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, options: Options, region: str | None, chosen: Mapping[str, str]) -> ImageNames:
-        return cls(options.registry(region), options.image_prefix, options.image_base, chosen)
+    def of(
+        cls,
+        options: Options,
+        region: str | None,
+        chosen: Mapping[str, str],
+        account: str | None = None,
+    ) -> ImageNames:
+        registry = options.registry(region, account)
+        return cls(registry, options.image_prefix, options.image_base, chosen)
 
     def repository(self, environment: Environment) -> str:
         return f"{self.prefix}/{environment.name}"

@@ -19,11 +19,12 @@ from ..errors import ChannelsUnreachable, ImageError
 from .recipe import Pin, Recipe
 
 LINUX = "linux-64"
+GLIBC, CUDA = "2.28", "12.4"
 # What tasks have: a kernel and glibc that no supported Debian is older than, and AVX2, which all
 # instances of the service have. The version of CUDA is that of no document.
-_GIVEN = (("__unix", "0", "0"), ("__linux", "5.10", "0"), ("__glibc", "2.28", "0"))
+_GIVEN = (("__unix", "0", "0"), ("__linux", "5.10", "0"), ("__glibc", GLIBC, "0"))
 _ARCHITECTURE = ("__archspec", "1", "x86_64_v3")
-_CUDA = ("__cuda", "12.4", "0")
+_CUDA = ("__cuda", CUDA, "0")
 _SOLVE = datetime.timedelta(minutes=10)
 _OFFLINE = "error sending request"  # of reqwest, below rattler: no connection came about
 EXTRA = "in a clone of the plugin's repository: pip install '.[images]'"

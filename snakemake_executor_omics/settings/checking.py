@@ -81,9 +81,11 @@ def resolve(settings: Any, *, project: str) -> Options:
     if region is not None and not _REGION.fullmatch(region):
         raise _wrong("region", f"{region!r} is not the name of a region", "write it as us-east-1")
     registry_map, package = _text(settings, "container_registry_map"), _text(settings, "package")
+    images = _text(settings, "images")
+    starts = package is None and images is None
     return Options(
-        role_arn=_role(settings, local) if package is None else "",
-        output_uri=_output_uri(settings, local, workflow, needed=package is None),
+        role_arn=_role(settings, local, needed=starts),
+        output_uri=_output_uri(settings, local, workflow, needed=starts),
         workflow_name=workflow,
         local=local,
         endpoint_url=endpoint_url,
@@ -116,6 +118,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         parallel_runs=_parallel_runs(settings, near=local or _is_near(endpoint_url)),
         local_rules=_choice(settings, "local_rules", LocalRules) or LocalRules.HERE,
         package=None if package is None else Path(package),
+        images=images,
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
         local_isolation=_choice(settings, "local_isolation", LocalIsolation) or LocalIsolation.AUTO,
@@ -262,11 +265,13 @@ def _is_near(endpoint_url: str | None) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
 
 
-def _role(settings: Any, local: bool) -> str:
+def _role(settings: Any, local: bool, *, needed: bool) -> str:
     role = _text(settings, "role_arn")
     if role is None:
         if local:
             return LOCAL_ROLE_ARN
+        if not needed:
+            return ""
         raise _wrong(
             "role_arn",
             "is needed: HealthOmics works with the rights of this role",

@@ -248,6 +248,10 @@ class ExecutorSettings(ExecutorSettingsBase):
         "`snakemake-omics package` calls it.",
         metavar="DIR",
     )
+    images: Optional[str] = _option(
+        "Look after the images of the workflow, and end; `snakemake-omics images` calls it.",
+        metavar="COMMAND",
+    )
     include: List[str] = _list(
         "Globs, relative to the working directory, of files that jobs use without declaring "
         "them as input, such as 'scripts/*.py'.",

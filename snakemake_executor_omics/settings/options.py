@@ -166,7 +166,8 @@ class Options:
     """Every option, checked. None means: not sent, the service's default holds.
 
     `endpoint_url` is None for AWS and also for `local`, whose address is known only once the
-    local service listens. With `package` nothing is started, and role and output URI may be empty.
+    local service listens. With `package` or `images` nothing is started, and role and output URI
+    may be empty.
     """
 
     role_arn: str
@@ -202,6 +203,7 @@ class Options:
     parallel_runs: int | None = None  # None: as many as the graph is worth
     local_rules: LocalRules = LocalRules.HERE
     package: Path | None = None
+    images: str | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
     local_isolation: LocalIsolation = LocalIsolation.AUTO
@@ -222,14 +224,15 @@ class Options:
             self.run_name or self.workflow_name,
         )
 
-    def registry(self, region: str | None) -> str:
+    def registry(self, region: str | None, account: str | None = None) -> str:
         """Where images of environments are: ECR of the run role's account, unless told otherwise.
 
-        Without a role, as for `package`, it is the local service's.
+        Without a role, as for `package`, it is that of `account`, else the local service's.
         """
         if self.image_registry is not None:
             return self.image_registry
-        _, partition, _, _, account, _ = (self.role_arn or LOCAL_ROLE_ARN).split(":", 5)
+        _, partition, _, _, owner, _ = (self.role_arn or LOCAL_ROLE_ARN).split(":", 5)
+        account = owner if self.role_arn or account is None else account
         domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
         return f"{account}.dkr.ecr.{region or self.region or LOCAL_REGION}.{domain}"
 

@@ -201,6 +201,7 @@ def _buildah(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not all(map(shutil.which, BUILDAH)), reason="buildah and runc are not installed"
 )

@@ -1,0 +1,49 @@
+"""Which images the jobs of Snakemake's graph run in, whatever has to be done of them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import UnsupportedRule, UnsupportedRules
+from ..images.uses import ImageUse
+from ..model import Environment
+from .tasks import TaskSettings, container_of, environment_of, members, place_of
+
+
+def images_used(dag: Any, settings: TaskSettings) -> list[ImageUse]:
+    """All images, by name.
+
+    Raises:
+        UnsupportedRules: rules have none, or one that no task can have.
+    """
+    rules: dict[tuple[str, str], dict[str, None]] = {}
+    known: dict[tuple[str, str], tuple[Environment | None, bool]] = {}
+    refused: dict[tuple[str, str], UnsupportedRule] = {}
+    for job in _jobs(dag):
+        try:
+            image, environment = container_of(job, settings), environment_of(job, settings)
+        except UnsupportedRule as error:
+            place = (error.rule, error.reason)
+            refused.setdefault(place, error.at(place_of(job.rule)))
+            continue
+        key = (image, "" if environment is None else environment.key)
+        rules.setdefault(key, {})[job.rule.name] = None
+        known[key] = (environment, environment is None and not job.container_img_url)
+    if refused:
+        raise UnsupportedRules(list(refused.values()))
+    return [
+        ImageUse(
+            image=key[0],
+            rules=tuple(sorted(rules[key])),
+            environment=known[key][0],
+            is_default=known[key][1],
+        )
+        for key in sorted(rules)
+    ]
+
+
+def _jobs(dag: Any) -> Iterator[Any]:
+    for job in dag.jobs:
+        if not job.is_local:
+            yield from members(job)
