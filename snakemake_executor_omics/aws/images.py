@@ -86,17 +86,15 @@ def pulled_from(
     image: str, registry_map: Mapping[str, Any], account: str, region: str
 ) -> str | None:
     """Where in ECR the service pulls an image from, None if nothing leads there."""
-    for mapping in registry_map.get("imageMappings", ()):
-        if mapping["sourceImage"] == image:
-            return str(mapping["destinationImage"])
-    if _ECR.fullmatch(image):
-        return image
+    found = _mapped(image, registry_map)
+    if found != image or _ECR.fullmatch(image):
+        return found
     registry, name = _registry_and_name(image)
-    for mapping in registry_map.get("registryMappings", ()):
-        prefix = mapping.get("upstreamRepositoryPrefix")
-        if _same_registry(mapping["upstreamRegistryUrl"], registry) and _is_below(prefix, name):
+    for mapping in registry_map.get("registryMappings") or ():
+        prefix = (mapping.get("upstreamRepositoryPrefix") or "").rstrip("/")
+        if _canonical(mapping["upstreamRegistryUrl"]) == registry and _is_below(prefix, name):
+            owner = mapping.get("ecrAccountId") or account
             rest = name.removeprefix(f"{prefix}/") if prefix else name
-            owner = mapping.get("ecrAccountId", account)
             host = f"{owner}.dkr.ecr.{region}.amazonaws.com"
             return f"{host}/{mapping['ecrRepositoryPrefix']}/{rest}"
     return None
