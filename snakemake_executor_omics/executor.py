@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,6 +61,7 @@ class Executor(RemoteExecutor):
         self._lock = threading.Lock()  # of the ledger and the jobs that Snakemake waits for
         self._infos: dict[JobKey, SubmittedJobInfo] = {}
         self._left: list[frozenset[str]] = []
+        self._absent: dict[JobKey, Collection[str]] = {}  # results that stayed in their run
         self._detached = False
         self._cancelled: set[str] = set()
         super().__init__(workflow, logger)
@@ -246,6 +247,7 @@ class Executor(RemoteExecutor):
         """A run has ended: tell Snakemake what the ledger makes of it."""
         assert self._connection is not None
         run = ended.run.id
+        self._absent.update(end.absent)
         with self._lock:
             answers = self._ledger.advance(run, end)
             infos = {
@@ -334,7 +336,9 @@ class Executor(RemoteExecutor):
                     self.logger.info(f"omics: {key} {again}: {_WHY[ending.outcome]}")
 
     async def _report_success(self, info: SubmittedJobInfo) -> None:
-        await settle(self.dag, info.job, self._cache)
+        keys = {job_key(info.job), *keys_of(info.job)}
+        absent = {path for key in keys for path in self._absent.get(key, ())}
+        await settle(self.dag, info.job, self._cache, absent, self._workdir)
         self.report_job_success(info)
 
     def handle_job_success(self, job: Any) -> None:

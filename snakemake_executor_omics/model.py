@@ -8,6 +8,7 @@ Nothing here knows Snakemake, AWS or WDL.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -70,7 +71,8 @@ class OutputFile:
     """What a job leaves.
 
     A `touch` file is made empty once the job has succeeded; `non_empty` and `checksum` are what
-    `ensure()` wants of it. `kept` is False where nobody outside the task needs it.
+    `ensure()` wants of it. `kept` is False where nobody outside the task needs it. Of a temporary
+    file `readers` are all the tasks that will ever need it, None where something else may.
     """
 
     path: str
@@ -79,6 +81,7 @@ class OutputFile:
     non_empty: bool = False
     checksum: Checksum | None = None
     kept: bool = True
+    readers: tuple[JobKey, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +278,31 @@ class Wave:
     def s3_targets(self) -> dict[str, str]:
         """The URI of each result that goes to a place of its own in S3, by path."""
         return {path: uri for task in self.tasks for path, uri in task.s3_targets.items()}
+
+    @property
+    def readers(self) -> dict[str, set[JobKey]]:
+        """The tasks that get a file from the task of the wave that makes it, by path."""
+        found: dict[str, set[JobKey]] = {}
+        for task in self.tasks:
+            for ref in task.inputs:
+                if ref.producer is not None:
+                    found.setdefault(ref.path, set()).add(task.key)
+        return found
+
+    @property
+    def internal(self) -> frozenset[str]:
+        """Temporary results that only tasks of the wave read: they stay in its run."""
+        made = Counter(output.path for task in self.tasks for output in task.files)
+        raw, readers = set(self.raw_inputs), self.readers
+        return frozenset(
+            output.path
+            for task in self.tasks
+            for output in task.files
+            if output.readers is not None
+            and readers.get(output.path, set()).issuperset(output.readers)
+            and made[output.path] == 1
+            and output.path not in raw
+        )
 
     @property
     def levels(self) -> list[list[Task]]:

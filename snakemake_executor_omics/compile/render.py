@@ -284,7 +284,7 @@ def render_workflow(
         task.key: {output.path: index for index, output in enumerate(task.files)}
         for task in wave.tasks
     }
-    uncertain = wave.uncertain
+    uncertain, internal, readers = wave.uncertain, wave.internal, wave.readers
     return _env.get_template("main.wdl.j2").render(
         workflow=workflow,
         parameters=[
@@ -300,12 +300,53 @@ def render_workflow(
                 ],
                 "uncertain": task.key in uncertain,
                 "may_fail": task.may_fail,
+                "files": _exported(task, internal, uncertain),
+                "temporary": _temporary(task, internal, readers, uncertain),
                 "logs": task.logs,
                 "text": texts[task.key],
             }
             for task in wave.tasks
         ],
     )
+
+
+def _exported(task: Task, internal: Collection[str], uncertain: Collection[JobKey]) -> str:
+    """What a task leaves outside of the run: all of its files, but for those that stay in it."""
+    name, files = task_name(task.key), _files(task.key, uncertain)
+    left = [index for index, output in enumerate(task.files) if output.path not in internal]
+    if len(left) == len(task.files):
+        return f"{name}.files"
+    value = "[]" if not left else _chosen(files, left, len(task.files))
+    return f"if (defined({name}.files)) then {value} else None" if task.key in uncertain else value
+
+
+def _temporary(
+    task: Task,
+    internal: Collection[str],
+    readers: Mapping[str, Collection[JobKey]],
+    uncertain: Collection[JobKey],
+) -> str | None:
+    """A task's files that stay in the run, if one that reads them may fail: for its next try."""
+    stay = [index for index, output in enumerate(task.files) if output.path in internal]
+    read_by = {key for index in stay for key in readers.get(task.files[index].path, ())}
+    doubtful = sorted(f"{task_name(key)}.files" for key in read_by if key in uncertain)
+    if not doubtful:
+        return None
+    name, files = task_name(task.key), _files(task.key, uncertain)
+    lacks = f"length(select_all([{', '.join(doubtful)}])) < {len(doubtful)}"
+    if task.key in uncertain:
+        lacks = f"defined({name}.files) && {lacks}"
+    # Which of them are executable stands in the list that goes with the others, if there are any.
+    everything = len(stay) == len(task.files)
+    listed = ", ".join(f"{files}[{index}]" for index in stay)
+    value = _chosen(files, stay, len(task.files)) if everything else f"[{listed}]"
+    return f"if ({lacks}) then {value} else None"
+
+
+def _chosen(files: str, indexes: Iterable[int], count: int) -> str:
+    """Some of a task's `count` files, and the list of the executable ones."""
+    listed = ", ".join(f"{files}[{index}]" for index in indexes)
+    return f"flatten([[{listed}], {_executables(files, count)}])"
 
 
 def _arguments(
@@ -327,8 +368,11 @@ def _arguments(
 
 
 def _modes(key: JobKey, count: int, uncertain: Collection[JobKey]) -> str:
+    return _executables(_files(key, uncertain), count)
+
+
+def _executables(files: str, count: int) -> str:
     """The list of a task's executable files, which it leaves after its `count` others, if any."""
-    files = _files(key, uncertain)
     return f"if (length({files}) > {count}) then [{files}[{count}]] else []"
 
 

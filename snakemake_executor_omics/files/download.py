@@ -69,10 +69,10 @@ def _unseen(item: Download, folder: Path) -> Download:
 
 
 def keep_newer(
-    place: Path, fresh: Path, since: datetime | None, warn: Callable[[str], None]
+    place: Path, fresh: Path | None, since: datetime | None, warn: Callable[[str], None]
 ) -> None:
     """Move what is at `place` aside if it was changed `since` and is not the same as `fresh`."""
-    if not _is_newer(place, since) or _is_same(place, fresh):
+    if not _is_newer(place, since) or (fresh is not None and _is_same(place, fresh)):
         return
     kept = _beside(place, _KEPT)
     number = 1

@@ -8,18 +8,20 @@ own clock.
 from __future__ import annotations
 
 import os
+import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from ..aws.objects import clock, copy_objects
+from ..aws.objects import clock, copy_objects, look_at
 from ..aws.session import Services
-from ..aws.transfer import Download
+from ..aws.transfer import Download, delete
 from ..aws.unpacking import unpack_inside
 from ..compile.sandbox import seen_by_job
+from ..errors import AccessDenied, StagingError
 from ..model import JobKey, OutputKind, Task, Wave
 from .archive import TIMESTAMP, unpack_directory
 from .download import fetch, keep_newer
@@ -40,13 +42,16 @@ def deliver(
 ) -> None:
     """Bring `results` to their places; of jobs that are not `done` they are logs at most.
 
-    What a user changed there after the run was made, `since`, is kept beside.
+    What a user changed there after the run was made, `since`, is kept beside. Where a result of a
+    job that is done stayed in the run, nothing may be left of an earlier one.
     """
     stored = wave.s3_targets
     sources = {str(item.path): item.uri for item in results}
     inside = {*stored, *map(archive_beside, stored)}
     here = [item for item in results if str(item.path) not in inside]
     wanted = [replace(item, path=workdir / item.path) for item in here]
+    stayed = {path for paths in absent(wave, done, results).values() for path in paths}
+    _clear(services, stayed, stored, workdir, partial(keep_newer, since=since, warn=warn))
     fetch(services, wanted, workdir / INCOMING, since, say, warn)
     copied = 0
     for level in wave.levels:
@@ -63,7 +68,8 @@ def deliver(
         for task in tasks:
             if (listed := executables_list(task.key)) in sources:
                 _make_executable(task, workdir / listed, workdir)
-        for output in (output for task in tasks for output in task.files):
+        outputs = [output for task in tasks for output in task.files if output.path not in stayed]
+        for output in outputs:
             if output.kind is OutputKind.DIRECTORY:
                 archive = archive_beside(output.path)
                 if output.path in stored:
@@ -74,12 +80,7 @@ def deliver(
                     keep = partial(keep_newer, place, since=since, warn=warn)
                     unpack_directory(workdir / archive, place, keep)
                     (workdir / archive).unlink()
-        local = [
-            workdir / output.path
-            for task in tasks
-            for output in task.files
-            if output.path not in task.s3_targets
-        ]
+        local = [workdir / output.path for output in outputs if output.path not in stored]
         if local:
             anywhere = next(iter(stored.values()), None)
             # Where some results are in S3, its clock dates them all.
@@ -88,6 +89,52 @@ def deliver(
                 _date(path, now)
     if copied:
         say(f"omics: {copied} results copied inside S3")
+
+
+def absent(
+    wave: Wave, done: Collection[JobKey], results: Sequence[Download]
+) -> dict[JobKey, tuple[str, ...]]:
+    """The results of jobs that are `done` which stayed in the run."""
+    brought = {str(item.path) for item in results}
+    return {
+        task.key: tuple(
+            output.path
+            for output in task.files
+            if _comes_as(output.path, output.kind) not in brought
+        )
+        for task in wave.tasks
+        if task.key in done
+    }
+
+
+def _comes_as(path: str, kind: OutputKind) -> str:
+    return archive_beside(path) if kind is OutputKind.DIRECTORY else path
+
+
+def _clear(
+    services: Services,
+    paths: Collection[str],
+    stored: Mapping[str, str],
+    workdir: Path,
+    keep: Callable[[Path, None], None],
+) -> None:
+    """Remove what earlier runs left of results, as Snakemake does where a job runs.
+
+    It would be taken for what the job has made now.
+    """
+    for path in paths:
+        place = workdir / path
+        if path not in stored and os.path.lexists(place):
+            keep(place, None)
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
+    for uri, found in look_at(services, [stored[path] for path in paths if path in stored]).items():
+        if isinstance(found, AccessDenied):
+            raise StagingError(f"no right to see whether {uri} is there: {found.message}")
+        for item in found:
+            delete(services, item.uri)
 
 
 def _make_executable(task: Task, listed: Path, workdir: Path) -> None:

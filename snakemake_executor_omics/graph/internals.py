@@ -84,7 +84,11 @@ class Dag(Protocol):
     dependencies: Mapping[Job, Mapping[Job, Collection[File]]]
     depending: Mapping[Job, Mapping[Job, Collection[File]]]
     targetfiles: Collection[File]
+    derived_targetfiles: Collection[File]
+    targetjobs: Collection[Job]
+    checkpoint_jobs: Collection[Job]
 
+    def has_unfinished_queue_input_jobs(self) -> bool: ...
     def needrun_jobs(self) -> Iterable[Job]: ...
     def needrun(self, job: Job) -> bool: ...
     def finished(self, job: Job) -> bool: ...
@@ -304,6 +308,25 @@ def restore(workflow: Any, path: Path) -> bool:
 def forget_backup(workflow: Any, path: Path) -> None:
     """Remove that copy. Since 9.13: `persistence.cleanup_backup`."""
     workflow.persistence.cleanup_backup(path)
+
+
+def finish_without(job: Any, files: Collection[Any]) -> None:
+    """Let Snakemake take a job as done without some of its outputs, which exist nowhere.
+
+    It waits for every output after a success, and then records it in its provenance, as it does
+    for those that it has removed itself; nothing stands in for one that a later call could take
+    for data. Since 8.0: `Job.postprocess` with `ignore_missing_output`, called by that name.
+    """
+    postprocess = job.postprocess
+
+    async def without(
+        *, error: bool = False, ignore_missing_output: Any = False, **settings: Any
+    ) -> None:
+        if not error and ignore_missing_output is not True:
+            ignore_missing_output = [*(ignore_missing_output or ()), *files]
+        await postprocess(error=error, ignore_missing_output=ignore_missing_output, **settings)
+
+    job.postprocess = without
 
 
 def write_protect(dag: Any, job: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..log import Log
 from ..model import JobKey
 from . import internals
 from .output_cache import OutputCache
+from .paths import project_path
 from .storage import forget_absent, is_stored
 from .tasks import job_key, members
 
@@ -36,9 +38,19 @@ def tell_failure(job: Any, external_jobid: str | None, why: Iterable[str], log: 
     job.log_error(text, **told)
 
 
-async def settle(dag: Any, unit: Any, cache: OutputCache) -> None:
-    """What Snakemake leaves to where a job ran, after it has succeeded."""
+async def settle(
+    dag: Any, unit: Any, cache: OutputCache, absent: Collection[str], workdir: Path
+) -> None:
+    """What Snakemake leaves to where a job ran, after it has succeeded.
+
+    Results that are `absent` stayed in the run.
+    """
     for job in members(unit):
+        stayed = [
+            file for file in job.output if project_path(file, workdir, job.rule.name) in absent
+        ]
+        if stayed:
+            internals.finish_without(job, stayed)
         await cache.store(job)
         forget_absent(dag, job)
         # S3 has no write protection; Snakemake itself would look for a local copy.

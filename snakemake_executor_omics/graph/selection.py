@@ -73,6 +73,7 @@ def select(
     made_in = {folder for path in produced for folder in folders_of(path)}
     settings = replace(settings, produced=frozenset(produced), made_in=frozenset(made_in))
     graph = _Graph(dag, settings)
+    settings = replace(settings, units=graph.keys)
     refusals, budget = _Refusals(), _Budget(settings.limits)
     units = graph.topological()
     for unit in units:
@@ -300,6 +301,12 @@ class _Graph:
             if group is not None and id(group) not in whole:
                 whole[id(group)] = group.is_local or _fits_one_task(dag, group, settings)
             self._units[job] = group if group is not None and whole[id(group)] else job
+
+    @property
+    def keys(self) -> dict[Job, JobKey]:
+        """Each job with the key of its unit."""
+        keys = {id(unit): job_key(unit) for unit in self._units.values()}
+        return {job: keys[id(unit)] for job, unit in self._units.items()}
 
     def parents(self, unit: Unit) -> list[Unit]:
         """The units that `unit` reads from, each once."""

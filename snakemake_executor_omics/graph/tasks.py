@@ -40,6 +40,7 @@ from .programs import files_below, is_executable, is_program, may_be_run, used_b
 from .resources import job_resources
 from .snakefiles import snakefiles_of
 from .storage import Storage
+from .temporary import readers_of
 
 Job = Any  # Snakemake's jobs carry no types
 Unit = Any  # a job, or a group of jobs that go into one task
@@ -52,7 +53,8 @@ class TaskSettings:
     `made_in` are the folders of the project in which files are `produced`, and those around them.
     `cache_busters` are for jobs whose failure is in the run cache. `limits` are of resources that
     all jobs together may use at once, `max_jobs` how many jobs may run where nothing else says so.
-    `outside` are the folders of the workflow's sources that lie outside of the project.
+    `outside` are the folders of the workflow's sources that lie outside of the project. `units`
+    has each job that is to run, with the key of its task.
     `environments` reads conda environments, None where they are not used. `from_registries` says
     that images have to be pulled from one.
     """
@@ -73,6 +75,7 @@ class TaskSettings:
     images: ImageNames = field(default_factory=ImageNames)
     environments: EnvironmentReader | None = None
     from_registries: bool = False
+    units: Mapping[Job, JobKey] = field(default_factory=dict)
 
 
 def members(unit: Unit) -> list[Job]:
@@ -329,6 +332,7 @@ class _Paths:
 
     def __init__(self, settings: TaskSettings, jobs: Iterable[Job]) -> None:
         self.workdir = settings.workdir
+        self.units = settings.units
         self.rewritten = Rewriting(
             settings.workdir,
             {
@@ -438,6 +442,7 @@ def _output(unit: Unit, job: Job, path: Any, paths: _Paths) -> OutputFile:
         (kind for kind in (OutputKind.PIPE, OutputKind.SERVICE) if is_flagged(path, kind.value)),
         OutputKind.DIRECTORY if _is_directory(path) else OutputKind.FILE,
     )
+    readers = readers_of(path, job, job_key(unit), paths.units)
     return OutputFile(
         paths(path, job),
         kind,
@@ -445,6 +450,7 @@ def _output(unit: Unit, job: Job, path: Any, paths: _Paths) -> OutputFile:
         non_empty=bool(ensure and ensure.get("non_empty")),
         checksum=_checksum(job, ensure) if ensure else None,
         kept=_is_needed(unit, job, path),
+        readers=None if readers is None else tuple(sorted(readers)),
     )
 
 

@@ -95,4 +95,9 @@ def next_waves(
         [[by_name[name] for name in names if name in by_name] for names in left],
     )
     tell_selection(selection, parts, log)
-    return [selection.wave.only(keys) for keys in parts.runs]
+    waves = [selection.wave.only(keys) for keys in parts.runs]
+    if staying := sum(len(wave.internal) for wave in waves):
+        log.info(
+            f"omics: {staying} temporary results stay in their run, for the jobs that read them"
+        )
+    return waves

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..aws.logs import LOG_GROUP, task_log
-from ..aws.records import Run, RunTask
+from ..aws.records import Run, RunTask, TaskDetail
 from ..aws.runs import get_task
 from ..aws.session import Services
 from ..model import Task
@@ -83,12 +83,7 @@ def failure(
             places=places(services, run),
             fault=is_fault(run.failure_reason),
         )
-    detail = courtesy.ask(
-        "the reasons of failed tasks are",
-        "omics:GetRunTask",
-        lambda: get_task(services, run.id, run_task.id),
-        None,
-    )
+    detail = ask_why(services, run, run_task, courtesy)
     stream = (detail.log_stream if detail else None) or f"run/{run.id}/task/{run_task.id}"
     reason = (detail.failure_reason if detail else None) or run.failure_reason
     by_itself = code is not None or reason in _BY_ITSELF
@@ -124,6 +119,18 @@ def _names_another(run: Run, run_task: RunTask) -> bool:
     """
     named = _NAMED.search(run.status_message or "")
     return named is not None and named[1] != run_task.id
+
+
+def ask_why(
+    services: Services, run: Run, run_task: RunTask, courtesy: Courtesy
+) -> TaskDetail | None:
+    """A task with the reason of its failure, which a listing does not have."""
+    return courtesy.ask(
+        "the reasons of failed tasks are",
+        "omics:GetRunTask",
+        lambda: get_task(services, run.id, run_task.id),
+        None,
+    )
 
 
 def why_ended(services: Services, run: Run) -> str:

@@ -24,13 +24,13 @@ from ..aws.transfer import write_bytes
 from ..compile import task_name
 from ..errors import ServiceError
 from ..files.exported import exports_of
-from ..files.place import deliver
+from ..files.place import absent, deliver
 from ..log import Log
-from ..model import Definition, JobKey, JobState, Wave
+from ..model import Definition, JobKey, JobState, Task, Wave
 from . import results
 from .connection import Connection
 from .courtesy import Courtesy
-from .failures import Failure, failure, why_ended
+from .failures import Failure, ask_why, failure, why_ended
 from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
@@ -99,14 +99,18 @@ def collect(
     completed = run.status is RunStatus.COMPLETED
     run_tasks = {task.key: ended.tasks.get(task_name(task.key)) for task in wave.tasks}
     if completed:
-        export = results.exported(services, run, wave.tasks)
+        export = results.exported(services, run, wave)
     else:
-        done = [
-            (task, run_task)
+        done = {
+            key: run_task
+            for key, run_task in run_tasks.items()
+            if run_task is not None and ended.states[key].is_success
+        }
+        goes_on = not wave.internal or not any(
+            _is_the_end(services, run, task, run_tasks[task.key], ended.states, courtesy)
             for task in wave.tasks
-            if ended.states[task.key].is_success and (run_task := run_tasks[task.key]) is not None
-        ]
-        export = results.kept(services, run, done, courtesy)
+        )
+        export = results.kept(services, run, wave, done, courtesy, goes_on=goes_on)
     outcomes = {
         task.key: _outcome(ended.states[task.key], run_tasks[task.key], export, task.key, completed)
         for task in wave.tasks
@@ -134,7 +138,32 @@ def collect(
         if completed
         else why_ended(services, run),
         interrupted=is_fault(run.failure_reason),
+        absent=absent(wave, here, export.all),
     )
+
+
+def _is_the_end(
+    services: Services,
+    run: Run,
+    task: Task,
+    run_task: RunTask | None,
+    states: Mapping[JobKey, JobState],
+    courtesy: Courtesy,
+) -> bool:
+    """Whether Snakemake starts nothing more after this job's failure.
+
+    One that it would try again, or with `--keep-going`, may fail; a fault of the service is no
+    failure of a job.
+    """
+    if states[task.key] is not JobState.FAILED or task.may_fail or not task.files:
+        return False
+    reason = run.failure_reason
+    if run_task is not None:
+        detail = ask_why(services, run, run_task, courtesy)
+        if detail is None:
+            return False
+        reason = detail.failure_reason or reason
+    return not is_fault(reason)
 
 
 def _outcome(

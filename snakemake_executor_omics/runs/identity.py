@@ -19,12 +19,13 @@ def identities(
     addresses: Mapping[str, str],
     made: Mapping[str, str],
 ) -> dict[JobKey, str]:
-    """The identity of each job of the wave.
+    """The identity of each job of the wave: also of what it leaves outside of its run.
 
     `texts` are those of the tasks, `addresses` name the content of raw inputs, `made` has those
     inputs that an earlier run left, with what they are then.
     """
     found: dict[JobKey, str] = {}
+    internal = wave.internal
     for task in wave.tasks:  # parents first
         read = [
             made.get(ref.path) or addresses.get(ref.path, "")
@@ -33,7 +34,8 @@ def identities(
             for ref in task.inputs
         ]
         read += [addresses.get(path, "") for path in task.sources]
-        text = "\n".join([texts[task.key], *read])
+        stays = [f"{output.path} stays" for output in task.files if output.path in internal]
+        text = "\n".join([texts[task.key], *read, *stays])
         found[task.key] = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
     return found
 

@@ -45,13 +45,15 @@ class RunEnd:
     """How a run ended: the service's word for it, and the ending of each of its jobs.
 
     `reason` says for people why a run that did not complete ended; `interrupted` that the reason
-    is a fault of the service, which may go away.
+    is a fault of the service, which may go away. `absent` are results that stayed in the run, of
+    each job that is done.
     """
 
     completed: bool
     endings: Mapping[JobKey, Ending] = field(default_factory=dict)
     reason: str = ""
     interrupted: bool = False
+    absent: Mapping[JobKey, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,10 @@ class Export:
         return [item for items in self.downloads.values() for item in items]
 
 
-def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
+def exported(services: Services, run: Run, wave: Wave) -> Export:
     """The files of a completed run: of every job that left all of its own, and all logs.
+
+    Temporary files that only its jobs read are not among them, unless one of those failed.
 
     Raises:
         StagingError: the run does not say where it wrote.
@@ -59,19 +61,29 @@ def exported(services: Services, run: Run, tasks: Sequence[Task]) -> Export:
     layout = _layouts(listed.values(), f"{folder}/out/")
     downloads: dict[JobKey, list[Download]] = {}
     codes: dict[JobKey, int | None] = {}
-    uncertain = Wave(tuple(tasks)).uncertain
-    for task in tasks:
+    done: set[JobKey] = set()
+    uncertain, internal, readers = wave.uncertain, wave.internal, wave.readers
+    for task in reversed(wave.tasks):  # what a job's files are read by comes before it
         name = task_name(task.key)
         told = summary.get(f"{name}_files")
-        if told is None and task.key in uncertain and f"{name}_files" not in layout:
+        left = [output for output in task.files if output.path not in internal]
+        stayed = [output for output in task.files if output.path in internal]
+        read_by = {key for output in stayed for key in readers.get(output.path, ())}
+        known = told is not None or f"{name}_files" in layout or f"{name}_temporary" in layout
+        if task.key in uncertain and not known and done.isdisjoint(read_by):
             code = summary.get(f"{name}_code")
             codes[task.key] = code if isinstance(code, int) else None
-        files = _found(task, _items(told, listed), layout.get(f"{name}_files", {}))
+        files = _found(task.key, left, _items(told, listed), layout.get(f"{name}_files", {}))
+        if files is not None and not done.issuperset(read_by):
+            told = _items(summary.get(f"{name}_temporary"), listed)
+            more = _found(task.key, stayed, told, layout.get(f"{name}_temporary", {}))
+            files = None if more is None else files + more
         logs = _items(summary.get(f"{name}_logs"), listed) or layout.get(f"{name}_logs", {})
         if files is not None or task.key in codes:
             # A job that failed has left its logs all the same.
             downloads[task.key] = (files or []) + _logs(task, logs)
-    return Export(downloads, codes)
+            done.update({task.key} - codes.keys())
+    return Export(dict(reversed(downloads.items())), codes)
 
 
 def _summary(services: Services, uri: str) -> Mapping[str, Any]:
@@ -93,18 +105,27 @@ def _items(uris: object, listed: Mapping[str, Listed]) -> dict[int, Listed]:
 
 
 def _found(
-    task: Task, told: Mapping[int, Listed], layout: Mapping[int, Listed]
+    key: JobKey,
+    files: Sequence[OutputFile],
+    told: Mapping[int, Listed],
+    layout: Mapping[int, Listed],
+    wanted: Collection[int] | None = None,
 ) -> list[Download] | None:
-    """The downloads of a task's files, None if one is nowhere."""
+    """The downloads of a task's files, or of those at the `wanted` places; None if one is nowhere.
+
+    After them comes the list of the executable ones, if there are any.
+    """
     downloads = []
-    for index, path in enumerate(_places(task.files)):
+    for index, path in enumerate(_places(files)):
+        if wanted is not None and index not in wanted:
+            continue
         item = told.get(index) or layout.get(index)
         if item is None:
             return None
         downloads.append(Download(item.uri, Path(path), item))
-    last = len(task.files)
-    if (item := told.get(last) or layout.get(last)) is not None:
-        downloads.append(Download(item.uri, Path(executables_list(task.key)), item))
+    last = len(files)
+    if downloads and (item := told.get(last) or layout.get(last)) is not None:
+        downloads.append(Download(item.uri, Path(executables_list(key)), item))
     return downloads
 
 
@@ -118,22 +139,45 @@ def _logs(task: Task, found: Mapping[int, Listed]) -> list[Download]:
 
 
 def kept(
-    services: Services, run: Run, done: Sequence[tuple[Task, RunTask]], courtesy: Courtesy
+    services: Services,
+    run: Run,
+    wave: Wave,
+    done: Mapping[JobKey, RunTask],
+    courtesy: Courtesy,
+    *,
+    goes_on: bool = True,
 ) -> Export:
     """The files of completed tasks of a run that exported nothing, from their cache entries.
 
     The entry is where the task says, which it may do of a cache hit only, or below the run cache's
-    location, where the run and the task name its folder.
+    location, where the run and the task name its folder. Of the temporary files that only jobs of
+    the run read, those are wanted that a job still needs: one whose results are lost, and, if
+    Snakemake `goes_on`, one that is not done.
     """
     entries = _Entries(services, run, courtesy)
-    downloads = {}
-    for task, run_task in done:
+    downloads: dict[JobKey, list[Download]] = {}
+    internal, readers = wave.internal, wave.readers
+    for task in reversed(wave.tasks):  # what a job's files are read by comes before it
+        run_task = done.get(task.key)
+        if run_task is None:
+            continue
+        wanted = [
+            index
+            for index, output in enumerate(task.files)
+            if output.path not in internal
+            or any(
+                key not in downloads and (goes_on or key in done)
+                for key in readers.get(output.path, ())
+            )
+        ]
+        if not wanted:
+            downloads[task.key] = []
         for layouts in entries.of(run_task):
-            files = _found(task, {}, layouts.get("files", {}))
+            files = _found(task.key, task.files, {}, layouts.get("files", {}), wanted)
             if files is not None:
                 downloads[task.key] = files + _logs(task, layouts.get("logs", {}))
                 break
-    return Export(downloads, {})
+    return Export(dict(reversed(downloads.items())), {})
 
 
 class _Entries:

@@ -13,7 +13,7 @@ from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskSt
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.compile import WORKFLOW, task_name
 from snakemake_executor_omics.errors import StagingError
-from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs.courtesy import Courtesy
 from snakemake_executor_omics.runs.results import exported, kept
 
@@ -76,7 +76,7 @@ def test_the_summary_of_a_completed_run_tells_its_files_and_logs(s3: Services) -
             f"{name}_logs": ["s3://results/runs/77/out/y/0/a.log"],
         },
     )
-    export = exported(s3, RUN, [A])
+    export = exported(s3, RUN, Wave((A,)))
     assert _paths(export.downloads[A.key]) == [
         "s3://results/runs/77/out/x/0/a.txt -> a.txt",
         "s3://results/runs/77/out/y/0/a.log -> a.log",
@@ -89,12 +89,12 @@ def test_without_a_summary_the_layout_tells_the_files(s3: Services, summary: byt
         _put(s3, "runs/77/logs/outputs.json", body=summary)
     name = task_name(A.key)
     _put(s3, f"runs/77/out/{name}_files/0/a.txt", f"runs/77/out/{name}_logs/0/a.log")
-    assert len(exported(s3, RUN, [A]).downloads[A.key]) == 2
+    assert len(exported(s3, RUN, Wave((A,))).downloads[A.key]) == 2
 
 
 def test_a_file_that_the_summary_tells_and_is_not_there_is_lost(s3: Services) -> None:
     _summary(s3, **{f"{task_name(A.key)}_files": ["s3://results/runs/77/out/x/0/a.txt"]})
-    assert A.key not in exported(s3, RUN, [A]).downloads
+    assert A.key not in exported(s3, RUN, Wave((A,))).downloads
 
 
 def test_a_caught_failure_has_a_code_and_its_logs_and_what_it_left_out_has_none(
@@ -113,14 +113,14 @@ def test_a_caught_failure_has_a_code_and_its_logs_and_what_it_left_out_has_none(
             f"{task_name(below.key)}_files": None,
         },
     )
-    export = exported(s3, RUN, [broken, below])
+    export = exported(s3, RUN, Wave((broken, below)))
     assert export.codes == {broken.key: 3, below.key: None}
     assert [item.path for item in export.downloads[broken.key]] == [Path("a.log")]
 
 
 def test_a_run_that_does_not_say_where_it_wrote_is_an_error(s3: Services) -> None:
     with pytest.raises(StagingError, match="no output URI"):
-        exported(s3, Run(id="77", status=RunStatus.COMPLETED), [A])
+        exported(s3, Run(id="77", status=RunStatus.COMPLETED), Wave((A,)))
 
 
 # --- the run cache -------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_a_finished_job_of_a_failed_run_is_found_below_the_caches_location(
     _put(s3, f"{folder}/out/files/0/a.txt", f"{folder}/out/logs/0/a.log", f"{folder}/entry.json")
     _put(s3, f"cache/{UUID}/78/t1/entry/out/files/0/a.txt")  # of another run
     said = Said()
-    found = kept(s3, RUN, [(A, DONE)], Courtesy(said))
+    found = kept(s3, RUN, Wave((A,)), {A.key: DONE}, Courtesy(said))
     assert _paths(found.downloads[A.key]) == [
         f"s3://results/{folder}/out/files/0/a.txt -> a.txt",
         f"s3://results/{folder}/out/logs/0/a.log -> a.log",
@@ -165,20 +165,20 @@ def test_the_entry_that_a_task_names_is_taken_without_looking_for_it(
         id="t1", name=DONE.name, status=TaskStatus.COMPLETED, cache_hit=True,
         cache_s3_uri="s3://results/out/elsewhere/entry",
     )  # fmt: skip
-    assert A.key in kept(s3, RUN, [(A, hit)], Courtesy(Said())).downloads
+    assert A.key in kept(s3, RUN, Wave((A,)), {A.key: hit}, Courtesy(Said())).downloads
 
 
 def test_a_job_without_all_its_files_is_in_no_entry(s3: Services, omics: Stubber) -> None:
     _cache(omics, "s3://results/cache")
     _put(s3, "cache/77/t1/entry/out/logs/0/a.log")
-    assert kept(s3, RUN, [(A, DONE)], Courtesy(Said())).downloads == {}
+    assert kept(s3, RUN, Wave((A,)), {A.key: DONE}, Courtesy(Said())).downloads == {}
 
 
 def test_a_run_without_a_cache_has_kept_nothing_and_nobody_is_asked(
     s3: Services, omics: Stubber
 ) -> None:
     run = Run(id="77", status=RunStatus.FAILED)
-    assert kept(s3, run, [(A, DONE)], Courtesy(Said())).downloads == {}
+    assert kept(s3, run, Wave((A,)), {A.key: DONE}, Courtesy(Said())).downloads == {}
 
 
 def test_the_right_that_is_missing_is_said_once_and_the_work_goes_on(
@@ -188,6 +188,6 @@ def test_the_right_that_is_missing_is_said_once_and_the_work_goes_on(
     courtesy = Courtesy(said)
     for _ in range(2):
         omics.add_client_error("get_run_cache", "AccessDeniedException", http_status_code=403)
-        assert kept(s3, RUN, [(A, DONE)], courtesy).downloads == {}
+        assert kept(s3, RUN, Wave((A,)), {A.key: DONE}, courtesy).downloads == {}
     (line,) = said.lines
     assert "omics:GetRunCache" in line
