@@ -95,12 +95,12 @@ def absent(
     wave: Wave, done: Collection[JobKey], results: Sequence[Download]
 ) -> dict[JobKey, tuple[str, ...]]:
     """The results of jobs that are `done` which stayed in the run."""
-    brought = {str(item.path) for item in results}
+    brought, internal = {str(item.path) for item in results}, wave.internal
     return {
         task.key: tuple(
             output.path
             for output in task.files
-            if _comes_as(output.path, output.kind) not in brought
+            if output.path in internal and _comes_as(output.path, output.kind) not in brought
         )
         for task in wave.tasks
         if task.key in done

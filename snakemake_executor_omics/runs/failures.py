@@ -121,6 +121,17 @@ def _names_another(run: Run, run_task: RunTask) -> bool:
     return named is not None and named[1] != run_task.id
 
 
+def failed_by_itself(services: Services, run: Run, run_task: RunTask, courtesy: Courtesy) -> bool:
+    """Whether it is known of a task listed as FAILED that its job failed.
+
+    It may have been a fault of the service, or another task whose failure ended it.
+    """
+    detail = ask_why(services, run, run_task, courtesy)
+    if detail is None or is_fault(detail.failure_reason or run.failure_reason):
+        return False
+    return detail.log_stream is not None or not _names_another(run, run_task)
+
+
 def ask_why(
     services: Services, run: Run, run_task: RunTask, courtesy: Courtesy
 ) -> TaskDetail | None:

@@ -30,7 +30,7 @@ from ..model import Definition, JobKey, JobState, Task, Wave
 from . import results
 from .connection import Connection
 from .courtesy import Courtesy
-from .failures import Failure, ask_why, failure, why_ended
+from .failures import Failure, failed_by_itself, failure, why_ended
 from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
@@ -152,18 +152,13 @@ def _is_the_end(
 ) -> bool:
     """Whether Snakemake starts nothing more after this job's failure.
 
-    One that it would try again, or with `--keep-going`, may fail; a fault of the service is no
-    failure of a job.
+    One that it would try again, or with `--keep-going`, may fail.
     """
     if states[task.key] is not JobState.FAILED or task.may_fail or not task.files:
         return False
-    reason = run.failure_reason
-    if run_task is not None:
-        detail = ask_why(services, run, run_task, courtesy)
-        if detail is None:
-            return False
-        reason = detail.failure_reason or reason
-    return not is_fault(reason)
+    if run_task is None:
+        return not is_fault(run.failure_reason)
+    return failed_by_itself(services, run, run_task, courtesy)
 
 
 def _outcome(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snakemake_executor_omics.model import (
@@ -160,3 +161,51 @@ def test_what_others_of_the_wave_made_is_an_input_of_a_part() -> None:
     assert wave.only([a, b]).tasks == wave.tasks
     (alone,) = wave.only([b]).tasks
     assert alone.inputs == (FileRef("a.txt", None, uri="s3://bucket/a.txt"),)
+
+
+def _temporary(wave: Wave, name: str, readers: Iterable[JobKey] | None) -> Wave:
+    """The wave, with the file of a task that only these read."""
+
+    def marked(task: Task) -> Task:
+        if task.key != _key(name):
+            return task
+        output = OutputFile(f"{name}.txt", readers=None if readers is None else tuple(readers))
+        return replace(task, layers=((replace(task.steps[0], outputs=(output,)),),))
+
+    return Wave(tuple(map(marked, wave.tasks)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(_WAVES, st.data())
+def test_a_file_that_something_outside_of_the_run_reads_never_stays_in_it(
+    wave: Wave, data: st.DataObject
+) -> None:
+    readers_of: dict[str, tuple[JobKey, ...] | None] = {}
+    for task in wave.tasks:
+        name = task.key.rule
+        readers = {other.key for other in wave.tasks if task.key in other.parents}
+        outside = data.draw(st.sets(st.sampled_from([_key("local"), _key("later")])))
+        named = data.draw(st.sampled_from([None, tuple(sorted(readers | outside))]))
+        readers_of[f"{name}.txt"] = named
+        wave = _temporary(wave, name, named)
+    chosen = data.draw(st.sets(st.sampled_from([task.key for task in wave.tasks])))
+    run = wave.only(chosen)
+    assert run.internal == {
+        path
+        for path, readers in readers_of.items()
+        if readers is not None and _key(path.removesuffix(".txt")) in chosen
+        if chosen.issuperset(readers)
+    }
+
+
+def test_a_temporary_file_that_is_also_read_from_the_project_does_not_stay() -> None:
+    before = _temporary(Wave((_task("a"), _task("b", "a"))), "a", [_key("b")])
+    assert before.internal == {"a.txt"}
+    assert not Wave((*before.tasks, _task("c", raw=("a.txt",)))).internal
+
+
+def test_a_file_that_two_jobs_write_does_not_stay() -> None:
+    wave = _temporary(Wave((_task("a"), _task("b", "a"))), "a", [_key("b")])
+    step = Step(key=_key("c"), command="", outputs=(OutputFile("a.txt"),))
+    other = Task(key=step.key, layers=((step,),), container="x")
+    assert not Wave((*wave.tasks, other)).internal

@@ -92,6 +92,55 @@ def test_a_run_goes_on_beside_a_forgiving_task(request: pytest.FixtureRequest) -
     assert render_task(COUNT) in got
 
 
+def _temporary_chain(*, may_fail: bool) -> Wave:
+    """Three jobs: of the first one file stays in the run, of the second all do."""
+    first, second, third = (JobKey(name, (), (f"{name}.bam",)) for name in ("map", "sort", "call"))
+    steps = [
+        Step(
+            key=first,
+            command="",
+            outputs=(OutputFile("map.bam", readers=(second,)), OutputFile("map.txt")),
+        ),
+        Step(key=second, command="", outputs=(OutputFile("sort.bam", readers=(third,)),)),
+        Step(key=third, command="", outputs=(OutputFile("call.vcf"),), logs=("call.log",)),
+    ]
+    reads = [FileRef("data.fq"), FileRef("map.bam", first), FileRef("sort.bam", second)]
+    return Wave(
+        tuple(
+            Task(
+                key=step.key,
+                layers=((step,),),
+                inputs=(ref,),
+                container="debian:12",
+                may_fail=may_fail,
+            )
+            for step, ref in zip(steps, reads, strict=True)
+        )
+    )
+
+
+@pytest.mark.parametrize("may_fail", [False, True])
+def test_files_that_stay_in_the_run_are_no_output_of_it(
+    request: pytest.FixtureRequest, tmp_path: Path, may_fail: bool
+) -> None:
+    got = compile_wave(_temporary_chain(may_fail=may_fail)).files["main.wdl"]
+    want = GOLDEN / ("temporary_may_fail" if may_fail else "temporary") / "main.wdl"
+    if request.config.getoption("--update-golden"):
+        want.parent.mkdir(exist_ok=True)
+        want.write_text(got)
+    assert got == want.read_text()
+    check = [sys.executable, "-m", "WDL", "check", "--strict", str(want)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_stays_in_the_run_changes_no_task() -> None:
+    wave = _temporary_chain(may_fail=False)
+    step = dataclasses.replace(wave.tasks[1].steps[0], outputs=(OutputFile("sort.bam"),))
+    exported = dataclasses.replace(wave.tasks[1], layers=((step,),))
+    assert render_task(exported) == render_task(wave.tasks[1])
+
+
 @pytest.mark.parametrize("may_fail", [False, True])
 def test_the_definition_passes_the_strict_check(tmp_path: Path, may_fail: bool) -> None:
     wave = Wave(tuple(dataclasses.replace(task, may_fail=may_fail) for task in WAVE.tasks))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -135,3 +135,63 @@ def test_what_a_user_wrote_meanwhile_is_kept(run: _Run) -> None:
     assert (run.folder / "a").read_text() == "ours"
     assert (run.folder / "a.omics-kept").read_text() == "theirs"
     assert any("a.omics-kept" in line for line in run.said)
+
+
+def _chain(kind: OutputKind = OutputKind.FILE, *, s3: bool = False) -> tuple[Task, Task]:
+    """A job whose only reader is in the same run, and that one."""
+    made = _task("a", kind=kind, s3=s3)
+    last = _task("b", FileRef("a", made.key, kind is OutputKind.DIRECTORY))
+    output = OutputFile("a", kind, readers=(last.key,))
+    return replace(made, layers=((replace(made.steps[0], outputs=(output,)),),)), last
+
+
+def test_nothing_stands_where_a_result_stayed_in_the_run(run: _Run) -> None:
+    run.left("b", b"b")
+    run.deliver(*_chain())
+    assert sorted(path.name for path in run.folder.iterdir() if path.name[0] != ".") == ["b"]
+
+
+@pytest.mark.parametrize("kind", [OutputKind.FILE, OutputKind.DIRECTORY])
+def test_what_an_earlier_run_left_of_such_a_result_is_gone(run: _Run, kind: OutputKind) -> None:
+    old = run.folder / "a" if kind is OutputKind.FILE else run.folder / "a/x"
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("of an earlier run")
+    os.utime(old, (1, 1))
+    run.left("b", b"b")
+    run.deliver(*_chain(kind))
+    assert not (run.folder / "a").exists()
+    assert not run.said[1:]
+
+
+def test_what_a_user_put_there_meanwhile_is_kept_beside(run: _Run) -> None:
+    (run.folder / "a").write_text("mine")
+    run.left("b", b"b")
+    run.deliver(*_chain())
+    assert not (run.folder / "a").exists()
+    assert (run.folder / "a.omics-kept").read_text() == "mine"
+
+
+def test_of_a_job_that_is_not_done_nothing_is_removed(run: _Run) -> None:
+    (run.folder / "a").write_text("mine")
+    run.deliver(*_chain(), done=())
+    assert (run.folder / "a").read_text() == "mine"
+
+
+@pytest.mark.parametrize("key", ["a", "a/x"])
+def test_nothing_of_an_earlier_run_is_left_in_s3_either(
+    run: _Run, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "clock", lambda services, uri: 1_000_000_000)
+    for name in (key, "other"):
+        run.services.s3.put_object(Bucket="data", Key=name, Body=b"old")
+    run.left("b", b"b")
+    kind = OutputKind.FILE if key == "a" else OutputKind.DIRECTORY
+    run.deliver(*_chain(kind, s3=True))
+    assert run.objects() == ["s3://data/other"]
+
+
+def test_such_a_result_that_a_job_still_needs_comes_as_any_other(run: _Run) -> None:
+    run.left("a", b"a")
+    chain = _chain()
+    run.deliver(*chain, done=chain[:1])
+    assert (run.folder / "a").read_bytes() == b"a"

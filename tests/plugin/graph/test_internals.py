@@ -9,22 +9,25 @@ import ast
 import asyncio
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from snakemake import script as snakemake_script
 from snakemake.api import SnakemakeApi
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import RuleException, WorkflowError
 from snakemake.io import flag
 from snakemake.iocontainers import Namedlist
+from snakemake.jobs import GroupJob
 from snakemake.resources import Resource
-from snakemake.scheduling.job_scheduler import JobRateLimiter
+from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
 from snakemake.settings.types import (
     DAGSettings,
     MaxJobsPerTimespan,
     OutputSettings,
     ResourceSettings,
+    SharedFSUsage,
 )
 from snakemake.sourcecache import LocalSourceFile
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -271,6 +274,36 @@ def test_a_protected_output_cannot_be_written_to(workflow: Any, jobs: dict[str, 
     Path("b.txt").write_text("")
     internals.write_protect(workflow.dag, jobs["join"])
     assert not Path("b.txt").stat().st_mode & 0o222
+
+
+@pytest.mark.parametrize("shared", [SharedFSUsage.all(), frozenset()], ids=["shared", "apart"])
+def test_a_job_is_done_without_outputs_that_exist_nowhere(
+    workflow: Any,
+    jobs: dict[str, Any],
+    shared: frozenset[SharedFSUsage],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make, tell = jobs["make"], "Snakemake finishes jobs in another way now: see finish_without()"
+    for name, settings in (
+        ("execution_settings", {"latency_wait": 0}),
+        ("storage_settings", {"shared_fs_usage": shared}),
+    ):
+        monkeypatch.setattr(workflow, name, replace(getattr(workflow, name), **settings))
+    recorded: list[object] = []
+
+    async def finished(job: object) -> None:
+        recorded.append(job)
+
+    monkeypatch.setattr(workflow.persistence, "finished", finished)
+    monkeypatch.setattr(make, "postprocess", make.postprocess)  # as it is, afterwards
+    with pytest.raises((OSError, RuleException), match=r"a\.txt"):
+        asyncio.run(make.postprocess())
+    internals.finish_without(make, make.output)
+    asyncio.run(make.postprocess())
+    assert not Path("a.txt").exists(), tell
+    assert recorded == [make], tell
+    called = [inspect.getsource(GroupJob.postprocess), inspect.getsource(JobScheduler._finish_jobs)]
+    assert all("ignore_missing_output" in text for text in called), tell
 
 
 def test_a_job_is_evaluated_again_as_often_as_asked(jobs: dict[str, Any]) -> None:

@@ -53,3 +53,11 @@ def test_another_input_or_another_command_makes_another_job() -> None:
 
 def test_the_files_that_are_remembered_are_those_that_others_read() -> None:
     assert read_by_others(WAVE) == {"a.txt": A.key, "b.txt": B.key}
+
+
+def test_a_job_whose_file_stays_in_its_run_is_no_other_one_s_that_leaves_it() -> None:
+    output = OutputFile("a.txt", readers=(B.key,))
+    inside = replace(A, layers=((replace(A.steps[0], outputs=(output,)),),))
+    found = identities(Wave((inside, B, C)), ADDRESSES, {})
+    assert set(found.values()).isdisjoint(WHOLE.values())
+    assert identities(Wave((inside,)), ADDRESSES, {})[A.key] == WHOLE[A.key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,6 +124,90 @@ def test_a_run_that_does_not_say_where_it_wrote_is_an_error(s3: Services) -> Non
         exported(s3, Run(id="77", status=RunStatus.COMPLETED), Wave((A,)))
 
 
+# --- temporary files that only jobs of the run read ------------------------------------------
+
+
+def _chain(*, may_fail: bool) -> Wave:
+    """Three jobs, the files of the first two being temporary."""
+    first, second, third = (_task(name, may_fail=may_fail) for name in ("a", "b", "c"))
+    tasks = [first]
+    for before, task in ((first, second), (second, third)):
+        output = OutputFile(before.steps[0].outputs[0].path, readers=(task.key,))
+        step = replace(before.steps[0], outputs=(output,))
+        tasks[-1] = replace(tasks[-1], layers=((step,),))
+        tasks.append(replace(task, inputs=(FileRef(output.path, before.key),)))
+    return Wave(tuple(tasks))
+
+
+def _names(wave: Wave) -> list[str]:
+    return [task_name(task.key) for task in wave.tasks]
+
+
+def test_a_temporary_file_stays_in_a_run_whose_jobs_are_all_done(s3: Services) -> None:
+    wave = _chain(may_fail=False)
+    assert wave.internal == {"a.txt", "b.txt"}
+    a, b, c = _names(wave)
+    _put(s3, "runs/77/out/x/0/c.txt")
+    _summary(
+        s3,
+        **{
+            f"{a}_files": [],
+            f"{b}_files": [],
+            f"{c}_files": ["s3://results/runs/77/out/x/0/c.txt"],
+        },
+    )
+    export = exported(s3, RUN, wave)
+    assert [list(map(str, (d.path for d in found))) for found in export.downloads.values()] == [
+        [], [], ["c.txt"],
+    ]  # fmt: skip
+    assert not export.codes
+
+
+def test_a_temporary_file_comes_if_the_job_that_reads_it_failed(s3: Services) -> None:
+    wave = _chain(may_fail=True)
+    a, b, c = _names(wave)
+    _put(s3, "runs/77/out/x/0/b.txt")
+    _summary(
+        s3,
+        **{
+            f"{a}_files": [], f"{a}_temporary": None, f"{a}_code": 0,
+            f"{b}_files": [], f"{b}_temporary": ["s3://results/runs/77/out/x/0/b.txt"],
+            f"{b}_code": 0, f"{c}_files": None, f"{c}_code": 3,
+        },
+    )  # fmt: skip
+    export = exported(s3, RUN, wave)
+    first, second, third = wave.tasks
+    assert export.downloads[first.key] == []
+    assert _paths(export.downloads[second.key]) == ["s3://results/runs/77/out/x/0/b.txt -> b.txt"]
+    assert export.codes == {third.key: 3}
+
+
+def test_a_job_whose_file_is_still_needed_and_nowhere_is_lost(s3: Services) -> None:
+    wave = _chain(may_fail=True)
+    a, b, c = _names(wave)
+    _summary(
+        s3,
+        **{f"{name}_files": [] for name in (a, b)},
+        **{f"{c}_files": None, f"{c}_code": 3},
+    )
+    export = exported(s3, RUN, wave)
+    # Nor is the one that it was made from: both are to run again.
+    assert list(export.downloads) == [wave.tasks[2].key]
+    assert export.codes == {wave.tasks[2].key: 3}
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_without_a_summary_a_job_is_done_whose_files_others_were_made_from(
+    s3: Services, failed: bool
+) -> None:
+    wave = _chain(may_fail=True)
+    _, b, c = _names(wave)
+    _put(s3, f"runs/77/out/{b}_temporary/0/b.txt" if failed else f"runs/77/out/{c}_files/0/c.txt")
+    export = exported(s3, RUN, wave)
+    assert set(export.codes) == ({wave.tasks[2].key} if failed else set())
+    assert [len(export.downloads[task.key]) for task in wave.tasks[:2]] == [0, int(failed)]
+
+
 # --- the run cache -------------------------------------------------------------------------
 
 
@@ -191,3 +276,44 @@ def test_the_right_that_is_missing_is_said_once_and_the_work_goes_on(
         assert kept(s3, RUN, Wave((A,)), {A.key: DONE}, courtesy).downloads == {}
     (line,) = said.lines
     assert "omics:GetRunCache" in line
+
+
+def _rows(wave: Wave) -> dict[JobKey, RunTask]:
+    return {
+        task.key: RunTask(id=f"t{number}", name=task.key.rule, status=TaskStatus.COMPLETED)
+        for number, task in enumerate(wave.tasks, 1)
+    }
+
+
+@pytest.mark.parametrize(("goes_on", "wanted"), [(True, ["b.txt"]), (False, [])])
+def test_of_a_failed_run_a_temporary_file_comes_that_snakemake_goes_on_with(
+    s3: Services, omics: Stubber, goes_on: bool, wanted: list[str]
+) -> None:
+    wave = _chain(may_fail=False)
+    _cache(omics, "s3://results/cache")
+    for number, name in enumerate("abc", 1):
+        _put(s3, f"cache/77/t{number}/entry/out/files/0/{name}.txt")
+    *done, last = wave.tasks
+    rows = {key: row for key, row in _rows(wave).items() if key != last.key}
+    found = kept(s3, RUN, wave, rows, Courtesy(Said()), goes_on=goes_on).downloads
+    assert list(found) == [task.key for task in done]
+    assert [str(item.path) for items in found.values() for item in items] == wanted
+
+
+def test_a_lost_result_makes_lost_what_it_is_made_from_and_what_nobody_needs_is_done(
+    s3: Services, omics: Stubber
+) -> None:
+    wave = _chain(may_fail=False)
+    _cache(omics, "s3://results/cache")
+    _put(s3, "cache/77/t1/entry/out/files/0/a.txt")  # of the others there is nothing
+    rows = _rows(wave)
+    found = kept(s3, RUN, wave, rows, Courtesy(Said()), goes_on=False).downloads
+    first, second, last = wave.tasks
+    assert _paths(found[first.key]) == ["s3://results/cache/77/t1/entry/out/files/0/a.txt -> a.txt"]
+    assert second.key not in found
+    assert last.key not in found
+    del rows[last.key]
+    nothing = kept(
+        s3, Run(id="77", status=RunStatus.FAILED), wave, rows, Courtesy(Said()), goes_on=False
+    )
+    assert nothing.downloads == {first.key: [], second.key: []}
