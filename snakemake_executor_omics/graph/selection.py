@@ -305,7 +305,8 @@ class _Graph:
     @property
     def keys(self) -> dict[Job, JobKey]:
         """Each job with the key of its unit."""
-        keys = {id(unit): job_key(unit) for unit in self._units.values()}
+        units = {id(unit): unit for unit in self._units.values()}
+        keys = {name: job_key(unit) for name, unit in units.items()}
         return {job: keys[id(unit)] for job, unit in self._units.items()}
 
     def parents(self, unit: Unit) -> list[Unit]:
