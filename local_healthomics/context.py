@@ -11,6 +11,7 @@ from typing import Any, Self
 from . import arn
 from .background import Background
 from .definitions import DefinitionChecker
+from .formats import Reader
 from .keys import OwnerKey
 from .objects import Objects
 from .quotas import Quotas
@@ -41,6 +42,7 @@ class Context:
     endpoint_url: Callable[[], str]
     owner: OwnerKey
     uploads: Path  # the parts of read sets that are on their way, in a folder per upload
+    reader: Reader  # of what is in files
     archive_after: timedelta  # a read set that nobody has read for so long is archived
     account: str = arn.ACCOUNT
 

@@ -16,6 +16,7 @@ from .background import Background
 from .context import Context
 from .definitions import DefinitionChecker
 from .errors import AlreadyRunning, StateUnreadable
+from .formats import Reader
 from .http.proxy import Proxy
 from .http.server import WebServer
 from .keys import OwnerKey
@@ -81,6 +82,7 @@ class Server:
             pullable=self._other_services.repositories,
             on_image=lambda account, image: used.note(of_image(account, image)),
         )
+        self._reader = Reader()
         self._background: Background[Context] = Background(self._store)
         self._scheduler.on_end = self._run_ended
         self._context = Context(
@@ -95,6 +97,7 @@ class Server:
             endpoint_url=lambda: self.url,
             owner=owner,
             uploads=uploads,
+            reader=self._reader,
             archive_after=options.archive_after,
             analytics_open=options.analytics_open,
         )
@@ -147,6 +150,7 @@ class Server:
         self._scheduler.close()
         self._checker.close()
         self._background.close()
+        self._reader.close()
         self._http.stop()
         self._other_services.close()
         self._store.close()

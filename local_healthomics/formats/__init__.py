@@ -1,27 +1,24 @@
-"""What is in a source file of a read set: whether it is of its type, its ETag, how much it holds.
+"""What is in the source files of a read set or a reference: whether they are of their type, their
+ETags, how much they hold, and their index.
 
 The service's ETag is of the content, not of the bits ("HealthOmics ETags and data provenance"): it
 survives another compression, and for aligned formats another header. `FASTQ_…up` hashes the whole
-uncompressed file; `BAM_…up` the alignment section as SAM has it, which is what
-`samtools view FILE | md5sum` prints. For CRAM the service does the same, with the reference; here,
-where nothing decodes CRAM, `CRAM_…up` hashes the containers after the header as they are: the same
-for the same file, other than the service's.
+uncompressed file; `BAM_…up` and `CRAM_…up` the alignment section as SAM has it, which is what
+`samtools view FILE | md5sum` prints: of CRAM with the linked reference.
+
+Files are read by pysam (htslib) and dnaio, in processes of their own (child.py, reader.py): a file
+that breaks them, or never ends, is no harm to the server, which does not load them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import struct
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from gzip import BadGzipFile
 from pathlib import Path
 
-from ..errors import ValidationFault
-from . import bam, cram, fastq
+from .child import Child
 
-HASHES = {"MD5up": "md5", "SHA256up": "sha256", "SHA512up": "sha512"}
-_READERS = {"FASTQ": fastq.read, "BAM": bam.read, "UBAM": bam.read, "CRAM": cram.read}
+INDEX_SUFFIXES = {"BAM": ".bai", "CRAM": ".crai"}
 _FAMILIES = {"UBAM": "BAM"}  # of file types, as far as ETags go
 
 
@@ -34,16 +31,58 @@ class Survey:
     bases: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A FASTA file, gzipped or not, and its index."""
+
+    path: Path
+    index: Path
+
+
 def etag_algorithm(file_type: str, family: str) -> str:
     """The algorithm's name, such as BAM_MD5up, for a store's `eTagAlgorithmFamily`."""
     return f"{_FAMILIES.get(file_type, file_type)}_{family}"
 
 
-def survey(path: Path, file_type: str, family: str) -> Survey:
-    """Read a whole file; ValidationException if it is not what it is said to be."""
-    digest = hashlib.new(HASHES[family], usedforsecurity=False)
-    try:
-        reads, bases = _READERS[file_type](path, digest)
-    except (BadGzipFile, EOFError, zlib.error, struct.error, UnicodeDecodeError) as error:
-        raise ValidationFault(f"the file is no whole {file_type} file: {error}") from error
-    return Survey(digest.hexdigest(), reads, bases)
+class Reader:
+    """What reads files, in processes of its own; `close` it."""
+
+    def __init__(self) -> None:
+        self._child = Child()
+
+    def survey(
+        self,
+        sources: Sequence[Path],
+        file_type: str,
+        family: str,
+        folder: Path,
+        reference: Reference | None = None,
+    ) -> tuple[list[Survey], Path | None]:
+        """Read whole files, and make the index of aligned reads in an empty folder; None if there
+        is none, as of reads that are not sorted.
+
+        Raises:
+            ValidationFault: a file is not what it is said to be.
+        """
+        found = self._child.ask(
+            sources,
+            folder,
+            what="reads",
+            file_type=file_type,
+            family=family,
+            suffix=INDEX_SUFFIXES.get(file_type),
+            reference=[str(reference.path), str(reference.index)] if reference else None,
+        )
+        index = found["index"]
+        return [Survey(**one) for one in found["surveys"]], index and folder / index
+
+    def index_of_reference(self, source: Path, folder: Path) -> Path:
+        """Check a FASTA, gzipped or not, and make its index (that of `samtools faidx`) in a folder.
+
+        Raises:
+            ValidationFault: it is none; the message says why.
+        """
+        return folder / str(self._child.ask([source], folder, what="reference")["index"])
+
+    def close(self) -> None:
+        self._child.close()

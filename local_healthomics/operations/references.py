@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..arn import object_of
@@ -13,7 +13,6 @@ from ..background import Job
 from ..clock import now
 from ..context import Context, Handler, Params
 from ..errors import Conflict, ValidationFault
-from ..formats import fasta
 from ..stores import objects as store_objects
 from .common import existing, given, in_store, not_found, times
 from .source_jobs import allotted, getter, job, lister, start
@@ -95,15 +94,11 @@ def _taken_in(
     store = existing(context, "referenceStore", job["referenceStoreId"])
     with path.open("rb") as opened:
         md5 = hashlib.file_digest(opened, "md5").hexdigest()
-    with tempfile.NamedTemporaryFile() as index:
-        try:
-            index.writelines(fasta.index(path))
-        except fasta.NotFasta as error:
-            raise ValidationFault(str(error)) from error
-        index.flush()
+    with TemporaryDirectory(dir=context.uploads) as folder:
+        index = context.reader.index_of_reference(path, Path(folder))
         files = {
             "source": store_objects.keep(context, store, id, name, path, etag=md5),
-            "index": store_objects.keep(context, store, id, f"{name}.fai", Path(index.name)),
+            "index": store_objects.keep(context, store, id, f"{name}.fai", index),
         }
     at = now()
     return {

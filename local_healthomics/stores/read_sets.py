@@ -18,8 +18,7 @@ from ..arn import ALIAS
 from ..clock import now, written
 from ..context import Context
 from ..errors import Fault
-from ..formats import etag_algorithm, survey
-from ..formats.index import SUFFIXES, make_index
+from ..formats import INDEX_SUFFIXES, Reference, etag_algorithm
 from ..removing import remove
 from ..store.documents import Store
 from . import objects as store_objects
@@ -43,15 +42,18 @@ def ingest(
     try:
         for number, (name, path) in enumerate(_distinct(sources), 1):
             files[f"source{number}"] = store_objects.keep(context, store, id, name, path)
-        surveys = {
-            member: survey(store_objects.path(context, file), file_type, family)
-            for member, file in files.items()
-        }
+        paths = [store_objects.path(context, file) for file in files.values()]
+        with TemporaryDirectory(dir=context.uploads) as folder:
+            found, index = context.reader.survey(
+                paths, file_type, family, Path(folder), _reference(context, read_set)
+            )
+            surveys = dict(zip(files, found, strict=True))
+            if index is not None:
+                name = sources[0][0] + INDEX_SUFFIXES[file_type]
+                files["index"] = store_objects.keep(context, store, id, name, index)
     except Fault:
         store_objects.drop(context, *files.values())
         raise
-    if file_type in SUFFIXES:
-        _keep_index(context, store, read_set, files)
     taken = {
         "files": files,
         "etag": {
@@ -80,13 +82,14 @@ def _distinct(sources: Sequence[tuple[str, Path]]) -> Sequence[tuple[str, Path]]
     ]
 
 
-def _keep_index(context: Context, store: Document, read_set: Document, files: Document) -> None:
-    source = files["source1"]
-    name = Path(source["s3Access"]["s3Uri"]).name + SUFFIXES[read_set["fileType"]]
-    with TemporaryDirectory(dir=context.uploads) as folder:
-        index = Path(folder) / name
-        if make_index(store_objects.path(context, source), index):
-            files["index"] = store_objects.keep(context, store, read_set["id"], name, index)
+def _reference(context: Context, read_set: Document) -> Reference | None:
+    """The files of the reference that a read set is linked to, if it is one of this service's."""
+    arn = read_set.get("referenceArn", "")
+    found = context.store.get("reference", arn.rpartition("/")[2])
+    if found is None or found["arn"] != arn or found["status"] != "ACTIVE":
+        return None
+    files = found["files"]
+    return Reference(*(store_objects.path(context, files[name]) for name in ("source", "index")))
 
 
 def tag_objects(context: Context, store: Document, read_set: Document) -> None:

@@ -6,6 +6,7 @@ import gzip
 import os
 import signal
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,18 +51,35 @@ def bam(path: Path, *, chromosome: str | None = "chr1", comment: str = "") -> Pa
     return path
 
 
+def bgzipped(content: bytes) -> bytes:
+    """One block of BGZF, which is a member of gzip that says how long it is, and the last one."""
+    deflate = zlib.compressobj(wbits=-15)
+    packed = deflate.compress(content) + deflate.flush()
+    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + struct.pack("<H", len(packed) + 25)
+    last = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+    return head + packed + struct.pack("<II", zlib.crc32(content), len(content)) + last
+
+
 def alignment(tags: bytes) -> bytes:
     """A BAM file of one record that holds nothing but a name and these tags."""
     record = struct.pack("<iiBBHHHiiii", -1, -1, 2, 0, 0, 0, 4, 0, -1, -1, 0) + b"r\0" + tags
     header = b"BAM\1" + struct.pack("<ii", 0, 0)
-    return gzipped(header + struct.pack("<i", len(record)) + record)
+    return bgzipped(header + struct.pack("<i", len(record)) + record)
 
 
-def cram(path: Path) -> Path:
-    """The reads of `bam` as CRAM that needs no reference."""
+def fasta(path: Path, seed: str = "ACGTTGCA") -> Path:
+    """A genome of what `bam` is aligned to."""
+    path.write_text(">chr1\n" + "".join(f"{seed * 10}\n" for _ in range(12)) + f"{seed * 5}\n")
+    return path
+
+
+def cram(path: Path, reference: Path) -> Path:
+    """The reads of `bam` as CRAM, which holds how they differ from the reference."""
     with (
         pysam.AlignmentFile(str(bam(path.with_suffix(".bam")))) as reads,
-        pysam.AlignmentFile(str(path), "wc", template=reads, format_options=[b"no_ref=1"]) as out,
+        pysam.AlignmentFile(
+            str(path), "wc", template=reads, reference_filename=str(reference)
+        ) as out,
     ):
         for read in reads:
             out.write(read)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
+import os
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +21,17 @@ from botocore.exceptions import ClientError
 
 import local_healthomics as local
 from local_healthomics.errors import ValidationFault
-from local_healthomics.formats import survey
+from local_healthomics.formats import Reader, Reference, Survey, alignments, child, reads
 
-from .conftest import Clients, connect
+from .conftest import Clients, connect, settled
 from .sequence_data import (
     REFERENCE,
     SequenceStore,
     alignment,
     bam,
+    bgzipped,
     cram,
+    fasta,
     fastq,
     gzipped,
     parts_of,
@@ -225,9 +231,102 @@ def test_aligned_reads_get_an_index(store: SequenceStore, tmp_path: Path) -> Non
     assert store.read(found["id"], file="INDEX").startswith(b"BAI\x01")
 
 
-def test_cram_tells_how_many_reads_and_bases_it_holds(tmp_path: Path) -> None:
-    found = survey(cram(tmp_path / "x.cram"), "CRAM", "MD5up")
-    assert (found.reads, found.bases) == (2, 10)
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    found = Reader()
+    yield found
+    found.close()
+
+
+def linked(folder: Path, genome: Path) -> Reference:
+    index = folder / f"{genome.name}.index"
+    pysam.faidx("--fai-idx", str(index), str(genome))
+    return Reference(genome, index)
+
+
+def samtools_view(path: Path, genome: Path) -> str:
+    said: str = pysam.view("-T", str(genome), str(path))  # type: ignore[attr-defined]
+    return hashlib.md5(said.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_etag_of_cram_is_that_of_its_alignments_with_the_reference(
+    tmp_path: Path, reader: Reader, packed: bool
+) -> None:
+    genome = fasta(tmp_path / "genome.fa")
+    path, reference = cram(tmp_path / "x.cram", genome), linked(tmp_path, genome)
+    expected = samtools_view(path, genome)
+    if packed:  # its index is that of the text
+        genome.write_bytes(gzipped(genome.read_bytes()))
+    (tmp_path / "work").mkdir()
+    [found], index = reader.survey([path], "CRAM", "MD5up", tmp_path / "work", reference)
+    assert found == Survey(expected, reads=2, bases=10)
+    assert index is not None
+    assert gzip.decompress(index.read_bytes()).startswith(b"0\t")
+
+
+@pytest.mark.parametrize(
+    ("genome", "said"),
+    [
+        (None, "names none here"),
+        (b">chr2\nACGT\n", "has no sequence chr1"),
+        (b">chr1\n" + b"TTTTTTTTTT\n" * 100, "no whole CRAM"),  # what it was not made with
+    ],
+)
+def test_cram_is_read_with_its_reference_and_no_other(
+    tmp_path: Path, genome: bytes | None, said: str
+) -> None:
+    """Neither with the file that its header names, of this machine, nor one of the internet."""
+    path = cram(tmp_path / "x.cram", fasta(tmp_path / "genome.fa"))
+    place = tmp_path / "other.fa"
+    if genome:
+        place.write_bytes(genome)
+        pysam.faidx(str(place))
+    with pytest.raises(ValidationFault, match=said):
+        alignments.read(path, "CRAM", hashlib.md5(), place if genome else None)
+
+
+def test_an_imported_cram_is_read_with_the_reference_that_it_is_linked_to(
+    fake: Clients, store: SequenceStore, tmp_path: Path
+) -> None:
+    genome = fasta(tmp_path / "genome.fa")
+    path = cram(tmp_path / "x.cram", genome)
+    fake.s3.create_bucket(Bucket="crams")
+    fake.s3.upload_file(str(genome), "crams", "genome.fa")
+    fake.s3.upload_file(str(path), "crams", "x.cram")
+    references = fake.omics.create_reference_store(name="for CRAM")["id"]
+    job = fake.omics.start_reference_import_job(
+        referenceStoreId=references,
+        roleArn=fake.service.role_arn,
+        sources=[{"sourceFile": "s3://crams/genome.fa", "name": "genome"}],
+    )
+    settled(
+        lambda: fake.omics.get_reference_import_job(referenceStoreId=references, id=job["id"]),
+        "COMPLETED",
+    )
+    [reference] = fake.omics.list_references(referenceStoreId=references)["references"]
+    source = {"sourceFileType": "CRAM", "sourceFiles": {"source1": "s3://crams/x.cram"}}
+    done = store.imported(
+        {**source, "referenceArn": reference["arn"]}, {**source, "referenceArn": REFERENCE}
+    )
+    assert done["status"] == "COMPLETED_WITH_FAILURES"
+    good, bad = done["sources"]
+    found = store.metadata(good["readSetId"])
+    assert found["etag"] == {"algorithm": "CRAM_MD5up", "source1": samtools_view(path, genome)}
+    assert store.read(found["id"], file="INDEX").startswith(b"\x1f\x8b")
+    assert bad["status"] == "FAILED"
+    assert "referenceArn names none here" in bad["statusMessage"]
+
+
+def read_one(path: Path, file_type: str) -> tuple[int, int]:
+    if file_type == "FASTQ":
+        return reads.read(path, hashlib.md5())
+    return alignments.read(path, file_type, hashlib.md5(), None)
+
+
+def header(references: int, names: bytes = b"") -> bytes:
+    """A BAM that says that it has so many references."""
+    return bgzipped(b"BAM\x01" + struct.pack("<ii", 0, references) + names)
 
 
 @pytest.mark.parametrize(
@@ -238,21 +337,92 @@ def test_cram_tells_how_many_reads_and_bases_it_holds(tmp_path: Path) -> None:
         ("FASTQ", b"@read\nACGT\n"),
         ("FASTQ", b">read\nACGT\n+\nIIII\n"),
         ("FASTQ", gzipped(fastq())[:-9]),
+        ("FASTQ", b"\x1f\x8b\x08\x00" + b"\xff" * 99),
+        ("BAM", b""),
         ("BAM", fastq()),
-        ("BAM", gzipped(b"BAM\x01" + b"\xff" * 8)),
-        ("BAM", gzipped(b"BAM\x01\x00\x00")),
+        ("BAM", bgzipped(fastq())),
+        ("BAM", gzipped(b"BAM\x01" + bytes(8))),  # gzip that is no BGZF
+        ("BAM", bgzipped(b"@HD\tVN:1.6\nr\t4\t*\t0\t0\t*\t*\t0\t0\tA\tI\n")),  # SAM
+        ("BAM", bgzipped(b"BAM\x01" + b"\xff" * 8)),
+        ("BAM", bgzipped(b"BAM\x01\x00\x00")),
         ("BAM", alignment(b"XXBc\xff\xff\xff\xff")),
         ("BAM", alignment(b"XXZendless")),
-        ("BAM", alignment(b"XX?")),
+        ("BAM", alignment(b"XX?value")),
+        ("BAM", alignment(b"XXZ\xff\xfe\0")),
+        ("BAM", header(3, b"\x05\0\0\0chr1\0\x01\0\0\0")),
         ("CRAM", b"CRAM\x03\x00"),
         ("CRAM", b"CRAM\x09\x00" + b"\0" * 40),
     ],
+    ids=map(str, itertools.count(1)),
 )
 def test_a_bad_file_is_refused(tmp_path: Path, file_type: str, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(ValidationFault):
-        survey(path, file_type, "MD5up")
+        read_one(path, file_type)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_fastq_of_windows_or_without_a_last_end_of_line_is_fastq(
+    tmp_path: Path, end: bytes
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"@a\r\nACGT\r\n+\r\nIIII\r\n@b\r\nA\r\n+b\r\nI" + end)
+    assert read_one(path, "FASTQ") == (2, 5)
+
+
+# What is hostile is read in the process of its own, as by the server, with little time and memory.
+
+
+HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
+    "a billion references": ("BAM", header(10**9), 60, "BAM"),
+    "a header of 2 GB": ("BAM", bgzipped(b"BAM\x01" + struct.pack("<i", 2**31 - 1)), 60, "BAM"),
+    "a line of 1 GB": ("FASTQ", gzipped(b"@a\n") + gzipped(b"A" * 2**20) * 1000, 60, "too large"),
+    "4 GB of reads": ("FASTQ", gzipped(b"@\nA\n+\nI\n" * 2**17) * 4000, 1, "in 1 s and 512 MiB"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_bounded_time_and_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Reader, name: str
+) -> None:
+    file_type, content, seconds, said = HOSTILE[name]
+    for limit, value in (("_SECONDS", seconds), ("_PACE", 2**30), ("_MEMORY", 512 * 1024**2)):
+        monkeypatch.setattr(child, limit, value)
+    monkeypatch.setattr(child, "_PATIENCE", 200)
+    (tmp_path / "file").write_bytes(content)
+    (tmp_path / "work").mkdir()
+    with pytest.raises(ValidationFault, match=said):
+        reader.survey([tmp_path / "file"], file_type, "MD5up", tmp_path / "work")
+    (tmp_path / "file").write_bytes(fastq())
+    [found], _ = reader.survey([tmp_path / "file"], "FASTQ", "MD5up", tmp_path / "work")
+    assert found.reads == 3  # it goes on
+
+
+def test_reading_takes_no_longer_than_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Reader
+) -> None:
+    """Also where it uses no processor, as on a disk that hangs."""
+    monkeypatch.setattr(child, "_PATIENCE", 0)
+    os.mkfifo(tmp_path / "file")
+    with pytest.raises(ValidationFault, match="cannot be read in 60 s"):
+        reader.survey([tmp_path / "file"], "FASTQ", "MD5up", tmp_path)
+
+
+def test_what_reads_ends_with_the_server_and_is_started_anew(tmp_path: Path) -> None:
+    reader = Reader()
+    os.mkfifo(tmp_path / "pipe")  # nobody writes: it is read for ever
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(reader.survey, [tmp_path / "pipe"], "FASTQ", "MD5up", tmp_path)
+        writer = os.open(tmp_path / "pipe", os.O_WRONLY)  # returns when it is being read
+        reader.close()
+        with pytest.raises(ValidationFault, match="cannot be read"):
+            asked.result()
+    os.close(writer)
+    (tmp_path / "file").write_bytes(fastq())
+    [found], _ = reader.survey([tmp_path / "file"], "FASTQ", "MD5up", tmp_path)
+    assert found.reads == 3
+    reader.close()
 
 
 @pytest.fixture

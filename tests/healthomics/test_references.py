@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import local_healthomics as local
-from local_healthomics.formats import fasta
+from local_healthomics.errors import ValidationFault
+from local_healthomics.formats import references
 
 from .conftest import Clients, connect, refused, settled
 from .sequence_data import kill, parts_of
@@ -312,40 +313,51 @@ def test_a_reference_outlives_the_server(starter: Callable[[], Clients]) -> None
         (b">chr1\n", "no sequence"),
         (b">\nACGT\n", "no name"),
         (b">a\nACGT\n>a\nACGT\n", "two sequences are named a"),
-        (b">a\nACGT\n\nACGT\n", "lines of sequence a differ"),
-        (b">a\nAC\nACGT\n", "lines of sequence a differ"),
-        (b">a\nAC\x00\n", "what is no base"),
+        (b">a\nACGT\n\nACGT\n", "a line is not as long"),
+        (b">a\nAC\nACGT\n", "a line is not as long"),
+        (b">a\nAC\x00\n", "sequence a holds what is no base"),
+        (b">a\nACGT\n@CGT\nACGT\n", "sequence a holds what is no base"),
+        (b">a\n" + b"A" * 2_000_000 + b">\n", "sequence a holds what is no base"),
         (gzip.compress(GENOME, mtime=0)[:20], "decompressed"),
     ],
 )
-def test_what_is_no_fasta_is_refused_with_a_reason(tmp_path: Path, text: bytes, said: str) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(text)
-    with pytest.raises(fasta.NotFasta, match=said):
-        list(fasta.index(path))
+def test_what_is_no_fasta_is_refused_with_a_reason(folder: Path, text: bytes, said: str) -> None:
+    with pytest.raises(ValidationFault, match=f"not a FASTA file: .*{said}"):
+        indexed(folder, text)
 
 
-def indexed(path: Path, text: bytes) -> Iterator[bytes]:
-    path.write_bytes(text)
-    return fasta.index(path)
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One that is worked in, as by the process that reads files."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_an_index_counts_the_ends_of_lines_as_they_are(tmp_path: Path) -> None:
+def indexed(folder: Path, text: bytes) -> bytes:
+    (folder / "x").write_bytes(text)
+    (folder / "reference.fa").unlink(missing_ok=True)
+    (folder / "reference.fa.fai").unlink(missing_ok=True)
+    references.index(folder / "x", Path("index"))
+    return (folder / "index").read_bytes()
+
+
+def test_an_index_counts_the_ends_of_lines_as_they_are(folder: Path) -> None:
     windows = b">a\r\nACGT\r\nAC\r\n>b\r\nA\r\n"
-    assert list(indexed(tmp_path / "w", windows)) == [b"a\t6\t4\t4\t6\n", b"b\t1\t18\t1\t3\n"]
-    assert list(indexed(tmp_path / "n", b">a\nACGT\nACGT")) == [b"a\t8\t3\t4\t5\n"]
+    assert indexed(folder, windows) == b"a\t6\t4\t4\t6\nb\t1\t18\t1\t3\n"
+    assert indexed(folder, b">a\nACGT\nACGT") == b"a\t8\t3\t4\t5\n"
 
 
-def test_an_index_of_many_lines_is_that_of_each(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [lambda text: text, lambda text: gzip.compress(text, mtime=0)])
+def test_an_index_of_many_lines_is_that_of_each(
+    folder: Path, how: Callable[[bytes], bytes]
+) -> None:
     lines = b"ACGTN" * 12 + b"\n"
     text = b">a x\n" + lines * 50_000 + b"AC\n>b\n" + lines * 50_000
-    assert list(indexed(tmp_path / "x", text)) == [
-        b"a\t3000002\t5\t60\t61\n",
-        b"b\t3000000\t3050011\t60\t61\n",
-    ]
+    found = b"a\t3000002\t5\t60\t61\nb\t3000000\t3050011\t60\t61\n"
+    assert indexed(folder, how(text)) == found
     for odd in (b"AC>\n", b"\n", lines + b"@" + lines[1:]):
-        with pytest.raises(fasta.NotFasta):
-            list(indexed(tmp_path / "x", text + odd + lines))
+        with pytest.raises(ValidationFault):
+            indexed(folder, how(text + odd + lines))
 
 
 def test_a_kill_in_the_middle_of_an_import_loses_and_doubles_nothing(
