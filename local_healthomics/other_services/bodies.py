@@ -7,10 +7,8 @@ MD5, SHA-256, checksums in a header or behind the content) is held against what 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,13 +16,14 @@ from urllib.parse import parse_qsl
 
 from werkzeug import exceptions as http
 
+from . import checksums
 from .s3_records import FileValue
 
 _BLOCK = 256 * 1024
 _LINE = 8192  # of what stands between the chunks
 _OTHERS = 16 * 1024 * 1024  # bytes of a body that is no object: a list of parts, a policy
 _NO_SUBRESOURCE = ("x-id", "partnumber", "uploadid", "awsaccesskeyid", "signature", "expires")
-_ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+BAD_CHECKSUM = "The {} you specified did not match the calculated checksum."
 
 
 class Unacceptable(Exception):
@@ -70,37 +69,29 @@ def receive(environ: dict[str, Any], path: Path) -> FileValue:
     encodings = [e.strip() for e in environ.get("HTTP_CONTENT_ENCODING", "").split(",")]
     source = environ["wsgi.input"]
     in_chunks = how.startswith("STREAMING-") or "aws-chunked" in encodings
-    sums: dict[str, Any] = {
-        "MD5": hashlib.md5(usedforsecurity=False),
-        "SHA256": hashlib.sha256(),
-    }
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     algorithm = _algorithm(environ)
-    if algorithm == "SHA1":
-        sums["SHA1"] = hashlib.sha1(usedforsecurity=False)
-    crc, size = 0, 0
+    own = checksums.new(algorithm)
+    size = 0
     with path.open("wb") as out, _translated():
         for block in _chunks(source, trailers) if in_chunks else _blocks(source):
             out.write(block)
             size += len(block)
-            for digest in sums.values():
-                digest.update(block)
-            if algorithm == "CRC32":
-                crc = zlib.crc32(block, crc)
+            for digest in (md5, sha256, own):
+                if digest is not None:
+                    digest.update(block)
     decoded = environ.pop("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", None)
     if in_chunks and decoded is not None and decoded != str(size):
         raise Unacceptable("IncompleteBody", "The body has not the length that the request says.")
     if not in_chunks:
-        _check_digest(environ, sums["SHA256"].hexdigest())
+        _check_digest(environ, sha256.hexdigest())
     said_md5 = environ.pop("HTTP_CONTENT_MD5", None)
-    if said_md5 is not None and said_md5 != _text(sums["MD5"].digest()):
+    if said_md5 is not None and said_md5 != checksums.text(md5):
         raise Unacceptable(
             "BadDigest", "The Content-MD5 you specified did not match what we received."
         )
     if algorithm:
-        found = _text(crc.to_bytes(4, "big")) if algorithm == "CRC32" else None
-        if algorithm in sums:
-            found = _text(sums[algorithm].digest())
-        _check_sum(environ, trailers, algorithm, found)
+        _check_sum(environ, trailers, algorithm, checksums.text(own) if own else None)
     if "HTTP_CONTENT_ENCODING" in environ:
         kept = [e for e in encodings if e and e != "aws-chunked"]
         environ["HTTP_CONTENT_ENCODING"] = ",".join(kept)
@@ -110,14 +101,14 @@ def receive(environ: dict[str, Any], path: Path) -> FileValue:
     environ["HTTP_X_AMZ_CONTENT_SHA256"] = "UNSIGNED-PAYLOAD"
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ.pop("HTTP_X_AMZ_TRAILER", None)
-    return FileValue(path, kept=True, etag=sums["MD5"].hexdigest())
+    return FileValue(path, kept=True, etag=md5.hexdigest())
 
 
 def _algorithm(environ: Mapping[str, Any]) -> str:
     """Which checksum a request has, or wants."""
     said = environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "").upper()
     trailer = environ.get("HTTP_X_AMZ_TRAILER", "").lower().removeprefix("x-amz-checksum-").upper()
-    for name in _ALGORITHMS:
+    for name in checksums.ALGORITHMS:
         if name in (said, trailer) or f"HTTP_X_AMZ_CHECKSUM_{name}" in environ:
             return name
     return ""
@@ -126,16 +117,15 @@ def _algorithm(environ: Mapping[str, Any]) -> str:
 def _check_sum(
     environ: dict[str, Any], trailers: Mapping[str, str], algorithm: str, found: str | None
 ) -> None:
-    """`found` is None for checksums that Python has not: those are taken as they are said."""
+    """`found` is None for what cannot be made here: such a checksum is not kept."""
     name = f"HTTP_X_AMZ_CHECKSUM_{algorithm}"
-    said = environ.get(name) or trailers.get(f"x-amz-checksum-{algorithm.lower()}")
-    if said and found and said != found:
-        raise Unacceptable(
-            "BadDigest", f"The {algorithm} you specified did not match the calculated checksum."
-        )
-    if said or found:
-        environ[name] = said or found
-        environ["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] = algorithm
+    said = environ.pop(name, None) or trailers.get(f"x-amz-checksum-{algorithm.lower()}")
+    environ.pop("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", None)
+    if found is None:
+        return
+    if said and said != found:
+        raise Unacceptable("BadDigest", BAD_CHECKSUM.format(algorithm))
+    environ |= {name: found, "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM": algorithm}
 
 
 def _check_digest(environ: Mapping[str, Any], found: str) -> None:
@@ -145,10 +135,6 @@ def _check_digest(environ: Mapping[str, Any], found: str) -> None:
             "XAmzContentSHA256Mismatch",
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
         )
-
-
-def _text(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
 
 
 def _blocks(source: Any) -> Iterator[bytes]:

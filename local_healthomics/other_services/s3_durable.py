@@ -8,18 +8,17 @@ what it touches, to be written before the client has its answer. What moto puts 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import shutil
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from ..arn import ALIAS
+from . import checksums
 from . import moto_internals as internals
 from .s3_index import Objects
 from .s3_records import FileValue
@@ -133,22 +132,21 @@ class DurableMultipart(internals.Multipart):
             last = place == len(wanted) - 1
             if not last and part.contentsize < internals.smallest_part():
                 raise internals.EntityTooSmall()
-        target = _store().new_file()
-        digests, crc32 = hashlib.md5(usedforsecurity=False), 0
+        target, digests = _store().new_file(), hashlib.md5(usedforsecurity=False)
+        # Of checksums of the parts' checksums nothing is said: moto tells them as those of a whole.
+        is_whole = self.metadata.get("x-amz-checksum-type") == "FULL_OBJECT"
+        algorithm = self.metadata.get("x-amz-checksum-algorithm")
+        checksum = checksums.new(algorithm) if is_whole else None
         with target.open("wb") as out:
             for number, etag in wanted:
                 digests.update(bytes.fromhex(etag))
                 with self.parts[number].file.open("rb") as source:
                     while block := source.read(_BLOCK):
-                        crc32 = zlib.crc32(block, crc32)
+                        if checksum is not None:
+                            checksum.update(block)
                         out.write(block)
-        # The one checksum of a whole that is made here: for others moto reads it into memory.
-        kind = self.metadata.get("x-amz-checksum-type")
-        checksum = None
-        if (self.metadata.get("x-amz-checksum-algorithm"), kind) == ("CRC32", "FULL_OBJECT"):
-            value = base64.b64encode(crc32.to_bytes(4, "big")).decode()
-            checksum = (kind, value, len(wanted))
-        return FileValue(target, kept=True), f"{digests.hexdigest()}-{len(wanted)}", checksum
+        made = checksum and ("FULL_OBJECT", checksums.text(checksum), len(wanted))
+        return FileValue(target, kept=True), f"{digests.hexdigest()}-{len(wanted)}", made
 
 
 class DurableKeys(internals.VersionedKeyStore):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 import local_healthomics as local
+from local_healthomics.other_services import bodies, checksums
 from local_healthomics.removing import remove
 
 from .conftest import Clients
@@ -60,6 +64,84 @@ def test_content_that_is_not_what_is_said_of_it_is_refused(
         fake.s3.put_object(Bucket=BUCKET, Key="refused", Body=b"content", **said)
     assert error.value.response["Error"]["Code"] == code
     assert "Contents" not in fake.s3.list_objects_v2(Bucket=BUCKET, Prefix="refused")
+
+
+def of_bits(data: bytes, polynomial: int, size: int) -> bytes:
+    """A CRC as its definition has it, bit by bit."""
+    value = ones = (1 << 8 * size) - 1
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (polynomial if value & 1 else 0)
+    return (value ^ ones).to_bytes(size, "big")
+
+
+CRCS = {"CRC32C": (0x82F63B78, 4), "CRC64NVME": (0x9A6C9329AC4BC9B5, 8)}
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """awscrt's functions, as it has them: they go on from the value of what came before."""
+    seen: list[bytes] = []
+
+    def function(name: str) -> Any:
+        def go_on(data: bytes, previous: int = 0) -> int:
+            seen.append(data)
+            return int.from_bytes(of_bits(b"".join(seen), *CRCS[name]), "big")
+
+        return go_on
+
+    made = SimpleNamespace(crc32c=function("CRC32C"), crc64nvme=function("CRC64NVME"))
+    monkeypatch.setitem(sys.modules, "awscrt", SimpleNamespace(checksums=made))
+    monkeypatch.setitem(sys.modules, "awscrt.checksums", made)
+    return made
+
+
+def received(path: Path, algorithm: str, said: str) -> dict[str, Any]:
+    environ = {
+        "wsgi.input": io.BytesIO(b"123456789"),
+        "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM": algorithm,
+        f"HTTP_X_AMZ_CHECKSUM_{algorithm}": said,
+    }
+    bodies.receive(environ, path / "file")
+    return environ
+
+
+KNOWN = {
+    "CRC32C": "4waSgw==",
+    "CRC64NVME": "rosUhgp5mIg=",
+}  # of 123456789: the published check values
+
+
+@pytest.mark.parametrize("algorithm", CRCS)
+def test_a_checksum_that_awscrt_makes_is_looked_at(
+    tmp_path: Path, stand_in: Any, algorithm: str
+) -> None:
+    made = checksums.text(checksums.new(algorithm))  # type: ignore[arg-type]
+    assert set(base64.b64decode(made)) == {0}
+    environ = received(tmp_path, algorithm, KNOWN[algorithm])
+    assert environ[f"HTTP_X_AMZ_CHECKSUM_{algorithm}"] == KNOWN[algorithm]
+
+
+@pytest.mark.parametrize("algorithm", CRCS)
+def test_a_checksum_that_is_wrong_is_refused(tmp_path: Path, stand_in: Any, algorithm: str) -> None:
+    with pytest.raises(bodies.Unacceptable) as error:
+        received(tmp_path, algorithm, made_of(algorithm, b"other"))
+    assert error.value.code == "BadDigest"
+    assert algorithm in str(error.value)
+
+
+def made_of(algorithm: str, data: bytes) -> str:
+    return base64.b64encode(of_bits(data, *CRCS[algorithm])).decode()
+
+
+@pytest.mark.parametrize("algorithm", CRCS)
+def test_nothing_is_said_of_a_checksum_that_nothing_here_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "awscrt", None)
+    environ = received(tmp_path, algorithm, KNOWN[algorithm])
+    assert not [name for name in environ if "CHECKSUM" in name]
 
 
 def test_what_is_refused_leaves_no_file(fake: Clients) -> None:
