@@ -11,6 +11,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -172,10 +173,49 @@ def test_the_host_is_the_servers_own(tmp_path: Path, open_server: str, host: str
     assert (status if status != 404 else 200) == HOSTS[host]
 
 
+# Stands before whatever removes a file in a process: what is not in FOLDER stays, and is told.
+GUARD = """
+import os, sys
+
+def guard(event, arguments):
+    if event in ("os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmtree"):
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        if not path.startswith(FOLDER + os.sep):
+            with open(FOLDER + "/kept", "a") as told:
+                told.write(path + "\\n")
+            raise PermissionError(f"{path} is not to be removed")
+
+sys.addaudithook(guard)
+"""
+
+
 @pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local.running(tmp_path_factory.mktemp("open"), options=["--insecure"]) as service:
-        yield service.endpoint_url
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder; what is started with it on its path removes nothing outside it."""
+    folder = tmp_path_factory.mktemp("open").resolve()
+    (folder / "sitecustomize.py").write_text(f"FOLDER = {str(folder)!r}\n{GUARD}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def open_server(guarded: Path) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(guarded), prepend=os.pathsep)
+        service = local.start(guarded / "state", options=["--insecure"])
+    yield service.endpoint_url
+    service.stop()
+
+
+def test_a_process_that_is_guarded_removes_nothing_outside(guarded: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.write_text("")
+    code = f"import pathlib; pathlib.Path({str(place)!r}).unlink()"
+    env = {**os.environ, "PYTHONPATH": str(guarded)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)
+    assert b"is not to be removed" in done.stderr
+    assert place.exists()
+    assert (guarded / "kept").read_text() == f"{place}\n"
+    (guarded / "kept").unlink()
 
 
 @pytest.mark.parametrize(
@@ -189,8 +229,13 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("GET", "/static/../../etc/passwd"),
     ],
 )
-def test_nothing_of_motos_own_is_served(open_server: str, method: str, path: str) -> None:
-    """Even where no signature is checked, it is a path of S3 like any other."""
+def test_nothing_of_motos_own_is_served(
+    open_server: str, guarded: Path, method: str, path: str
+) -> None:
+    """Even where no signature is checked, it is a path of S3 like any other.
+
+    moto's own reset would unlink what its keys name: /dev/null, when that is a template's.
+    """
     connection = http.client.HTTPConnection(urlsplit(open_server).netloc)
     connection.request(method, path)
     answer = connection.getresponse()
@@ -199,6 +244,7 @@ def test_nothing_of_motos_own_is_served(open_server: str, method: str, path: str
     assert 400 <= answer.status < 600
     assert b"<Error>" in said
     assert got(f"{open_server}/omics-local?list-type=2") == 200
+    assert not (guarded / "kept").exists()  # nothing tried to remove what is not the server's
 
 
 @pytest.mark.parametrize(
