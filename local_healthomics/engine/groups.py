@@ -20,10 +20,13 @@ _GRACE = 5.0  # seconds from TERM to KILL
 
 
 class Group:
-    """A command that leads a session of its own, and everything it starts."""
+    """A command that leads a session of its own, and everything it starts.
 
-    def __init__(self, process: subprocess.Popen[Any]) -> None:
-        self._process = process
+    What leaves the session (`setsid`) is known by `mark`, a variable of its environment.
+    """
+
+    def __init__(self, process: subprocess.Popen[Any], mark: tuple[str, str] | None = None) -> None:
+        self._process, self._mark = process, mark
         self.pid = process.pid
         self.account: Any = None
         self._exited = _exit_watch(self.pid)
@@ -53,8 +56,18 @@ class Group:
             self._signal(signal.SIGKILL)
             _, status, self.account = os.wait4(self.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
+            self._end_strays()
         code = self._process.returncode
         return code if code >= 0 else 128 - code
+
+    def _end_strays(self) -> None:
+        if self._mark is None:
+            return
+        name, value = self._mark
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):  # ended meanwhile, or somebody else's
+                if process.environ().get(name) == value:
+                    process.kill()
 
     def _terminate(self) -> None:
         with contextlib.suppress(psutil.Error):

@@ -29,6 +29,8 @@ from .logs import TaskLog
 from .transfer import protect
 from .usage import Usage
 
+_MARK = "AWS_WORKFLOW_TASK_UUID"  # of the documented variables
+
 
 class ProcessTask(OmicsTask):
     """Runs the command with bash on this machine."""
@@ -77,6 +79,7 @@ class ProcessTask(OmicsTask):
         named = self.asked.image.name if self.asked.image else None
         image = ImageFolder.of(self.session.request.image_folders, named)
         before = self._isolated(image)
+        environment = self._environment(image)
         if named and not image.folders and named not in self.session.told_images:
             self.session.told_images.add(named)
             logger.warning("a plain process of this machine: it does not have the image %s", named)
@@ -93,12 +96,14 @@ class ProcessTask(OmicsTask):
                             "../command",
                         ],
                         cwd=self.work_dir(),
-                        env=self._environment(image),
+                        env=environment,
                         stdin=subprocess.DEVNULL,
                         stdout=out,
                         stderr=err,
                         start_new_session=True,
-                    )
+                    ),
+                    # Isolated, they end with their namespace.
+                    mark=None if before else (_MARK, environment[_MARK]),
                 )
             ) as group,
         ):

@@ -18,6 +18,7 @@ import psutil  # type: ignore[import-untyped]
 
 from .resources import GIB
 
+_PROCESS = 100 * 1024  # bytes that a process costs the kernel at least: its stack, page tables
 _EVERY = 0.5  # seconds between samples
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -64,7 +65,12 @@ class Usage:
         limit = limit_gib * GIB
         if not self._memory or self._memory[-1] <= limit:
             return False
-        return sum(map(_kept_bytes, self._processes)) + self._shm > limit
+        kept = self._shm
+        for pid in self._processes:  # of very many not all are looked at
+            kept += _PROCESS + _kept_bytes(pid)
+            if kept > limit:
+                return True
+        return False
 
     def _shm_bytes(self) -> int:
         """Files in memory, which the kernel cannot drop either."""

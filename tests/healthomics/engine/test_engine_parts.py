@@ -104,8 +104,11 @@ def task_of(
         board=board,
         groups=set(),
         stopping=lambda: False,
-        task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_ID": str(key)},
-        request=SimpleNamespace(readings=DEFAULTS, memory_limit=memory_limit, isolated=False),
+        task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_UUID": f"{tmp_path}-{key}"},
+        told_images=set(),
+        request=SimpleNamespace(
+            readings=DEFAULTS, memory_limit=memory_limit, isolated=False, image_folders=tmp_path
+        ),
     )
     logger = logging.getLogger("test")
     task: Any = task_class(config.Loader(logger, filenames=[]), "call-t", str(tmp_path))

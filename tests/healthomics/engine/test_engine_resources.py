@@ -174,6 +174,24 @@ def test_a_task_that_uses_more_than_its_memory_is_killed(
         assert (last["exit_code"], last["failure_reason"]) == (137, "OUT_OF_MEMORY_ERROR")
 
 
+CHILD = f"{sys.executable} -c 'import time; kept = b\"x\" * (100 * 2**20); time.sleep(60)'"
+
+
+@pytest.mark.slow  # needs 1.2 GB of memory
+@pytest.mark.parametrize(
+    "script",
+    [
+        "head -c 1200M /dev/zero > /dev/shm/file; sleep 60",
+        f"for i in $(seq 12); do {CHILD} & done; wait",
+        f"for i in $(seq 12); do setsid {CHILD} & done; sleep 60",
+    ],
+    ids=["files in memory", "many children", "children of their own sessions"],
+)
+def test_whatever_uses_the_memory_of_a_task_counts(bench: Bench, script: str) -> None:
+    engine = bench.start(one("", script), isolated=True)
+    assert engine.end()["failure_reason"] == "OUT_OF_MEMORY_ERROR"
+
+
 def test_memory_that_files_fill_is_none_of_the_task(tmp_path: Path) -> None:
     """Pages of a file that is read through memory can be dropped at any time."""
     (tmp_path / "file").write_bytes(b"x" * (64 * 2**20))

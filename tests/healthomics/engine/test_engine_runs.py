@@ -181,6 +181,32 @@ def test_cancel_ends_the_tasks_and_the_run(bench: Bench) -> None:
     assert group_is_gone(engine)
 
 
+TRAP = """
+version 1.1
+workflow wf { call slow }
+task slow { command <<< trap 'echo bye > bye.txt; exit 0' TERM; echo started; sleep 300 & wait >>>
+  output { File f = "bye.txt" } runtime { docker: "image:1" } }
+"""
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_task_that_is_ended_can_say_goodbye(bench: Bench, isolated: bool) -> None:
+    engine = bench.start(TRAP, isolated=isolated)
+    engine.until(lambda e: e["event"] == "log" and "started" in str(e))
+    engine.send(cancel=True)
+    assert engine.end()["status"] == "CANCELLED"
+    [said] = engine.run_dir.rglob("bye.txt")
+    assert said.read_text() == "bye\n"
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_nothing_that_a_task_starts_outlives_it(bench: Bench, isolated: bool) -> None:
+    leaving = "setsid sleep 54321 > /dev/null 2>&1 & sleep 0.2; echo out > f"
+    wdl = SLOW.replace("echo started; (sleep 300 & echo $!; wait)", leaving)
+    assert bench.start(wdl, isolated=isolated).end()["status"] == "COMPLETED"
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "54321" in (p.info["cmdline"] or ())]
+
+
 def test_cancel_while_waiting_for_a_grant(bench: Bench) -> None:
     engine = bench.start(SLOW, grants=False)
     engine.until(lambda e: e["event"] == "acquire")
