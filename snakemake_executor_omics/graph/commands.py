@@ -41,6 +41,7 @@ from .internals import (
     rust_parts,
     script_file,
     strict_mode,
+    with_own_sources,
 )
 from .modules import imported_by
 from .paths import named_files, project_path
@@ -90,29 +91,15 @@ def command_of(job: Job, workdir: Path) -> Command:
         command = _template(job, workdir)
     else:
         command = _script(job, workdir)
-    return _with_own_sources(command, job.rule.workflow.sourcecache.runtime_cache_path, workdir)
+    return _with_own_sources(command, workdir)
 
 
-def _with_own_sources(command: Command, cache: str, workdir: Path) -> Command:
-    """The command with files themselves for the copies in `cache`, which no task has.
-
-    `workflow.source_path` gives the copy that Snakemake makes for one call, at CACHE/file/PATH.
-    """
-    copies = f"{cache}/file/"
-    if copies not in command.text:
-        return command
-    copied = re.compile(rf"{re.escape(copies)}([^\s'\"`;|&<>()=,$\\]+)")
-    found: list[str] = []
-
-    def own(match: re.Match[str]) -> str:
-        # From `rules/x.smk` it is rules/../scripts/y, where a task may have no folder `rules`.
-        found.append(os.path.normpath(f"/{match[1]}"))
-        return found[-1]
-
-    text = copied.sub(own, command.text)
-    named = named_files(" ".join(found), workdir)
+def _with_own_sources(command: Command, workdir: Path) -> Command:
+    """The command with files of the workflow themselves for Snakemake's copies of them."""
+    text, own = with_own_sources(command.text)
+    named = named_files(" ".join(own), workdir)
     sources = dict.fromkeys((*command.sources, *named, *used_by(named, workdir)))
-    return replace(command, text=text, sources=tuple(sources))
+    return replace(command, text=text, sources=tuple(sources)) if own else command
 
 
 def _shell(job: Job, workdir: Path) -> Command:

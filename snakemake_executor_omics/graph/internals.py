@@ -8,6 +8,7 @@ carry no types of their own; members with an underscore are used in this file al
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
@@ -503,17 +504,28 @@ def rust_dependencies() -> tuple[str, str]:
     return script.default_dependencies(), script.default_features()
 
 
-_SOURCE_CACHE = re.compile(r"(?<![\w.~-])/[^\s'\"]*/snakemake-runtime-cache/[^/\s]+/file(?=/)")
+_SOURCE_COPY = re.compile(
+    r"(?<![\w.~-])/[^\s'\"]*/snakemake-runtime-cache/[^/\s]+/file(/[^\s'\"`;|&<>()=,$\\]*)"
+)
 
 
-def without_source_cache(text: str) -> str:
-    """`text` with each file of the workflow by its own path, not by that of Snakemake's copy.
+def with_own_sources(text: str) -> tuple[str, list[str]]:
+    """`text` with each file of the workflow by its own path, not that of a copy; and these files.
 
-    `workflow.source_path` tells a copy in a folder of a random name, which no other call has.
-    Since 8.0: `SourceCache.runtime_cache_path` below `snakemake-runtime-cache`, and
+    `workflow.source_path` tells a copy in a folder of a random name, which no other call has, nor
+    any task. Since 8.0: `SourceCache.runtime_cache_path` below `snakemake-runtime-cache`, and
     `LocalSourceFile.get_cache_path`.
     """
-    return _SOURCE_CACHE.sub("", text) if "/snakemake-runtime-cache/" in text else text
+    found: list[str] = []
+    if "/snakemake-runtime-cache/" not in text:
+        return text, found
+
+    def own(match: re.Match[str]) -> str:
+        # From `rules/x.smk` it is rules/../scripts/y, where a task may have no folder `rules`.
+        found.append(os.path.normpath(match[1]))
+        return found[-1]
+
+    return _SOURCE_COPY.sub(own, text), found
 
 
 def python_of(workflow: Any, snakefile: Any) -> str:

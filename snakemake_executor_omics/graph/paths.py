@@ -17,7 +17,7 @@ from pathlib import Path
 from ..compile.sandbox import OUTSIDE, seen_by_job
 from ..errors import SelectionError, UnsupportedRule
 from ..model import PROJECT
-from .internals import without_source_cache
+from .internals import with_own_sources
 
 _OWN = (".snakemake", ".git")  # folders that change while a workflow runs
 _WORD = re.compile(r"[^\s'\"`;|&<>()=,$]+")
@@ -33,7 +33,7 @@ def project_path(path: object, workdir: Path, rule: str) -> str:
     Raises:
         UnsupportedRule: the path holds a line break.
     """
-    text = without_source_cache(str(path))
+    text, _ = with_own_sources(str(path))
     if "\n" in text:
         raise UnsupportedRule(
             rule, f"the path {text!r} holds a line break", hint="take it out of the file's name"

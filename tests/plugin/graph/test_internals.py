@@ -478,4 +478,11 @@ def test_a_copy_of_a_source_file_has_its_path_at_its_end(workflow: Any) -> None:
     file = Path(workflow.basedir, "scripts/make.sh")
     copy = workflow.sourcecache.get_path(LocalSourceFile(str(file)))
     assert copy != str(file), "SourceCache.get_path"
-    assert internals.without_source_cache(f"cat {copy} '{copy}'") == f"cat {file} '{file}'"
+    text, files = internals.with_own_sources(f"cat {copy} '{copy}'")
+    assert text == f"cat {file} '{file}'"
+    assert files == [str(file)] * 2
+    assert internals.with_own_sources("/x/snakemake-runtime-cache/t/file/wf/rules/../s/y.sh>o") == (
+        "/wf/s/y.sh>o",
+        ["/wf/s/y.sh"],
+    )
+    assert internals.with_own_sources("sh /x/file/y.sh") == ("sh /x/file/y.sh", [])
