@@ -24,7 +24,7 @@ from typing import Any
 from snakemake import script as snakemake_script
 from snakemake import wrapper as snakemake_wrapper
 from snakemake.common.tbdstring import TBDString
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import RuleException, WorkflowError
 from snakemake.iocontainers import Namedlist
 from snakemake.shell import shell
 from snakemake.sourcecache import infer_source_file
@@ -165,7 +165,25 @@ def _formatted(job: Job) -> str:
         raise UnsupportedRule(
             job.rule.name, f"has a command that cannot be made: {error}"
         ) from error
+    if function.__globals__ is not job.rule.workflow.globals:
+        _refuse_unprintable(job)
     return commands[0]
+
+
+def _refuse_unprintable(job: Job) -> None:
+    """Snakemake prints the command of each job, and ends where it cannot: after a run was paid for.
+
+    It looks names up in the main Snakefile, also those of a rule of a module.
+    """
+    try:
+        job.shellcmd  # noqa: B018
+    except (RuleException, NameError, LookupError) as error:
+        raise UnsupportedRule(
+            job.rule.name,
+            "has a command that Snakemake cannot print, for which it looks names up in the main "
+            f"Snakefile and not in the rule's module: {' '.join(str(error).split())}",
+            hint="give the value to the command as one of `params:`",
+        ) from error
 
 
 def _block(job: Job, workdir: Path) -> Command:

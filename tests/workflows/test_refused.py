@@ -26,6 +26,7 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
     "by_value.txt": ([], "its value would stand in the workflow definition"),
     "in_snakemake.txt": ([], "rule in_snakemake: uses the environment variable SECRET_TOKEN"),
     "streamed.txt": ([], "joined by pipe() or service() to rules of other containers"),
+    "unprintable.txt": ([], "rule other_unprintable: has a command that Snakemake cannot print"),
     "fine.txt": (["--immediate-submit", "--notemp"], "--immediate-submit does not go with"),
 }
 

@@ -1,0 +1,2 @@
+def title(sample):
+    return f"sample {sample.upper()}"

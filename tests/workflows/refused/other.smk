@@ -1,0 +1,3 @@
+rule unprintable:
+    output: "unprintable.txt"
+    shell: "{config[tool]} > {output}"
