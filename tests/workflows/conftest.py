@@ -18,7 +18,15 @@ _BUCKET = "equivalence"
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def tools() -> Iterator[None]:
+    """The stubs that stand for tools, for both executors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{CASES / 'corpus' / 'tools'}:{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture(scope="session")
+def service(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment variables that lead to the service."""
     running = start(tmp_path_factory.mktemp("healthomics"))
     variables = {

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-# What a case is called with, and in how many runs it goes.
-CASES: dict[str, tuple[list[str], int]] = {
-    "cohort": ([], 1),
-    "clusters": ([], 2),
-    "installed": (["--snakefile", "../workflow/Snakefile"], 1),
+
+@dataclass(frozen=True)
+class Case:
+    """What a workflow is called with; {copy} is where it lies.
+
+    `runs` is in how many it goes, if that is certain: how many go together depends on what is ready.
+    """
+
+    options: tuple[str, ...] = ()
+    runs: int | None = 1
+    slow: bool = True
+    code: int = 0
+    needs: str = "bash"
+
+
+CASES = {
+    "cohort": Case(slow=False),
+    "clusters": Case(runs=2),
+    "installed": Case(("--snakefile", "../workflow/Snakefile"), slow=False),
+    "modules": Case(("--force-use-threads",), slow=False),
+    "peaks": Case(slow=False),
+    "dot_test": Case(
+        (
+            *("--directory", ".test", "--snakefile", "workflow/Snakefile"),
+            *("--configfile", ".test/config/config.yaml"),
+            *("--wrapper-prefix", "file://{copy}/wrappers/"),
+        ),
+        slow=False,
+    ),
+    "bins": Case(runs=None),
+    "expression": Case(needs="Rscript"),
 }
-_SLOW = {"clusters"}
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(name, marks=[pytest.mark.slow] * (name in _SLOW)) for name in CASES]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * case.slow) for name, case in CASES.items()],
 )
-def test_the_files_are_those_of_the_local_executor(case: str, both: Callable[..., Any]) -> None:
-    options, runs = CASES[case]
-    done = both(f"corpus/{case}", *options, without=("benchmarks",))
-    done.assert_same()
-    assert done.runs == runs, done.omics.stderr
+def test_the_files_are_those_of_the_local_executor(
+    name: str, both: Callable[..., Any], tmp_path: Path
+) -> None:
+    case = CASES[name]
+    if shutil.which(case.needs) is None:
+        pytest.skip(f"{case.needs} is not installed")
+    copy = tmp_path / f"corpus-{name}"
+    options = [option.replace("{copy}", str(copy)) for option in case.options]
+    done = both(f"corpus/{name}", *options, without=("benchmarks", ".test/.snakemake"))
+    done.assert_same(code=case.code)
+    assert case.runs in (None, done.runs), done.omics.stderr
