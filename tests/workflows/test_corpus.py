@@ -15,7 +15,7 @@ import pytest
 class Case:
     """What a workflow is called with; {copy} is where it lies.
 
-    `runs` is in how many it goes, if that is certain: how many go together depends on what is ready.
+    `runs` is in how many it goes, where that does not depend on what is ready when.
     """
 
     options: tuple[str, ...] = ()
