@@ -26,6 +26,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 
@@ -79,9 +80,10 @@ class UnsupportedRules(CompileError):
             super().__init__(str(rules[0].message), hint=rules[0].hint)
         else:
             lines = [f"{len(rules)} things cannot run on HealthOmics:"]
-            for refused in rules:
+            for refused, following in itertools.zip_longest(rules, rules[1:]):
                 lines.append(f"- {refused.message}")
-                lines += [f"  hint: {refused.hint}"] if refused.hint else []
+                if refused.hint and (following is None or following.hint != refused.hint):
+                    lines.append(f"  hint: {refused.hint}")  # once for those in a row
             super().__init__("\n".join(lines))
         self.rules = tuple(rules)
 

@@ -270,6 +270,19 @@ def _lock(images: Images) -> int:
     return 0
 
 
+def _grant(images: Images) -> int:
+    """Let HealthOmics pull from the repositories of this account that images are in."""
+    account = images.names.registry.partition(".")[0]
+    places = (pulled_from(u.image, images.map, account, images.services.region)
+              for u in images.uses)  # fmt: skip
+    ours = {Reference.of(place) for place in places if place is not None}
+    for host, name in sorted({(one.registry, one.repository) for one in ours}):
+        ecr = Ecr(images.services, host)
+        if host.startswith(account) and ecr.grant(name):
+            print(f"{host}/{name}")
+    return 0
+
+
 def _digest_of(reference: Reference) -> tuple[str | None, str]:
     """The digest of an image of another registry, else why it is not known."""
     registry = RegistryApi(reference.registry)
@@ -309,6 +322,7 @@ def _write(files: Mapping[str, bytes], folder: Path) -> list[Path]:
 _COMMANDS: Mapping[Command, Callable[[Images], int]] = {
     Command.LIST: _list,
     Command.BUILD: _build,
+    Command.GRANT: _grant,
     Command.LOCK: _lock,
     Command.MAP: _map,
 }

@@ -43,6 +43,9 @@ ACCELERATORS = (  # user guide, task accelerators
 )
 MAX_PROFILES = 10  # of omicsResourceFallbackOrder; user guide, advanced resource configuration
 
+MAX_IMAGE = 45 * 1024**3  # bytes; quotas, container image, tasks without a GPU
+MAX_GPU_IMAGE = 95 * 1024**3  # bytes; likewise, tasks with one
+
 # --- lists -------------------------------------------------------------------------------------
 MAX_PAGE = 100  # items, API, maxResults of each list
 MAX_LOG_EVENTS = 10_000  # events, CloudWatch Logs API, GetLogEvents limit

@@ -149,11 +149,16 @@ class Ecr:
                     raise
         self.grant(name)
 
-    def grant(self, name: str) -> None:
-        """Let HealthOmics pull from a repository."""
-        policy = self.policy(name)
+    def grant(self, name: str) -> bool:
+        """Let HealthOmics pull from a repository; False if it may already, or there is none."""
+        try:
+            policy = self.policy(name)
+        except ServiceError as error:
+            if _code(error) == "RepositoryNotFoundException":
+                return False  # one of pull-through, which has its template
+            raise
         if allows_service(policy):
-            return
+            return False
         statement = {
             "Sid": _SID,
             "Effect": "Allow",
@@ -167,6 +172,7 @@ class Ecr:
             self._client.set_repository_policy(
                 registryId=self._account, repositoryName=name, policyText=json.dumps(found)
             )
+        return True
 
     def policy(self, name: str) -> dict[str, Any] | None:
         """The policy of a repository, if it has one."""

@@ -30,19 +30,19 @@ UPSTREAMS = (
 def check_images(
     rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
 ) -> None:
-    """Refuse images that no task could be started from; `rules` has a rule for each image.
+    """Refuse images that no task could be started from; `rules` has the rules of each image.
 
     Raises:
         UnsupportedRules: images lie elsewhere and no map leads from there to ECR.
     """
-    refused = list(_refused(rules, region, registry_map))
-    if refused:
+    if refused := list(out_of_reach(rules, region, registry_map)):
         raise UnsupportedRules(refused)
 
 
-def _refused(
+def out_of_reach(
     rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
 ) -> Iterator[UnsupportedRule]:
+    """What `check_images` refuses."""
     for image, rule in sorted(rules.items()):
         found = _mapped(image, registry_map or {})
         ecr = _ECR.fullmatch(found)
@@ -57,7 +57,8 @@ def _refused(
                 rule,
                 f"has the image {image}, and HealthOmics pulls images from ECR only",
                 hint="give it a `container:` in ECR, or lead the image there with "
-                "--omics-container-registry-map; a rule without container has Snakemake's image",
+                "--omics-container-registry-map (`snakemake-omics images map` writes one); a rule "
+                "without container has Snakemake's image",
             )
 
 

@@ -25,6 +25,7 @@ from .tasks import (
     TaskSettings,
     Unit,
     container_of,
+    environment_of,
     folders_of,
     has_unknown_values,
     ignores_environment,
@@ -40,12 +41,14 @@ from .tasks import (
 class Selection:
     """A wave, why the other jobs wait, and what people should know before the first run.
 
-    `images` has a rule for each image: at first of the whole graph, as far as it is known.
+    `images` has the rules of each image: at first of the whole graph, as far as it is known.
+    `made_images` are those of environments.
     """
 
     wave: Wave
     deferred: Mapping[JobKey, str]
     images: Mapping[str, str]
+    made_images: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -145,12 +148,22 @@ def select(
     refusals.raise_all()
     wave = Wave(tuple(tasks.values()))
     notes = () if begun else tuple(_notes(units, graph, wave, settings))
-    images = {task.container: task.steps[0].key.rule for task in wave.tasks}
+    images: dict[str, dict[str, None]] = {}
+    made_images: set[str] = set()
+    for task in wave.tasks:
+        names = images.setdefault(task.container, {})
+        names.update(dict.fromkeys(step.key.rule for step in task.steps))
+        if task.environment is not None:
+            made_images.add(task.container)
     for unit in () if begun else waiting:
         for job in members(unit):
             with suppress(UnsupportedRule, WorkflowError):  # not known yet
-                images.setdefault(container_of(job, settings), job.rule.name)
-    return Selection(wave, deferred, images, notes)
+                image = container_of(job, settings)
+                images.setdefault(image, {})[job.rule.name] = None
+                if environment_of(job, settings) is not None:
+                    made_images.add(image)
+    rules = {image: ", ".join(names) for image, names in images.items()}
+    return Selection(wave, deferred, rules, frozenset(made_images), notes)
 
 
 def _is_handed_in(unit: Unit, handed_in: Collection[int]) -> bool:

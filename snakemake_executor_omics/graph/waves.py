@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..aws.images import check_images
+from ..aws.image_checks import look_at_images
+from ..aws.images import out_of_reach
 from ..aws.registry_map import read_registry_map
 from ..aws.session import Services
 from ..compile import task_name
+from ..errors import UnsupportedRules
 from ..images.chosen import read_chosen
 from ..images.naming import ImageNames
 from ..log import Log
@@ -18,7 +21,7 @@ from ..model import JobKey, Wave
 from ..settings.options import Environments, Options
 from . import internals
 from .partition import partition
-from .selection import select, tell_selection
+from .selection import Selection, select, tell_selection
 from .storage import check_buckets, survey
 from .tasks import job_key, members, task_settings
 
@@ -83,7 +86,7 @@ def next_waves(
     if options.is_aws:
         path = options.container_registry_map
         registry_map = None if path is None else read_registry_map(path)
-        check_images(selection.images, services.region, registry_map)
+        selection = _with_images(selection, options, services, registry_map or {}, log)
     check_buckets(services, selection.wave)
     order = [task.key for task in selection.wave.tasks]
     by_name = {task_name(key): key for key in order} if left else {}
@@ -101,3 +104,33 @@ def next_waves(
             f"omics: {staying} temporary results stay in their run, for the jobs that read them"
         )
     return waves
+
+
+def _with_images(
+    selection: Selection,
+    options: Options,
+    services: Services,
+    registry_map: Mapping[str, Any],
+    log: Log,
+) -> Selection:
+    """The selection, its images looked at where HealthOmics pulls them from.
+
+    One whose tag may move is named by its digest: the run cache then knows what the task ran in.
+
+    Raises:
+        UnsupportedRules: images lack something, all at once.
+    """
+    rules, account = selection.images, options.registry(services.region).partition(".")[0]
+    if options.role_arn:
+        account = options.role_arn.split(":")[4]
+    looked = look_at_images(services, rules, selection.made_images, registry_map, account)
+    refused = [*out_of_reach(rules, services.region, registry_map), *looked.lacks]
+    if refused:
+        raise UnsupportedRules(refused)
+    for note in looked.notes:
+        log.warning(f"omics: {note}")
+    tasks = (
+        replace(task, container=looked.pinned.get(task.container, task.container))
+        for task in selection.wave.tasks
+    )
+    return replace(selection, wave=replace(selection.wave, tasks=tuple(tasks)))

@@ -17,6 +17,7 @@ class Command(StrEnum):
 
     LIST = "list"
     BUILD = "build"
+    GRANT = "grant"
     LOCK = "lock"
     MAP = "map"
 
@@ -59,8 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "command",
         choices=[command.value for command in Command],
         help="list: which images the workflow has, and where they are; build: make those of its "
-        "environments; lock: write their digests to omics-images.yaml; map: write a registry map "
-        "for the registries that its containers are from",
+        "environments; grant: let HealthOmics pull from the repositories that they are in; lock: "
+        "write their digests to omics-images.yaml; map: write a registry map for the registries "
+        "that its containers are from",
     )
     parser.add_argument("--json", action="store_true", help="list: as JSON")
     parser.add_argument(

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conda_channel import tool, write_channel
+from registry_images import put_image
 from running import Done, forked
 
 from snakemake_executor_omics.aws.ecr import Ecr
-from snakemake_executor_omics.aws.session import connect
-from snakemake_executor_omics.images.manifest import (
-    DOCKER_MANIFEST,
-    Blob,
-    Manifest,
-    compact,
-    sha256,
-)
+from snakemake_executor_omics.aws.image_checks import BUILD, GRANT, look_at_images
+from snakemake_executor_omics.aws.session import Services, connect
 
 SNAKEFILE = """
 rule all:
@@ -39,21 +31,12 @@ HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 pytest.importorskip("rattler")
 
 
-def put_base(ecr: Ecr) -> None:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("base.txt"))
-    layer = gzip.compress(packed.getvalue(), mtime=0)
-    rootfs = {"type": "layers", "diff_ids": [sha256(packed.getvalue())]}
-    config = compact({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs})
-    ecr.ensure_repository("base", {})
-    parts = []
-    for content in (config, layer):
-        parts.append(Blob(sha256(content), len(content), "application/octet-stream"))
-        ecr.put_blob("base", parts[-1], lambda content=content: io.BytesIO(content))  # type: ignore[misc]
-    manifest = compact({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST,
-                        "config": parts[0].json, "layers": [parts[1].json]})  # fmt: skip
-    ecr.put_manifest("base", "1", Manifest(manifest, DOCKER_MANIFEST))
+def registry(service: dict[str, str]) -> Ecr:
+    return Ecr(connected(service), HOST)
+
+
+def connected(service: dict[str, str]) -> Services:
+    return connect("us-east-1", endpoint_url=service["AWS_ENDPOINT_URL"], environment=service)
 
 
 @pytest.fixture
@@ -82,11 +65,10 @@ def answer(done: Done) -> Any:
     return json.JSONDecoder().raw_decode(done.stderr[begin + 1 :])[0]
 
 
-@pytest.mark.xdist_group("service")
 def test_images_are_listed_built_found_and_locked(folder: Path, service: dict[str, str]) -> None:
-    ecr = Ecr(connect("us-east-1", endpoint_url=service["AWS_ENDPOINT_URL"], environment=service),
-              HOST)  # fmt: skip
-    put_base(ecr)
+    ecr = registry(service)
+    ecr.ensure_repository("base", {})
+    put_image(ecr, "base")
     before = {one["image"].rpartition("/")[2].partition(":")[0]: one
               for one in answer(images(folder, service, "list --json"))}  # fmt: skip
     assert before["aligner"]["state"] == "missing"
@@ -115,3 +97,36 @@ def test_a_map_leads_from_the_registries_in_use(folder: Path, service: dict[str,
     assert found["pullThroughCacheRules"] == [
         {"ecrRepositoryPrefix": "quay", "upstreamRegistryUrl": "quay.io"}
     ]
+
+
+def test_all_images_that_lack_something_are_told_at_once(service: dict[str, str]) -> None:
+    services, ecr = connected(service), registry(service)
+    client = services.client("ecr", None)
+    for name in ("checked/closed", "checked/moves"):
+        client.create_repository(repositoryName=name)
+    ecr.ensure_repository("checked/fixed", {})
+    put_image(ecr, "checked/closed")
+    digest = put_image(ecr, "checked/moves", architecture="arm64", config={"Entrypoint": ["/e"]})
+    put_image(ecr, "checked/fixed")
+    rules = {f"{HOST}/checked/{name}:1": name for name in ("closed", "moves", "fixed", "none")}
+    rules["quay.io/a/b:1"] = "through"
+    quay = {"registryMappings": [{"upstreamRegistryUrl": "quay.io", "ecrRepositoryPrefix": "q"}]}
+    made = {f"{HOST}/checked/none:1"}
+    looked = look_at_images(services, rules, made, quay, HOST.partition(".")[0])
+    lacks = {(lack.rule, lack.hint) for lack in looked.lacks}
+    platform = "build it with --platform linux/amd64"
+    assert lacks == {("closed", GRANT), ("moves", GRANT), ("moves", platform), ("none", BUILD)}
+    assert looked.pinned[f"{HOST}/checked/moves:1"] == f"{HOST}/checked/moves@{digest}"
+    assert f"{HOST}/checked/fixed:1" not in looked.pinned, "its tag is immutable"
+    (note,) = looked.notes
+    assert "ENTRYPOINT (/e)" in note
+    ecr.grant("checked/closed")
+    again = look_at_images(services, {f"{HOST}/checked/closed:1": "closed"}, (), {}, "1")
+    assert not again.lacks
+
+
+def test_images_that_cannot_be_looked_at_refuse_nothing(service: dict[str, str]) -> None:
+    services = connected({**service, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    looked = look_at_images(services, {f"{HOST}/x:1": "align"}, (), {}, "1")
+    assert not looked.lacks
+    assert "could not be looked at" in looked.notes[0]

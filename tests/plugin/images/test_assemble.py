@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import shutil
@@ -15,15 +14,14 @@ from pathlib import Path
 
 import pytest
 from conda_channel import Package, tool, write_channel
+from registry_images import put_image
 
 from snakemake_executor_omics.images.assemble import LOCK, NeedsBuilder, assemble, push
 from snakemake_executor_omics.images.manifest import (
-    DOCKER_MANIFEST,
     Blob,
     Manifest,
     Reference,
     Registry,
-    compact,
     sha256,
 )  # fmt: skip
 from snakemake_executor_omics.images.registry_api import RegistryApi
@@ -62,28 +60,8 @@ class Memory:
 
 
 def put_base(registry: Registry, repository: str) -> None:
-    """A base image with one file."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("base.txt"))
-    layer = gzip.compress(packed.getvalue(), mtime=0)
-    config = compact(
-        {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"Entrypoint": ["/entry"], "Env": ["PATH=/usr/bin:/bin"]},
-            "rootfs": {"type": "layers", "diff_ids": [sha256(packed.getvalue())]},
-        }
-    )
-    kinds = ("application/vnd.docker.container.image.v1+json",
-             "application/vnd.docker.image.rootfs.diff.tar.gzip")  # fmt: skip
-    parts = [Blob(sha256(content), len(content), kind)
-             for content, kind in zip((config, layer), kinds, strict=True)]  # fmt: skip
-    for part, content in zip(parts, (config, layer), strict=True):
-        registry.put_blob(repository, part, lambda content=content: io.BytesIO(content))  # type: ignore[misc]
-    manifest = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": parts[0].json,
-                "layers": [parts[1].json]}  # fmt: skip
-    registry.put_manifest(repository, "1", Manifest(compact(manifest), DOCKER_MANIFEST))
+    config = {"Entrypoint": ["/entry"], "Env": ["PATH=/usr/bin:/bin"]}
+    put_image(registry, repository, config=config)
 
 
 @pytest.fixture
