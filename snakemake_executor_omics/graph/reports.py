@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,41 @@ def units_by_key(workflow: Any) -> Mapping[JobKey, Any]:
     return found
 
 
-def tell_failure(job: Any, external_jobid: str | None, why: Iterable[str], log: Log) -> None:
+def tell_failures(
+    workflow: Any,
+    failures: Mapping[JobKey, Iterable[str]],
+    infos: Mapping[JobKey, Any],
+    give_up: Callable[[Iterable[JobKey]], None],
+    log: Log,
+) -> tuple[list[Any], bool]:
+    """Tell of units that failed, each with why; `infos` has those that Snakemake waits for.
+
+    The others have not begun for it: what they need may be lost, and then it would never ask.
+    `give_up` is told the jobs that it does not try again. Returns the jobs that it waits for, and
+    whether it starts more: it does not after a failure for good, but with `--keep-going`.
+    """
+    units = {} if failures.keys() <= infos.keys() else units_by_key(workflow)
+    goes_on = internals.goes_on(workflow)
+    asked: list[Any] = []
+    told: set[int] = set()
+    for unit, why in failures.items():
+        info = infos.get(unit)
+        job = units.get(unit) if info is None else info.job
+        if job is None or id(job) in told:
+            continue  # of a group that was told, or of a graph that Snakemake has changed
+        told.add(id(job))
+        _tell_failure(job, info and info.external_jobid, why, log)
+        if not internals.is_tried_again(job):
+            give_up([job_key(job), *keys_of(job)])
+            goes_on = goes_on and workflow.execution_settings.keep_going
+        if info is None:
+            internals.fail_before_start(workflow, job)
+        else:
+            asked.append(job)
+    return asked, goes_on
+
+
+def _tell_failure(job: Any, external_jobid: str | None, why: Iterable[str], log: Log) -> None:
     """As Snakemake tells of a job that failed."""
     text = "".join(why)
     if job.is_group():

@@ -84,6 +84,11 @@ class Returned:
         """Whether all of it was done, and the results of some of it are nowhere."""
         return all(end is not None and end.outcome is Outcome.LOST for _, end in self.why)
 
+    def lines(self, *, goes_on: bool) -> list[str]:
+        """For people; `goes_on` says whether Snakemake starts more jobs."""
+        again = "runs again" if goes_on else "does not run again now, as another job failed"
+        return [f"{key} {again}: {_WHY[end.outcome]}" for key, end in self.why if end is not None]
+
 
 Answer = Succeeded | Failed | Returned
 
@@ -113,6 +118,7 @@ class Ledger:
         self._asked: dict[JobKey, tuple[JobKey, ...]] = {}  # unit -> its tasks
         self._unit: dict[JobKey, JobKey] = {}  # task -> the unit that was asked for
         self._given_up: set[JobKey] = set()
+        self._absent: dict[JobKey, Collection[str]] = {}
         self._chances: set[tuple[JobKey, Outcome]] = set()  # that were used
         self._unrecorded: dict[str, set[JobKey]] = {}  # of ended runs
 
@@ -142,6 +148,7 @@ class Ledger:
     def advance(self, run: str, end: RunEnd) -> list[Answer]:
         """The run has ended: what Snakemake is told, in this order."""
         parents = self._parents.pop(run)
+        self._absent.update(end.absent)
         endings = self._judge(run, parents, end)
         done = set()
         for key, ending in endings.items():
@@ -199,6 +206,10 @@ class Ledger:
 
     def is_given_up(self, unit: JobKey, members: Collection[JobKey]) -> bool:
         return not self._given_up.isdisjoint((unit, *members))
+
+    def absent(self, keys: Iterable[JobKey]) -> set[str]:
+        """The results of jobs that stayed in their run."""
+        return {path for key in keys for path in self._absent.get(key, ())}
 
     def is_over(self, run: str) -> bool:
         """Whether a run has ended and has nothing that Snakemake is still to record."""
@@ -289,3 +300,10 @@ class Ledger:
 # With one of these Snakemake has something to go on with.
 _MOVES = (Outcome.FAILED, Outcome.SERVED_FAILURE, Outcome.INTERRUPTED)
 _ORDER: Mapping[type[Answer], int] = {Failed: 0, Returned: 1, Succeeded: 2}
+_WHY: Mapping[Outcome, str] = {
+    Outcome.STOPPED: "its run stopped",
+    Outcome.LOST: "it was done, and its results are nowhere: its run failed, and the run cache "
+    "does not have them",
+    Outcome.SERVED_FAILURE: "the run cache had its failure",
+    Outcome.INTERRUPTED: "a fault of the service stopped it, which is tried once more",
+}

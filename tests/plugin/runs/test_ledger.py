@@ -462,3 +462,22 @@ def test_a_head_that_starts_again_ends_with_what_is_left(world: World, polls: in
     world.play()
     if not world.failed:
         assert world.finished == {unit.key for unit in world.units}
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "line"),
+    [
+        (True, "a runs again: its run stopped"),
+        (False, "a does not run again now, as another job failed: its run stopped"),
+    ],
+)
+def test_who_is_returned_is_told_why_where_it_had_a_run(goes_on: bool, line: str) -> None:
+    group = JobKey("group", (), ())
+    assert Returned(group, ((A, STOPPED), (B, None))).lines(goes_on=goes_on) == [line]
+
+
+def test_what_stayed_in_a_run_is_known_of_each_job_of_it() -> None:
+    ledger = _chain()
+    ledger.advance("1", RunEnd(completed=True, endings={A: DONE, B: DONE}, absent={A: ["a.txt"]}))
+    assert ledger.absent([A, B]) == {"a.txt"}
+    assert ledger.absent([B]) == set()

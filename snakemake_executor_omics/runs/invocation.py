@@ -1,0 +1,160 @@
+"""The runs of one call of Snakemake: started, looked at, cancelled, and left at its end.
+
+The service is not asked before there is something to start. Two threads of Snakemake come here,
+the one that hands in jobs and the one that asks for their states; the ledger is theirs under a
+lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..aws.session import Services
+from ..errors import OmicsError
+from ..log import Log
+from ..model import JobKey, Wave
+from ..settings.options import OnInterrupt, Options
+from .connection import Connection, open_connection
+from .follow import FollowedRun, Follower, beside
+from .interrupts import as_ctrl_c
+from .known import tasks_in_flight
+from .ledger import Ledger, RunEnd
+from .submission import persistently, submit
+
+_UNTIL_CONNECTED = 0.1  # seconds between two looks for nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """Whom runs are started at, and who looks at them."""
+
+    connection: Connection
+    follower: Follower
+
+
+class Invocation:
+    """What a call of Snakemake has at the service; `ledger` says which job is in which run."""
+
+    def __init__(self, options: Options, workdir: Path, log: Log) -> None:
+        self.ledger = Ledger()
+        self.left: list[frozenset[str]] = []  # the tasks of each run that earlier calls left
+        self.lock = threading.Lock()  # of the ledger, and of what goes with a change of it
+        self.workdir = workdir
+        self.state = workdir / ".snakemake" / "omics"  # what must survive
+        self._options = options
+        self._log = log
+        self._service: _Service | None = None
+        self._detached = False
+        self._cancelled: set[str] = set()
+
+    @property
+    def services(self) -> Services:
+        """The clients. Connects, when it is the first time."""
+        return self._connect().connection.services
+
+    def _connect(self) -> _Service:
+        if self._service is None:
+            as_ctrl_c()
+            connection = open_connection(self._options, self.state, self._log)
+            patience = self._options.give_up_seconds
+            follower = Follower(connection, self.workdir, patience, self._log)
+            self.ledger = Ledger(connection.journal.failures())
+            self.left = tasks_in_flight(connection.journal, self.state)
+            self._service = _Service(connection, follower)
+        return self._service
+
+    # --- while it goes on ----------------------------------------------------------------
+
+    def start(self, wave: Wave) -> None:
+        """A run of this wave, or one of the same plan that is in flight.
+
+        Raises:
+            OmicsError: there is none. A service that does not answer is waited for, unless nothing
+                is in flight: then it is a mistake of the user.
+        """
+        service = self._connect()
+        connection, options, log = service.connection, self._options, self._log
+
+        def call() -> FollowedRun:
+            return submit(connection, options, wave, self.workdir, self.state, log)
+
+        wait = bool(self.ledger.in_flight)
+        started = persistently(connection, options, log, call) if wait else call()
+        with self.lock:
+            self.ledger.place(started.run.id, wave.parents)
+        service.follower.follow(started)
+
+    async def start_again(self, wave: Wave, lost: Collection[JobKey]) -> None:
+        """A run of those jobs of a wave that were done, and whose results are nowhere."""
+        self._log.warning(
+            f"omics: {len(lost)} jobs were done when their run failed, and their results are "
+            "nowhere: the run cache does not have them. They run again, in a run of their own"
+        )
+        await beside(lambda: self.start(wave.only(lost)))
+
+    async def look(self) -> list[tuple[FollowedRun, RunEnd]]:
+        """Look at every run once; those whose results have come since the last look."""
+        return [] if self._service is None else await self._service.follower.look()
+
+    async def pause(self) -> None:
+        """Until the next look."""
+        if self._service is None:
+            await asyncio.sleep(_UNTIL_CONNECTED)
+        else:
+            await self._service.follower.pause(self._options.poll_seconds)
+
+    def remember_failures(self, run: str) -> None:
+        """Have the next call know which failures of a run the run cache has."""
+        busters = self.ledger.cache_busters.items()
+        of_run = (item for item in busters if item[1] == run)
+        self._connect().connection.journal.remember_failures(of_run)
+
+    def forget_if_over(self, run: str) -> None:
+        """Let the next call start a run that has ended anew, if there is nothing to record."""
+        if self.ledger.is_over(run):
+            self._connect().connection.journal.ended(run)
+
+    def record(self, keys: Iterable[JobKey]) -> None:
+        """Snakemake has recorded jobs as done."""
+        with self.lock:
+            over = self.ledger.record(keys)
+        for run in over:
+            self._connect().connection.journal.ended(run)
+
+    # --- at the end ----------------------------------------------------------------------
+
+    def detach(self) -> None:
+        """Let `cancel` leave the runs to the service."""
+        self._detached = True
+
+    def cancel(self) -> None:
+        """Ask the service to stop the runs in flight, or leave them to it."""
+        if self._detached or self._options.on_interrupt is OnInterrupt.DETACH:
+            return
+        for run in self.ledger.in_flight:
+            self._log.info(
+                f"omics: cancelling run {run}; the service takes some minutes to stop it"
+            )
+            try:
+                self._connect().connection.cancel(run)
+                self._cancelled.add(run)
+            except OmicsError as error:
+                self._log.error(f"omics: cannot cancel run {run}: {error}")
+
+    def stop_waiting(self) -> None:
+        """End a `pause` or `look` that goes on."""
+        if self._service is not None:
+            self._service.follower.stop()
+
+    def close(self) -> None:
+        """Say what goes on without us, and leave it."""
+        if self._service is None:
+            return
+        for run in self.ledger.in_flight:
+            if run not in self._cancelled:
+                self._log.warning(f"omics: {self._service.connection.left(run)}")
+        self._service.connection.close()

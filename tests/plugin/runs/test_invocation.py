@@ -1,0 +1,212 @@
+"""What a call of Snakemake started goes on, is cancelled or is left, and is told of each time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from snakemake_executor_omics.errors import ServiceError
+from snakemake_executor_omics.model import JobKey, Step, Task, Wave
+from snakemake_executor_omics.runs import invocation
+from snakemake_executor_omics.runs.invocation import Invocation
+from snakemake_executor_omics.runs.ledger import Ending, Outcome, RunEnd
+from snakemake_executor_omics.settings.options import OnInterrupt, Options
+
+OPTIONS = Options(role_arn="r", output_uri="s3://b/o", workflow_name="w")
+A, B = JobKey("a", (), ("a.txt",)), JobKey("b", (), ("b.txt",))
+
+
+def _wave(*keys: JobKey) -> Wave:
+    return Wave(
+        tuple(
+            Task(key=key, layers=((Step(key=key, command="true"),),), container="x/y:1")
+            for key in keys
+        )
+    )
+
+
+class _Said:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str, /) -> None:
+        self.lines.append(message)
+
+    warning = error = info
+
+
+class _Service:
+    """Connection, journal and follower in one, which note what is asked of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened = 0
+        self.waves: list[tuple[JobKey, ...]] = []
+        self.cancelled: list[str] = []
+        self.refuses: dict[str, ServiceError] = {}
+        self.ended_plans: list[str] = []
+        self.busters: list[tuple[JobKey, str]] = []
+        self.closed = False
+        self.waited: list[bool] = []
+        self.journal = SimpleNamespace(
+            failures=lambda: {B: "earlier"},
+            remember_failures=self.busters.extend,
+            ended=self.ended_plans.append,
+        )
+        self.services = "clients"
+        monkeypatch.setattr(invocation, "as_ctrl_c", lambda: None)
+        monkeypatch.setattr(invocation, "tasks_in_flight", lambda *_: [frozenset("t")])
+        monkeypatch.setattr(invocation, "open_connection", self._open)
+        monkeypatch.setattr(invocation, "Follower", lambda *_: self)
+        monkeypatch.setattr(invocation, "submit", self._submit)
+        monkeypatch.setattr(invocation, "persistently", self._persistently)
+
+    def _open(self, *_: Any) -> Any:
+        self.opened += 1
+        return self
+
+    def _submit(self, connection: Any, options: Any, wave: Wave, *_: Any) -> Any:
+        self.waves.append(tuple(task.key for task in wave.tasks))
+        return SimpleNamespace(run=SimpleNamespace(id=str(len(self.waves))), wave=wave)
+
+    def _persistently(self, *arguments: Any) -> Any:
+        self.waited.append(True)
+        return arguments[-1]()
+
+    def follow(self, started: Any) -> None:
+        pass
+
+    def cancel(self, run: str) -> None:
+        if run in self.refuses:
+            raise self.refuses[run]
+        self.cancelled.append(run)
+
+    def left(self, run: str) -> str:
+        return f"run {run} is left"
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> _Service:
+    return _Service(monkeypatch)
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Callable[..., tuple[Invocation, _Said]]:
+    def begin(options: Options = OPTIONS) -> tuple[Invocation, _Said]:
+        said = _Said()
+        return Invocation(options, tmp_path, said), said
+
+    return begin
+
+
+def test_without_anything_to_start_nobody_is_asked(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, said = begun()
+    assert asyncio.run(runs.look()) == []
+    asyncio.run(runs.pause())
+    runs.record([A])
+    runs.cancel()
+    runs.stop_waiting()
+    runs.close()
+    assert (service.opened, said.lines) == (0, [])
+
+
+def test_the_first_start_connects_and_knows_what_earlier_calls_left(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    assert runs.services == "clients"
+    runs.start(_wave(A))
+    runs.start(_wave(B))
+    assert service.opened == 1
+    assert dict(runs.ledger.cache_busters) == {B: "earlier"}
+    assert runs.left == [{"t"}]
+    assert runs.ledger.in_flight == ["1", "2"]
+
+
+def test_only_a_service_that_has_a_run_of_ours_is_waited_for(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    runs.start(_wave(A))
+    assert service.waited == []
+    runs.start(_wave(B))
+    assert service.waited == [True]
+
+
+def test_jobs_whose_results_are_nowhere_run_again_alone(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, said = begun()
+    asyncio.run(runs.start_again(_wave(A, B), {B}))
+    assert service.waves == [(B,)]
+    assert "1 jobs were done when their run failed" in said.lines[0]
+
+
+def test_a_plan_is_over_when_snakemake_has_recorded_its_jobs(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    runs.start(_wave(A, B))
+    done = RunEnd(completed=True, endings={key: Ending(Outcome.DONE) for key in (A, B)})
+    runs.ledger.advance("1", done)
+    runs.remember_failures("1")
+    runs.forget_if_over("1")
+    runs.record([A])
+    assert service.ended_plans == []
+    runs.record([B])
+    assert service.ended_plans == ["1"]
+
+
+def test_a_failure_that_the_run_cache_has_is_remembered_for_the_next_call(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    runs.start(_wave(A))
+    runs.ledger.advance("1", RunEnd(completed=True, endings={A: Ending(Outcome.FAILED, "exit 3")}))
+    runs.remember_failures("1")
+    runs.forget_if_over("1")
+    assert service.busters == [(A, "1")]
+    assert service.ended_plans == ["1"]
+
+
+def test_an_interrupted_call_cancels_each_run_and_tells_what_it_could_not(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, said = begun()
+    runs.start(_wave(A))
+    runs.start(_wave(B))
+    service.refuses = {"1": ServiceError("connection lost", transient=True)}
+    runs.cancel()
+    runs.close()
+    assert service.cancelled == ["2"]
+    assert service.closed
+    assert said.lines[1:] == [
+        "omics: cannot cancel run 1: connection lost",
+        "omics: cancelling run 2; the service takes some minutes to stop it",
+        "omics: run 1 is left",
+    ]
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_runs_that_are_to_go_on_are_not_cancelled(
+    service: _Service, begun: Callable[..., Any], by_option: bool
+) -> None:
+    how = OnInterrupt.DETACH if by_option else OnInterrupt.CANCEL
+    runs, said = begun(replace(OPTIONS, on_interrupt=how))
+    runs.start(_wave(A))
+    if not by_option:
+        runs.detach()
+    runs.cancel()
+    runs.close()
+    assert service.cancelled == []
+    assert said.lines == ["omics: run 1 is left"]
