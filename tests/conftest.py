@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from itertools import pairwise
@@ -85,6 +86,22 @@ class _Scheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
         return file if file.removeprefix("tests/").startswith(_TOGETHER) else nodeid
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Most tests wait for processes half of their time; pure ones compute, and importing all that
+    they need once more for a second worker costs what it saves.
+    """
+    return 0 if _is_pure(config) else max(4, os.cpu_count() or 1)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Nothing is imported of folders that have no pure test."""
+    return True if _is_pure(config) and collection_path.name in _FOLDERS else None
+
+
+def _is_pure(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "pure")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:

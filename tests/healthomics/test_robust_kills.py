@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from waiting import SECONDS, until
@@ -29,11 +31,9 @@ SLEEPER = """version 1.0
 workflow w { call t }
 task t {
     command <<<
-        echo $$ > ~{"pid"}
-        sleep 600 & echo $! >> pid
-        wait
+        sleep 600 & wait
     >>>
-    output { File o = "pid" }
+    output { File o = stdout() }
     runtime { container: "x/y:1" cpu: 1 memory: "1 GiB" }
 }
 """
@@ -291,18 +291,16 @@ def test_a_stop_under_load_keeps_what_was_acknowledged(starter: Starter) -> None
 
 def sleeping(clients: Clients) -> tuple[str, list[int]]:
     """A run whose task sleeps, and the processes of that task."""
-    workflow = clients.active_workflow(definitionZip=zipped(main=SLEEPER))
-    run = clients.omics.start_run(
-        workflowId=workflow,
-        roleArn=clients.service.role_arn,
-        outputUri=clients.service.default_output_uri,
-    )["id"]
+    seconds = f"600.{secrets.randbelow(10**9):09}"  # no other task of this machine sleeps so long
+    definition = zipped(main=SLEEPER.replace("600", seconds))
+    run = clients.start_with(clients.active_workflow(definitionZip=definition), {})
 
     def pids() -> list[int]:
-        found = [
-            p.read_text().split() for p in clients.service.state.glob("runs/*/wdl/**/work/pid")
-        ]
-        return [int(pid) for pid in found[0]] if found and len(found[0]) == 2 else []
+        """The command that sleeps, and the shell that waits for it."""
+        for process in psutil.process_iter(["cmdline", "ppid"]):
+            if process.info["cmdline"] == ["sleep", seconds]:
+                return [process.pid, process.info["ppid"]]
+        return []
 
     return run, until(pids)
 

@@ -17,7 +17,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 from waiting import SECONDS
 
 from local_healthomics.engine.request import CacheRequest, RunRequest
@@ -172,6 +171,8 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer  # slow to import, and pure tests need none
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
