@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from ..aws.objects import look_at
 from ..aws.records import Run, RunStatus, RunTask
 from ..aws.runs import get_run, list_tasks
 from ..aws.session import Services
@@ -314,8 +315,8 @@ class Follower:
                 self._connection.journal,
                 self._log,
             )
-            journal = self._connection.journal
-            journal.delivered(ended.run.id, _delivered(ended, end, self._workdir))
+            made = _delivered(self._connection.services, ended, end, self._workdir)
+            self._connection.journal.delivered(ended.run.id, made)
             return end
 
         try:
@@ -354,15 +355,29 @@ class Follower:
             self._log.info(f"{line}, {now.elapsed} elapsed")
 
 
-def _delivered(ended: FollowedRun, end: RunEnd, workdir: Path) -> list[tuple[str, str, str]]:
-    """Path, SHA-256 and identity of results that other jobs of the run were made from."""
+def _delivered(
+    services: Services, ended: FollowedRun, end: RunEnd, workdir: Path
+) -> list[tuple[str, str, str]]:
+    """Path, content and identity of results that other jobs of the run were made from."""
+    stored = ended.wave.s3_targets
+    done = {
+        path: result_identity(ended.identities[maker], path)
+        for path, maker in read_by_others(ended.wave).items()
+        if end.endings[maker].outcome is Outcome.DONE and maker in ended.identities
+    }
+    in_s3 = [stored[path] for path in done if path in stored]
+    there = look_at(services, in_s3) if in_s3 else {}
     found = []
-    for path, maker in read_by_others(ended.wave).items():
-        done = end.endings[maker].outcome is Outcome.DONE
-        if done and maker in ended.identities and (workdir / path).is_file():
+    for path, identity in done.items():
+        objects = there[stored[path]] if path in stored else ()
+        if isinstance(objects, tuple) and objects:
+            found.append((path, objects[0].etag, identity))
+        elif path not in stored and (workdir / path).is_dir():
+            found.append((path, "", identity))
+        elif path not in stored and (workdir / path).is_file():
             with (workdir / path).open("rb") as file:
                 digits = hashlib.file_digest(file, "sha256").hexdigest()
-            found.append((path, digits, result_identity(ended.identities[maker], path)))
+            found.append((path, digits, identity))
     return found
 
 

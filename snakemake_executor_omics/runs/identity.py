@@ -46,13 +46,16 @@ def result_identity(job: str, path: str) -> str:
 
 
 def read_by_others(wave: Wave) -> dict[str, JobKey]:
-    """The files in the project's folder that one job of the wave makes and another one reads."""
+    """What one job of the wave makes and another one reads, but for directories in S3.
+
+    Of those a later wave has each object by itself.
+    """
     stored = wave.s3_targets
     files = {
         output.path
         for task in wave.tasks
         for output in task.files
-        if output.kind is OutputKind.FILE and output.path not in stored
+        if output.kind is OutputKind.FILE or output.path not in stored
     }
     return {
         ref.path: ref.producer

@@ -220,14 +220,18 @@ class Journal:
         return [run_id for run_id, found in runs.items() if found.issuperset(identities)]
 
     def delivered(self, run_id: str, results: Iterable[tuple[str, str, str]]) -> None:
-        """Results of a run are here: path, SHA-256, identity."""
+        """Results of a run are here: path, content, identity.
+
+        The content is told by a file's SHA-256 or an object's ETag; it is empty for a directory,
+        which `exports` knows.
+        """
         self._execute_many(
             "INSERT OR REPLACE INTO result (path, sha256, identity, run_id) VALUES (?, ?, ?, ?)",
             [(*result, run_id) for result in results],
         )
 
     def results(self) -> dict[str, tuple[str, str]]:
-        """SHA-256 and identity of results of runs that have not ended, by path."""
+        """Content and identity of results of runs that have not ended, by path."""
         rows = self._execute("SELECT path, sha256, identity FROM result")
         return {path: (sha256, identity) for path, sha256, identity in rows}
 

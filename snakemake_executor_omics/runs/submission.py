@@ -166,8 +166,10 @@ def _prepare(
     plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
     made = {
         path: identity
-        for path, (sha256, identity) in connection.journal.results().items()
-        if path in exports or (path in uploads and uploads[path].upload.digest.sha256 == sha256)
+        for path, (content, identity) in connection.journal.results().items()
+        if path in exports
+        or (path in uploads and uploads[path].upload.digest.sha256 == content)
+        or (path in objects and objects[path].etag == content)
     }
     addresses = uris | {path: f"{ref.uri} {ref.etag}" for path, ref in objects.items()}
     addresses |= {path: f"{item.uri} {item.etag}" for path, item in exports.items()}

@@ -23,6 +23,20 @@ from .test_faults import check, check_end
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "20"))  # of each loop over moments at random
 
+DIRECTORY = """
+container: "docker://debian:12"
+rule all:
+    input: "all.txt"
+rule tree:
+    input: "data.txt"
+    output: directory("tree")
+    shell: "mkdir {output}; cp {input} {output}/x"
+rule gather:
+    input: "tree"
+    output: "all.txt"
+    shell: "cat {input}/x > {output}"
+"""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -105,6 +119,17 @@ def test_killed_with_the_embedded_service_when(embedded: Case, moment: Moment) -
     kill_and_repeat(embedded, moment)
     assert len(embedded.ledger.runs) <= moment.embedded_runs
     check_end(embedded, len(embedded.ledger.runs))
+
+
+@pytest.mark.slow
+def test_what_was_made_from_a_directory_is_found_again(case: Case) -> None:
+    """The job of the directory is recorded, the one that reads it is not."""
+    case.set("Snakefile", DIRECTORY)
+    assert case.call(hook=DieRecording(2, late=False)).code == -9
+    check(case.call(), 0)
+    assert case.files["all.txt"] == "one\ntwo\n"
+    assert len(case.ledger.runs) == 1
+    assert not case.ledger.twice
 
 
 @pytest.mark.slow

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task, Wave
+from snakemake_executor_omics.model import (
+    FileRef,
+    JobKey,
+    OutputFile,
+    OutputKind,
+    Step,
+    Task,
+    Wave,
+)
 from snakemake_executor_omics.runs import identity
 from snakemake_executor_omics.runs.identity import read_by_others, result_identity
 
@@ -53,6 +61,11 @@ def test_another_input_or_another_command_makes_another_job() -> None:
 
 def test_the_files_that_are_remembered_are_those_that_others_read() -> None:
     assert read_by_others(WAVE) == {"a.txt": A.key, "b.txt": B.key}
+    tree = OutputFile("a.txt", OutputKind.DIRECTORY)
+    here = replace(A, layers=((replace(A.steps[0], outputs=(tree,)),),))
+    in_s3 = replace(here, s3_targets={"a.txt": "s3://data/a.txt"})
+    assert "a.txt" in read_by_others(Wave((here, B, C)))
+    assert "a.txt" not in read_by_others(Wave((in_s3, B, C)))
 
 
 def test_a_job_whose_file_stays_in_its_run_is_no_other_one_s_that_leaves_it() -> None:
