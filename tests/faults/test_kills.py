@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .conftest import Case
+from .conftest import BUCKET, Case
 from .heads import DieRecording, Hook
 from .proxy import Action, Fault, after, half_way, instead
 from .test_faults import check, check_end
@@ -35,6 +35,24 @@ rule gather:
     input: "tree"
     output: "all.txt"
     shell: "cat {input}/x > {output}"
+"""
+
+IN_S3 = """
+container: "docker://debian:12"
+rule all:
+    input: "all.txt"
+rule copy:
+    input: "data.txt"
+    output: temp("copy.txt")
+    shell: "cp {input} {output}"
+rule upper:
+    input: "copy.txt"
+    output: "upper.txt"
+    shell: "tr a-z A-Z < {input} > {output}"
+rule gather:
+    input: "upper.txt"
+    output: "all.txt"
+    shell: "cat {input} > {output}"
 """
 
 
@@ -128,6 +146,26 @@ def test_what_was_made_from_a_directory_is_found_again(case: Case) -> None:
     assert case.call(hook=DieRecording(2, late=False)).code == -9
     check(case.call(), 0)
     assert case.files["all.txt"] == "one\ntwo\n"
+    assert len(case.ledger.runs) == 1
+    assert not case.ledger.twice
+
+
+@pytest.mark.slow
+def test_what_was_made_from_an_object_in_s3_is_found_again(case: Case) -> None:
+    """As above, with every file in S3."""
+    case.set("Snakefile", IN_S3)
+    s3, place = case.service.client("s3"), f"stored/{case.name}"
+    s3.put_object(Bucket=BUCKET, Key=f"{place}/data.txt", Body=b"one\n")
+    case.options = (
+        *("--default-storage-provider", "s3"),
+        *("--default-storage-prefix", f"s3://{BUCKET}/{place}"),
+    )
+    assert case.call(hook=DieRecording(3, late=False)).code == -9
+    check(case.call(), 0)
+    assert s3.get_object(Bucket=BUCKET, Key=f"{place}/all.txt")["Body"].read() == b"ONE\n"
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{place}/")["Contents"]
+    names = sorted(item["Key"].rpartition("/")[2] for item in listed)
+    assert names == ["all.txt", "data.txt", "upper.txt"]
     assert len(case.ledger.runs) == 1
     assert not case.ledger.twice
 
