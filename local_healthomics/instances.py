@@ -37,6 +37,14 @@ def instance_type(
     return None
 
 
+def reserved(name: str | None, cpus: int, memory_gib: int) -> dict[str, int]:
+    """What an instance has of both, in the words of a run's manifest; else what was asked for."""
+    if name is not None:
+        _, family, size = name.split(".")
+        cpus, memory_gib = VCPUS[size], VCPUS[size] * _GIB_PER_VCPU[family]
+    return {"cpusReserved": cpus, "memoryReservedGiB": memory_gib}
+
+
 def _gpus(family: str, size: str) -> int:
     largest = _LARGEST_GPU.get(family)
     if largest is None or not 4 <= VCPUS[size] <= VCPUS[largest]:

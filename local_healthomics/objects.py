@@ -15,6 +15,9 @@ class Objects(Protocol):
 
     def has_bucket(self, name: str) -> bool: ...
 
+    def region(self, bucket: str) -> str | None:
+        """Where a bucket is; None if there is no such bucket."""
+
     def make_bucket(self, name: str) -> None:
         """A bucket of the service's own, if it is not there yet."""
 

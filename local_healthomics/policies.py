@@ -4,7 +4,8 @@ As IAM decides: what a statement denies is denied, whatever allows it, and what 
 denied too. What is not understood here is refused where the file is read. A request that names no
 resource is allowed by a statement about any: which resources IAM asks for is not written of all.
 
-A repository of ECR has such a policy as well, of who may use it: see `may_pull`.
+A repository of ECR has such a policy as well, of who may use it, and so has a role: see `may_pull`
+and `may_assume`.
 """
 
 from __future__ import annotations
@@ -122,6 +123,15 @@ def denial(
 
 def may_pull(text: str | None, account: str, region: str) -> bool:
     """Whether the policy of a repository lets the service pull images for runs of an account."""
+    return _lets_service(text, _PULLING, account, region)
+
+
+def may_assume(text: str | None, account: str, region: str) -> bool:
+    """Whether the trust policy of a role lets the service assume it."""
+    return _lets_service(text, ("sts:AssumeRole",), account, region)
+
+
+def _lets_service(text: str | None, actions: Iterable[str], account: str, region: str) -> bool:
     try:
         found = json.loads(text or "{}").get("Statement", [])
         statements = [found] if isinstance(found, dict) else found
@@ -136,7 +146,7 @@ def may_pull(text: str | None, account: str, region: str) -> bool:
         "aws:securetransport": ("true",),
         "aws:viaawsservice": ("false",),
     }
-    return all(policy.denial(_SERVICE, action, "*", keys) is None for action in _PULLING)
+    return all(policy.denial(_SERVICE, action, "*", keys) is None for action in actions)
 
 
 def _is_for_service(principal: Any) -> bool:

@@ -226,6 +226,13 @@ READINGS = (
         " has published the environment of a task.",
     ),
     Reading(
+        name="task-memory",
+        question="How much of the memory that it asks for may a task use, in percent?",
+        values={"95": "95: the service's agents keep the rest", "100": "all"},
+        default="95",
+        sources="The user guide says that agents keep 5 %, not of what.",
+    ),
+    Reading(
         name="task-path",
         question="Which PATH has a task?",
         values={

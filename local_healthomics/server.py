@@ -80,6 +80,7 @@ class Server:
             engine=engine or default_command(),
             pool=Pool(),
             pullable=self._other_services.repositories,
+            trusts=self._other_services.trusts,
             on_image=lambda account, image: used.note(of_image(account, image)),
         )
         self._reader = Reader()

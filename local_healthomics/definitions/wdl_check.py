@@ -17,11 +17,26 @@ from ..engine import miniwdl_internals as internals
 from ..engine.errors import DefinitionError
 from .checked import answer, tidy_description
 
+_VERSIONS = ("draft-2", "1.0", "1.1", "development")
+
 
 def check(main: str, *, lenient: bool) -> dict[str, Any]:
     document = loading.load(Path.cwd(), main, lenient=lenient)
+    _check_versions(document)
     message = f"{Path(main).name}\n{internals.outline(document)}".strip()
     return {"message": message, "template": template(loading.target(document, main))}
+
+
+def _check_versions(document: WDL.Tree.Document) -> None:
+    """miniwdl knows a later version than the user guide's "WDL workflow definition specifics"."""
+    if document.wdl_version not in _VERSIONS:
+        raise DefinitionError(
+            f"({Path(document.pos.uri).name}) unknown WDL version {document.wdl_version};"
+            f" choices: {', '.join(_VERSIONS)}"
+        )
+    for imported in document.imports:
+        if imported.doc is not None:
+            _check_versions(imported.doc)
 
 
 def template(target: WDL.Tree.Workflow | WDL.Tree.Task) -> dict[str, dict[str, Any]]:

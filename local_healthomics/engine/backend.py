@@ -22,7 +22,7 @@ from WDL.runtime.task_container import TaskContainer
 from .cache import task_key
 from .finished_tasks import Entry
 from .logs import TaskLog
-from .resources import GIB, Resources, asked
+from .resources import GIB, Resources, asked, usable_bytes
 from .session import Session
 from .tasks import Attempt
 
@@ -203,11 +203,14 @@ class OmicsTask(TaskContainer):
     def _limit_memory(self, resources: Resources) -> None:
         """What a container may use; of plain processes it is watched."""
         if self.session.request.memory_limit:
-            self.runtime_values["memory_limit"] = resources.memory_gib * GIB
+            self.runtime_values["memory_limit"] = usable_bytes(
+                resources.memory_gib, self.session.request.readings
+            )
 
     def _from_cache(self, command: str) -> int | None:
         cache, task = self.session.cache, self._task
-        if cache is None or not task.outputs or _is_volatile(task):
+        # User guide, "Run cache": a task is cached that has a container and an output.
+        if cache is None or not task.outputs or _is_volatile(task) or self.asked.image is None:
             return None
         self._cache_key = task_key(
             command=command,

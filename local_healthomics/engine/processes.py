@@ -26,6 +26,7 @@ from .environment import read_environment
 from .groups import Group
 from .image_folders import ImageFolder
 from .logs import TaskLog
+from .resources import usable_bytes
 from .transfer import protect
 from .usage import Usage
 
@@ -112,10 +113,11 @@ class ProcessTask(OmicsTask):
                 self.running(pgid=group.pid)
                 deadline = None if timeout is None else time.monotonic() + timeout
                 usage = Usage(group.pid, own_shm=bool(before))
+                most = usable_bytes(memory_gib, self.session.request.readings)
                 for _ in group.ticks():
                     log.poll()
                     usage.sample()
-                    if self.session.request.memory_limit and usage.exceeds(memory_gib):
+                    if self.session.request.memory_limit and usage.exceeds(most):
                         logger.error(
                             "killed: the task's processes use more than %d GiB", memory_gib
                         )

@@ -11,6 +11,7 @@ from typing import Any
 from WDL import Error, Type, Value
 
 from ..instances import ACCELERATORS, instance_type
+from ..readings import Readings
 from .images import Image, RegistryMap
 from .miniwdl_internals import byte_size
 
@@ -62,12 +63,17 @@ def parse_timeout(value: int | str) -> int:
 
 
 def parse_memory(text: str) -> int:
-    """Whole GiB, rounded up, at least 1."""
+    """Whole GiB, rounded up."""
     try:
         size = byte_size(text)
     except ValueError as error:
         raise InvalidResource(f"invalid setting of runtime.memory, {text}") from error
-    return max(1, math.ceil(size / GIB))
+    return math.ceil(size / GIB)
+
+
+def usable_bytes(memory_gib: int, readings: Readings) -> int:
+    """What a task may use of the memory that it asked for."""
+    return memory_gib * GIB * int(readings["task-memory"]) // 100
 
 
 def scratch_gib(asked_gib: int) -> int:
@@ -116,7 +122,7 @@ def asked(
         return None
 
     try:
-        cpus = max(1, math.ceil(float(scalar("cpu") or 1)))
+        cpus = math.ceil(float(scalar("cpu") or 1))
         gpus = int(scalar("acceleratorCount", "gpuCount") or 0)
         accelerator = scalar("acceleratorType", "gpuType")
         retries = max(0, int(scalar("maxRetries") or 0))
@@ -127,6 +133,9 @@ def asked(
     image = scalar("container", "docker") or default_image
     memory_gib = parse_memory(memory) if memory else 1
     disks = parse_disks(runtime.get("disks"))
+    if min(cpus, memory_gib) < 1 or gpus < 0:
+        # User guide, "Run failure reasons": "… or less than the minimum value of 1".
+        raise InvalidResource(f"{cpus} vCPU, {memory_gib} GiB: less than the minimum value of 1")
     if bool(gpus) != bool(accelerator):
         raise InvalidResource("acceleratorType and acceleratorCount must be given together")
     if accelerator and accelerator not in ACCELERATORS:

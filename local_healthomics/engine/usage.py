@@ -60,9 +60,8 @@ class Usage:
         self._cpus.append(max(0.0, cpu - self._cpu_seconds) / (now - self._last))
         self._cpu_seconds, self._last = cpu, now
 
-    def exceeds(self, limit_gib: int) -> bool:
-        """Whether the last sample was more memory than a task may have."""
-        limit = limit_gib * GIB
+    def exceeds(self, limit: int) -> bool:
+        """Whether the last sample was more memory, in bytes, than a task may have."""
         if not self._memory or self._memory[-1] <= limit:
             return False
         kept = self._shm

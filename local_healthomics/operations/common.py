@@ -78,6 +78,13 @@ def by_arn(context: Context, name: str) -> tuple[str, str, dict[str, Any]]:
     return kind, key, document
 
 
+def check_region(context: Context, member: str, uri: str) -> None:
+    """ValidationException if the bucket of an S3 URI is in another region than the service."""
+    region = context.objects.region(arn.object_of(uri)[0])
+    if region != arn.REGION:
+        raise ValidationFault(f"{member} {uri}: S3 bucket not located in {arn.REGION}")
+
+
 def given(params: Params, *names: str) -> dict[str, Any]:
     """The members among `names` that the request has."""
     return {name: params[name] for name in names if params.get(name) is not None}

@@ -8,6 +8,7 @@ from typing import Any
 from ..arn import ACCOUNT, object_of
 from ..context import Context, Handler, Params
 from ..errors import ValidationFault
+from .common import check_region
 from .resources import Resource
 
 _CACHES = Resource(
@@ -22,6 +23,7 @@ def create_run_cache(context: Context, params: Params) -> dict[str, Any]:
     location = params["cacheS3Location"].rstrip("/")
     if not context.objects.has_bucket(object_of(location)[0]):
         raise ValidationFault(f"the bucket of cacheS3Location {location} does not exist")
+    check_region(context, "cacheS3Location", location)
     owner = params.get("cacheBucketOwnerId") or context.account
     if owner not in (context.account, ACCOUNT):  # all accounts share one S3, which is ACCOUNT's
         raise ValidationFault(f"the bucket of cacheS3Location {location} is not of {owner}")

@@ -13,7 +13,7 @@ from ..errors import Conflict, NotActive, NotFound, QuotaExceeded, ValidationFau
 from ..runs import parameters as run_parameters
 from ..runs import run_log
 from ..states import FINAL
-from .common import asked_states, existing, given, not_found
+from .common import asked_states, check_region, existing, given, not_found
 from .sharing import accessible, check_export, check_run
 from .workflows import definition_link
 
@@ -201,6 +201,7 @@ def check_output_uri(context: Context, uri: str) -> None:
         raise ValidationFault(f"outputUri {uri} is no S3 URI")
     if not context.objects.has_bucket(bucket):
         raise ValidationFault(f"the bucket of outputUri {uri} does not exist")
+    check_region(context, "outputUri", uri)
 
 
 def _check_policy(text: str | None) -> None:

@@ -21,7 +21,7 @@ from ..definitions.checker import README_BYTES
 from ..errors import NotFound, ValidationFault
 from ..protocol.rest_json import Protocol
 from ..protocol.validation import problems
-from .common import given
+from .common import check_region, given
 
 _REGISTRY_MAP_BYTES = 1024 * 1024  # ours: such a map is read into the document
 _CONNECTIONS = (":codeconnections:", ":codestar-connections:")
@@ -133,6 +133,7 @@ def _object(context: Context, member: str, uri: str, most: int) -> Path:
         raise ValidationFault(f"{member} {uri} is no URI of an S3 object")
     if not context.objects.has_bucket(bucket):
         raise ValidationFault(f"the bucket of {member} {uri} does not exist")
+    check_region(context, member, uri)
     file = context.objects.file(bucket, key)
     if file is None:
         raise ValidationFault(f"{member} {uri} does not exist")

@@ -28,7 +28,7 @@ from botocore.credentials import Credentials
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from ..keys import OwnerKey
-from ..policies import may_pull
+from ..policies import may_assume, may_pull
 from . import bodies, container_registry, logs_durable, price_list, s3_durable, served
 from . import moto_internals as internals
 from .plain_json import NotPlain
@@ -123,6 +123,16 @@ class OtherServices:
         found = self._s3.buckets.get(bucket)
         version = found.keys.get(key) if found is not None else None
         return version if isinstance(version, s3_durable.DurableKey) else None
+
+    def region(self, bucket: str) -> str | None:
+        """Where a bucket is; None if there is no such bucket."""
+        found = self._s3.buckets.get(bucket)
+        return None if found is None else str(found.region_name)
+
+    def trusts(self, role: str) -> bool:
+        """Whether a role lets the service assume it; one that nobody made here may be any."""
+        policy = internals.trust_policy(role)
+        return policy is None or may_assume(policy, role.split(":")[4], REGION)
 
     def make_bucket(self, name: str) -> None:
         """A bucket of the service's own, if it is not there yet."""

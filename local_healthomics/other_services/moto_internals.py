@@ -426,6 +426,13 @@ def access_keys(*, of_sessions: bool) -> Iterator[tuple[str, Any]]:
                     yield from ((account, key) for key in list(user.access_keys))
 
 
+def trust_policy(arn: str) -> str | None:
+    """Of a role in IAM; None if there is none of that name."""
+    roles = iam_backend(arn.split(":")[4]).roles.values()
+    found = next((role for role in roles if role.arn == arn), None)
+    return None if found is None else str(found.assume_role_policy_document)
+
+
 def repositories() -> Iterator[tuple[str, str, str, str | None]]:
     """Of ECR: account, region, name and policy of each."""
     for account, regions in list(backends("ecr").items()):

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..arn import arn
+from ..instances import reserved
 
 _RUN = (
     "arn",
@@ -85,8 +86,8 @@ def manifest(run: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> list
 
 def _task_metrics(task: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "cpusReserved": task["cpus"],
-        "memoryReservedGiB": task["memory"],
+        # Published: the instance's, not what was asked for.
+        **reserved(task.get("instanceType"), task["cpus"], task["memory"]),
         "gpusReserved": task["gpus"],
         "runningSeconds": _seconds(task),
         **(task.get("metrics") or {}),

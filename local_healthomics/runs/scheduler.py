@@ -41,6 +41,10 @@ _ACTIVE_RUNS = 10
 _ENGINES = 40
 _END_SECONDS = 30.0
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
+_NO_TRUST = (  # user guide, "Run failure reasons"
+    "HealthOmics doesn't have permission to assume the role. Specify the HealthOmics principal"
+    " in the trust relationship for the role."
+)
 PUBLISH = "--publish"  # to the engine: see its `__main__`
 _ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
@@ -74,6 +78,7 @@ class Scheduler:
         engine: Sequence[str],
         pool: Pool,
         pullable: Callable[[str], Mapping[str, bool]] = lambda account: {},
+        trusts: Callable[[str], bool] = lambda role: True,
         on_image: Callable[[str, str], None] = lambda account, image: None,
     ) -> None:
         self._store, self._checker = store, checker
@@ -90,7 +95,7 @@ class Scheduler:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
-        self._pullable = pullable
+        self._pullable, self._trusts = pullable, trusts
 
     def start(self) -> None:
         """Settle what an earlier server left, then start what waits."""
@@ -251,6 +256,8 @@ class Scheduler:
     def _launch(self, run: dict[str, Any]) -> Active:
         if not _ROLE.fullmatch(run["roleArn"]):
             raise _CannotStart("ASSUME_ROLE_FAILED", f"cannot assume the role {run['roleArn']}")
+        if not self._trusts(run["roleArn"]):
+            raise _CannotStart("ASSUME_ROLE_FAILED", _NO_TRUST)
         run_dir = self._folder / f"{run['id']}-{run['uuid'][:8]}"
         remove(run_dir, within=self._folder)
         run_dir.mkdir(parents=True)

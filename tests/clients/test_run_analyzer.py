@@ -31,9 +31,10 @@ def test_the_analyzer_tells_what_each_task_used_and_would_cost(
     assert (whole["type"], whole["uuid"], whole["name"]) == ("run", run["uuid"], "first")
     assert (task["type"], task["name"]) == ("task", "greet-0")
     assert (task["cpusRequested"], task["memoryRequestedGiB"]) == ("1", "1")
-    assert (task["cpusReserved"], task["memoryReservedGiB"]) == ("1", "1")
+    assert (task["cpusReserved"], task["memoryReservedGiB"]) == ("2", "4")
     assert 0.27 < float(task["memoryMaximumGiB"]) < 0.6  # it fills 300 MB
-    assert float(task["memoryUtilizationRatio"]) == float(task["memoryMaximumGiB"])
+    used = float(task["memoryMaximumGiB"]) / 4
+    assert float(task["memoryUtilizationRatio"]) == pytest.approx(used, abs=1e-3)
     assert 0 < float(task["cpusAverage"]) <= float(task["cpusMaximum"])
     assert task["omicsInstanceTypeReserved"] == task["omicsInstanceTypeMinimum"] == "omics.c.large"
     assert float(task["estimatedUSD"]) == pytest.approx(0.1148 / 60, abs=1e-6)  # a minute at least

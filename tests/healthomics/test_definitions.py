@@ -209,6 +209,7 @@ workflow w {{
         ('version 1.0\nimport "file:///etc/passwd"\nworkflow w {}', "must be files of the definit"),
         ('version 1.0\nimport "../outside.wdl"\nworkflow w {}', "must be files of the definition"),
         ("version 1.0\nstruct S { Int a }", "main.wdl holds no workflow"),
+        ("version 1.2\nworkflow w {}", "unknown WDL version 1.2; choices: draft-2, 1.0, 1.1, dev"),
         ("version 9.9\nworkflow w {}", "unknown WDL version 9.9"),
     ],
 )

@@ -162,7 +162,7 @@ def test_the_manifest_tells_of_the_run_and_of_each_task(real: Clients, run: dict
 def test_the_manifest_has_what_was_used_as_measured(real: Clients, run: dict[str, Any]) -> None:
     lines = map(json.loads, real.lines(f"manifest/run/{run['id']}/{run['uuid']}"))
     [busy] = [line["metrics"] for line in lines if line.get("name") == "busy"]
-    assert (busy["cpusReserved"], busy["memoryReservedGiB"], busy["gpusReserved"]) == (2, 3, 0)
+    assert (busy["cpusReserved"], busy["memoryReservedGiB"], busy["gpusReserved"]) == (2, 4, 0)
     assert 0 < busy["cpusAverage"] <= busy["cpusMaximum"]
     assert 0 < busy["memoryAverageGiB"] <= busy["memoryMaximumGiB"] < 3
     assert busy["runningSeconds"] > 0

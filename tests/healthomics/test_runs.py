@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import TEMPLATE, Clients
+from .conftest import TEMPLATE, WDL, Clients, refused, zipped
 
 
 def test_a_run_has_the_documented_defaults(fake: Clients, workflow: str) -> None:
@@ -197,6 +197,50 @@ def test_a_role_that_is_none_fails_the_run(fake: Clients, workflow: str) -> None
     )
     done = fake.until(started["id"], "FAILED")
     assert done["failureReason"] == "ASSUME_ROLE_FAILED"
+
+
+def test_a_role_that_does_not_trust_the_service_fails_the_run(fake: Clients, workflow: str) -> None:
+    """User guide, "Run failure reasons"."""
+    iam = fake.service.client("iam")
+    for service, state in (("ec2", "FAILED"), ("omics", "COMPLETED")):
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        role = iam.create_role(
+            RoleName=f"of-{service}", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+        )["Role"]["Arn"]
+        started = fake.omics.start_run(
+            workflowId=workflow, roleArn=role, outputUri=fake.service.default_output_uri
+        )
+        done = fake.until(started["id"], "FAILED", "COMPLETED")
+        assert done["status"] == state
+        if state == "FAILED":
+            assert done["failureReason"] == "ASSUME_ROLE_FAILED"
+            assert "in the trust relationship for the role" in done["statusMessage"]
+
+
+def test_buckets_have_to_be_in_the_region_of_the_service(fake: Clients, workflow: str) -> None:
+    elsewhere = {"LocationConstraint": "eu-west-1"}
+    fake.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration=elsewhere)
+    fake.s3.put_object(Bucket="elsewhere", Key="d.zip", Body=zipped(main=WDL))
+    asked: list[tuple[Any, dict[str, Any]]] = [
+        (
+            fake.omics.start_run,
+            {
+                "workflowId": workflow,
+                "roleArn": fake.service.role_arn,
+                "outputUri": "s3://elsewhere/runs",
+            },
+        ),
+        (fake.omics.create_run_cache, {"cacheS3Location": "s3://elsewhere/cache"}),
+        (fake.omics.create_workflow, {"definitionUri": "s3://elsewhere/d.zip"}),
+    ]
+    for call, params in asked:
+        code, said = refused(call, **params)
+        assert code == "ValidationException"
+        assert said.endswith("S3 bucket not located in us-east-1")
 
 
 def test_the_definition_of_a_run_can_be_read(fake: Clients, workflow: str) -> None:

@@ -218,6 +218,14 @@ def test_a_manifest_is_the_run_and_then_its_tasks() -> None:
     }
 
 
+def test_a_manifest_tells_what_the_instance_of_a_task_has() -> None:
+    """Published: 2 and 4 of a task that asked for 1 and 1."""
+    asked = {**_TASK, "cpus": 1, "memory": 1, "instanceType": "omics.m.large"}
+    _, task = _lines(_RUN, asked)
+    assert (task["cpus"], task["memory"]) == (1, 1)
+    assert (task["metrics"]["cpusReserved"], task["metrics"]["memoryReservedGiB"]) == (2, 8)
+
+
 @pytest.mark.parametrize(
     ("storage", "reserved"),
     [({"storageType": "DYNAMIC"}, 0), ({"storageType": "STATIC", "storageCapacity": 1200}, 1200)],

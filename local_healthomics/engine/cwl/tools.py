@@ -28,7 +28,7 @@ from ..backend import OUT_OF_MEMORY
 from ..errors import Cancelled
 from ..groups import Group
 from ..logs import TaskLog
-from ..resources import Resources
+from ..resources import Resources, usable_bytes
 from ..session import Session
 from ..tasks import Attempt
 from ..usage import Usage
@@ -196,10 +196,11 @@ class Task(JobBase):
             try:
                 session.board.move(attempt, "RUNNING", pgid=group.pid)
                 usage = Usage(group.pid)
+                most = usable_bytes(attempt.resources.memory_gib, session.request.readings)
                 for _ in group.ticks():
                     self._log.poll()
                     usage.sample()
-                    if session.request.memory_limit and usage.exceeds(attempt.resources.memory_gib):
+                    if session.request.memory_limit and usage.exceeds(most):
                         break  # `reap` kills, as the kernel would have
                     if self._ending():
                         self._stopped = True

@@ -136,6 +136,20 @@ def test_volatile_tasks_are_never_cached(bench: Bench) -> None:
         assert "cache_s3_uri" not in engine.tasks()["first"][-1]
 
 
+NO_CONTAINER = """
+version 1.1
+workflow wf { call t  output { File f = t.f } }
+task t { command <<< echo 1 > f >>> output { File f = "f" } }
+"""
+
+
+def test_a_task_without_a_container_is_not_cached(bench: Bench) -> None:
+    """User guide: a task is cached that has a container and an output."""
+    engine = bench.start(NO_CONTAINER, cache=cache("CACHE_ALWAYS"))
+    assert engine.end()["status"] == "COMPLETED"
+    assert not bench.keys("cache/")
+
+
 SLOW = """
 version 1.1
 workflow wf { call quick  call slow { input: after = quick.f } }

@@ -30,6 +30,7 @@ from local_healthomics.engine.resources import (
     asked,
     parse_memory,
     parse_timeout,
+    usable_bytes,
 )
 from local_healthomics.engine.tasks import TaskBoard
 from local_healthomics.readings import DEFAULTS
@@ -63,6 +64,26 @@ def test_asked_resources_have_the_services_defaults_and_the_mapped_image() -> No
     assert (resources.cpus, resources.memory_gib, resources.gpus) == (1, 1, 4)
     assert resources.image == Image(name="dst:1", pull="dst:1", source="src:1")
     assert resources.instance_type == "omics.g5.12xlarge"
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        {"cpu": Value.Int(0)},
+        {"cpu": Value.String("-1")},
+        {"memory": Value.String("0 GB")},
+        {"acceleratorCount": Value.Int(-1), "acceleratorType": Value.String("nvidia-l4")},
+    ],
+)
+def test_less_than_one_of_a_resource_is_refused(runtime: dict[str, Value.Base]) -> None:
+    """User guide, "Run failure reasons": less than the minimum value of 1."""
+    with pytest.raises(InvalidResource, match="minimum value of 1"):
+        asked(runtime, RegistryMap(account="1", region="r"), None)
+
+
+@pytest.mark.parametrize(("percent", "bytes"), [("95", 1020054732), ("100", 1073741824)])
+def test_a_task_may_use_as_much_of_its_memory_as_read(percent: str, bytes: int) -> None:
+    assert usable_bytes(1, {"task-memory": percent}) == bytes
 
 
 def test_task_log_reports_whole_lines_and_the_rest_at_the_end(tmp_path: Path) -> None:
