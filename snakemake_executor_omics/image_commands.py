@@ -60,7 +60,7 @@ class Images:
         return ImageNames.of(self.options, self.services.region, chosen, account)
 
     @cached_property
-    def uses(self) -> list[ImageUse]:
+    def uses(self) -> tuple[ImageUse, ...]:
         settings = task_settings(
             self.workflow,
             self.workdir,
@@ -69,7 +69,13 @@ class Images:
             environments=self.options.environments is Environments.ON,
             from_registries=True,
         )
-        return images_used(self.workflow.dag, settings)
+        uses, unknown = images_used(self.workflow.dag, settings)
+        if unknown:
+            self.log.warning(
+                "omics: the images of these rules depend on files that are not there yet: "
+                f"{', '.join(unknown)}"
+            )
+        return uses
 
     @cached_property
     def map(self) -> Mapping[str, Any]:
@@ -192,6 +198,10 @@ def _build(images: Images) -> int:
     if request.builder is Builder.CODEBUILD:
         build_there(images.services, work, images.log.info)
     else:
+        if images.options.local:  # whose back ends take images of this machine
+            build_here(request.builder.value, work, None, None, images.log.info)
+            print(*(image for image, _ in work), sep="\n")
+            return 0
         sign_in = Ecr(images.services, target).password() if HOST.fullmatch(target) else None
         build_here(request.builder.value, work, target, sign_in, images.log.info)
     for image, _ in work:

@@ -33,8 +33,15 @@ class EnvironmentReader:
         Raises:
             UnsupportedRule: it is one of this machine, or its files cannot be read.
         """
-        specification = job.conda_env_spec
-        if specification is None or job.is_containerized:
+        if job.rule.conda_env is None or job.is_containerized:
+            return None
+        # Not by the job where no function asks for its params: they may not be known yet.
+        specification = (
+            job.conda_env_spec
+            if callable(job.rule.conda_env)
+            else job.rule.expand_conda_env(job.wildcards_dict)
+        )
+        if specification is None:
             return None
         file = getattr(specification, "file", None)
         if file is None:

@@ -474,12 +474,9 @@ def _is_needed(unit: Unit, job: Job, path: Any) -> bool:
 
 def _conda(job: Job) -> str | None:
     """Where `snakemake --containerize` put the job's environment, None where it has none."""
-    specification = job.conda_env_spec
-    if specification is None:
+    if not job.is_containerized or job.conda_env_spec is None:
         return None
-    if job.is_containerized:
-        return f"{CONDA_ENV_PATH}/{environment_hash(job.rule.workflow, specification)}"
-    return None
+    return f"{CONDA_ENV_PATH}/{environment_hash(job.rule.workflow, job.conda_env_spec)}"
 
 
 def ignores_environment(job: Job, settings: TaskSettings) -> bool:
@@ -497,7 +494,7 @@ def has_unknown_values(job: Job) -> bool:
 def _refused(job: Job, settings: TaskSettings) -> Iterator[UnsupportedRule]:
     """What no task can do for the job, as far as it can be told without its text."""
     methods = job.rule.workflow.deployment_settings.deployment_method
-    instead = job.container_img_url or (settings.environments and job.conda_env_spec)
+    instead = job.container_img_url or (settings.environments and job.rule.conda_env)
     modules = bool(job.env_modules) and (DeploymentMethod.ENV_MODULES in methods or not instead)
     for used, what, hint in (
         (job.is_cwl, "cwl:, a workflow engine of its own", "call the tool from `shell:`"),

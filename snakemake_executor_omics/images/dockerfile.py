@@ -29,7 +29,7 @@ def context(environment: Environment) -> Mapping[str, bytes]:
     lines = [
         f"# The image of {environment}, made from {environment.file}.",
         f"FROM --platform=linux/amd64 {_MICROMAMBA} AS build",
-        "USER root",
+        "USER 0",
         f"ENV CONDA_OVERRIDE_GLIBC={GLIBC}" + (f" CONDA_OVERRIDE_CUDA={CUDA}" * environment.gpu),
         f"COPY {source} /omics/{source}",
         f"RUN micromamba create --yes --always-copy --platform linux-64 --prefix {PREFIX} "
@@ -38,7 +38,7 @@ def context(environment: Environment) -> Mapping[str, bytes]:
         f" && rm -rf {PREFIX}/pkgs",
         "",
         f"FROM --platform=linux/amd64 {environment.base}",
-        "USER root",
+        "USER 0",
         f"COPY --from=build {PREFIX} {PREFIX}",
         f"COPY activate.sh {PREFIX}/activate.sh",
         f"ENV PATH={PREFIX}/bin:$PATH CONDA_PREFIX={PREFIX} {VARIABLE}={PREFIX}/activate.sh",

@@ -20,11 +20,13 @@ _BUILD = {"docker": "build", "podman": "build", "buildah": "bud"}
 def build_here(
     program: str,
     work: Iterable[tuple[str, Mapping[str, bytes]]],
-    host: str,
+    host: str | None,
     sign_in: tuple[str, str] | None,
     say: Callable[[str], None],
 ) -> None:
-    """Build and push images, each from the files of its build; `sign_in` is name and password.
+    """Build images, each from the files of its build, and push them to `host`, if one is given.
+
+    `sign_in` is name and password.
 
     Raises:
         ImageError: the program is not here, or has failed.
@@ -35,7 +37,7 @@ def build_here(
             hint="`--with assemble` needs no program, `--with codebuild` uses AWS, and `--write "
             "DIR` leaves the Dockerfiles",
         )
-    if sign_in is not None:
+    if sign_in is not None and host is not None:
         name, password = sign_in
         _run([program, "login", "--username", name, "--password-stdin", host], password)
     for image, files in work:
@@ -44,6 +46,8 @@ def build_here(
             for file, content in files.items():
                 Path(folder, file).write_bytes(content)
             _run([program, _BUILD[program], "--platform", "linux/amd64", "-t", image, folder])
+        if host is None:
+            continue
         target = [image] if program != "buildah" else [image, f"docker://{image}"]
         near = program != "docker" and host.partition(":")[0] in ("127.0.0.1", "localhost")
         _run([program, "push", *(["--tls-verify=false"] if near else []), *target])

@@ -17,6 +17,7 @@ from conda_channel import Package, tool, write_channel
 from registry_images import put_image
 
 from snakemake_executor_omics.images.assemble import LOCK, NeedsBuilder, assemble, push
+from snakemake_executor_omics.images.dockerfile import context
 from snakemake_executor_omics.images.manifest import (
     Blob,
     Manifest,
@@ -179,6 +180,27 @@ def _buildah(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+def _commit(folder: Path, image: str, *programs: str, **files: str) -> None:
+    """A base image: bash, other programs of this machine with their libraries, and files."""
+    container = _buildah(folder, "from", "scratch")
+    root = Path(_buildah(folder, "mount", container))
+    (root / "tmp").mkdir()
+    for name in ("bash", *programs):
+        program = shutil.which(name)
+        assert program is not None
+        said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        libraries = [word for word in said.split() if word.startswith("/")]
+        for file, place in ((program, f"bin/{name}"), *((one, one[1:]) for one in libraries)):
+            (root / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, root / place)
+    (root / "bin/sh").symlink_to("bash")
+    for name, text in files.items():
+        (root / "bin" / name).write_text(text)
+        (root / "bin" / name).chmod(0o755)
+    _buildah(folder, "config", "--env", "PATH=/bin", "--arch", "amd64", container)
+    _buildah(folder, "commit", container, image)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not all(map(shutil.which, BUILDAH)), reason="buildah and runc are not installed"
@@ -186,20 +208,7 @@ def _buildah(folder: Path, *words: str) -> str:
 def test_an_image_runs_its_tool_with_its_environment_active(
     tmp_path: Path, channel: str, loopback: str
 ) -> None:
-    container = _buildah(tmp_path, "from", "scratch")
-    root = Path(_buildah(tmp_path, "mount", container))
-    bash = shutil.which("bash")
-    assert bash is not None
-    libraries = subprocess.run(["ldd", bash], capture_output=True, text=True, check=True).stdout
-    files = [word for word in libraries.split() if word.startswith("/")]
-    (root / "bin").mkdir()
-    (root / "tmp").mkdir()
-    shutil.copy(bash, root / "bin/bash")
-    for file in files:
-        (root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, root / file.lstrip("/"))
-    _buildah(tmp_path, "config", "--env", "PATH=/bin", "--arch", "amd64", container)
-    _buildah(tmp_path, "commit", container, f"{loopback}/base:1")
+    _commit(tmp_path, f"{loopback}/base:1")
     plain = ("--tls-verify=false", f"{loopback}/base:1")
     _buildah(tmp_path, "push", *plain, f"docker://{loopback}/base:1")
     wanted = environment(channel, "aligner", base=f"{loopback}/base:1")
@@ -211,3 +220,37 @@ def test_an_image_runs_its_tool_with_its_environment_active(
         tmp_path, "run", "--isolation", "chroot", pulled, "--", "/bin/bash", "-c", command
     )
     assert said == "aligner 1.0 0 in /opt/env home=/opt/env/share/aligner"
+
+
+# Stands in for micromamba, whose image no test can pull: makes what its arguments ask for.
+MICROMAMBA = """#!/bin/bash
+if [ "$1" = list ]; then echo @EXPLICIT; exit; fi
+[ "$CONDA_OVERRIDE_GLIBC" = 2.28 ] || exit 3
+[ "$8" = --file ] && [ -s "$9" ] || exit 4
+mkdir -p "$7/bin" "$7/etc/conda/activate.d"
+echo 'echo aligner in $CONDA_PREFIX $DEPLOYED' > "$7/bin/aligner"
+chmod 755 "$7/bin/aligner"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(shutil.which, BUILDAH)), reason="buildah and runc are not installed"
+)
+def test_the_dockerfile_of_an_environment_builds(tmp_path: Path, channel: str) -> None:
+    programs = ("mkdir", "rm", "chmod", "cat")
+    _commit(tmp_path, "docker.io/mambaorg/micromamba:2.6.1", *programs, micromamba=MICROMAMBA)
+    _commit(tmp_path, "localhost/base:1", *programs)
+    script = b"echo 'export DEPLOYED=yes' > $CONDA_PREFIX/etc/conda/activate.d/deployed.sh\n"
+    wanted = environment(channel, "aligner", base="localhost/base:1", post_deploy=script)
+    folder = tmp_path / "context"
+    folder.mkdir()
+    for name, content in context(wanted).items():
+        (folder / name).write_bytes(content)
+    _buildah(tmp_path, "bud", "--isolation", "chroot", "--pull-never", "-t", "made", str(folder))
+    made = _buildah(tmp_path, "from", "--pull-never", "localhost/made")
+    command = '. "$OMICS_ACTIVATE"; aligner'
+    said = _buildah(
+        tmp_path, "run", "--isolation", "chroot", made, "--", "/bin/bash", "-c", command
+    )
+    assert said == "aligner in /opt/env yes"

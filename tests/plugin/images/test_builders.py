@@ -41,7 +41,7 @@ def test_a_dockerfile_ends_without_entrypoint_and_as_root() -> None:
     lines = text.splitlines()
     assert lines[-2:] == ["ENTRYPOINT []", 'CMD ["/bin/bash"]']
     last = max(i for i, line in enumerate(lines) if line.startswith("FROM"))
-    assert lines[last : last + 2] == ["FROM --platform=linux/amd64 debian:12", "USER root"]
+    assert lines[last : last + 2] == ["FROM --platform=linux/amd64 debian:12", "USER 0"]
     assert "OMICS_ACTIVATE=/opt/env/activate.sh" in text
 
 
