@@ -103,8 +103,8 @@ class ProcessTask(OmicsTask):
                         stderr=err,
                         start_new_session=True,
                     ),
-                    # Isolated, they end with their namespace.
-                    mark=None if before else (_MARK, environment[_MARK]),
+                    # In a namespace of their own they end with it.
+                    mark=None if "--unshare-pid" in before else (_MARK, environment[_MARK]),
                 )
             ) as group,
         ):
