@@ -106,6 +106,7 @@ def command(
     """
     words = sandbox.words(user)
     words += [str(tmp) if word == _OWN_TMP else word for word in _mounts(home)]
+    words += ["--tmpfs", str(run_dir.parents[1])]  # the state: secrets, other runs
     for folder in shown:
         words += ["--ro-bind", folder, folder]
     if one_mount:

@@ -42,8 +42,7 @@ def seen(run_dir: Path, script: str, *, network: bool = False, **more: Any) -> s
         task_dir=task,
         tmp=task / "tmp",
         network=network,
-        home=run_dir.parents[2],
-        **more,
+        **{"home": run_dir.parents[2], **more},
     )
     done = subprocess.run(
         [*before, "bash", "-c", script],
@@ -60,6 +59,21 @@ def test_the_files_of_people_are_hidden(run_dir: Path) -> None:
     mine = run_dir.parents[2] / "mine.txt"
     assert seen(run_dir, f"cat {mine}").startswith("1 ")
     assert seen(run_dir, "ls -A /home | wc -l").split() == ["0", "0"]
+
+
+@needs_bwrap
+def test_the_state_of_the_service_is_hidden_wherever_it_is(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = run_dir.parents[1]
+    (state / "secret").write_text("secret")
+    (state / "runs" / "2").mkdir()
+    monkeypatch.setattr(isolation, "_HIDDEN", ())
+    isolation._mounts.cache_clear()
+    found = seen(run_dir, f"cat {run_dir.parents[2]}/mine.txt; ls {state}/runs", home=Path("/usr"))
+    isolation._mounts.cache_clear()
+    assert found == "0 mine1\n"
+    assert not seen(run_dir, f"cat {state}/secret").startswith("0")
 
 
 @needs_bwrap
