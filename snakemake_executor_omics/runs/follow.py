@@ -36,8 +36,9 @@ from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
 from .patience import UNSEEN_SECONDS, Patience
+from .progress import changes, is_listed, summary
 from .reasons import is_fault
-from .states import job_states, newest_tasks, summary
+from .states import job_states, newest_tasks
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class FollowedRun:
     tasks: Mapping[str, RunTask] = field(default_factory=dict)
     states: Mapping[JobKey, JobState] = field(default_factory=dict)
     identities: Mapping[JobKey, str] = field(default_factory=dict)
+    polls: int = 1  # since its tasks were listed, with the one that comes
 
     @property
     def elapsed(self) -> timedelta:
@@ -62,11 +64,13 @@ class FollowedRun:
 
 
 def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedRun:
-    """Read the run and its tasks once.
+    """Read the run, and its tasks if it has ended or they are not many.
 
     Tasks are listed after the run is read, so that the listing of an ended run is complete.
     """
     run = get_run(services, seen.run.id)
+    if not run.status.is_final and not is_listed(len(seen.tasks), seen.polls):
+        return replace(seen, run=run, polls=seen.polls + 1)
     listed = courtesy.ask(
         "the tasks of a run are",
         "omics:ListRunTasks",
@@ -81,7 +85,7 @@ def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedR
         run.status,
         may_fail={task.key for task in seen.wave.tasks if task.may_fail},
     )
-    return replace(seen, run=run, tasks=tasks, states=states)
+    return replace(seen, run=run, tasks=tasks, states=states, polls=1)
 
 
 def collect(
@@ -344,15 +348,13 @@ class Follower:
         return answer
 
     def _tell(self, before: FollowedRun, now: FollowedRun) -> None:
-        for key, state in now.states.items():
-            if state is not before.states.get(key) and state is not JobState.WAITING:
-                self._log.info(f"omics: {state:9} {key}")
         line = f"omics: run {now.run.id} {now.run.status}: {summary(now.states)}"
         if now.run.status is RunStatus.STOPPING:
             line += "; the service takes some minutes to stop a run"
         if self._said.get(now.run.id) != line:
             self._said[now.run.id] = line
-            self._log.info(f"{line}, {now.elapsed} elapsed")
+            changed = changes(before.states, now.states)
+            self._log.info(f"{line}, {now.elapsed} elapsed" + (changed and f"; {changed}"))
 
 
 def _delivered(

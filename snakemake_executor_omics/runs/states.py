@@ -6,7 +6,6 @@ task. A job without a task has not started: the engine makes tasks when their in
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from ..aws.records import RunStatus, RunTask, TaskStatus
@@ -69,22 +68,3 @@ def job_states(
             state = JobState.CANCELLED
         states[key] = state
     return states
-
-
-def summary(states: Mapping[JobKey, JobState]) -> str:
-    """One line for people: `12 of 40 done (3 cached), 4 running, 2 queued`."""
-    counts = Counter(states.values())
-    done = counts[JobState.DONE] + counts[JobState.CACHED]
-    cached = f" ({counts[JobState.CACHED]} cached)" if counts[JobState.CACHED] else ""
-    rest = [
-        f"{counts[state]} {state}"
-        for state in (
-            JobState.ENDED,
-            JobState.RUNNING,
-            JobState.QUEUED,
-            JobState.FAILED,
-            JobState.CANCELLED,
-        )
-        if counts[state]
-    ]
-    return ", ".join([f"{done} of {len(states)} done{cached}", *rest])

@@ -210,7 +210,7 @@ def test_ctrl_c_cancels_the_run(project: Path) -> None:
     with _head(project) as head:
         assert head.stderr is not None
         for line in head.stderr:
-            if line.startswith("omics: running"):
+            if "; running: " in line:
                 head.send_signal(signal.SIGINT)
                 break
         rest = head.stderr.read()

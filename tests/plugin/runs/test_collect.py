@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def test_a_run_is_followed_without_the_right_to_list_its_tasks(
     assert seen.run.status is RunStatus.RUNNING
     assert set(seen.states.values()) == {JobState.WAITING}
     assert "omics:ListRunTasks" in said.lines[0]
+
+
+def test_many_tasks_are_not_listed_at_each_poll_but_always_at_the_end(
+    services: Services, omics: Stubber
+) -> None:
+    names = [f"t{number}" for number in range(101)]
+    tasks = {name: RunTask(id=name, name=name, status=TaskStatus.RUNNING) for name in names}
+    listed = replace(_followed(RunStatus.RUNNING), tasks=tasks)
+    for status in ("RUNNING", "COMPLETED"):
+        omics.add_response("get_run", {"id": "77", "status": status}, {"id": "77"})
+    omics.add_response("list_run_tasks", {"items": []}, {"id": "77", "maxResults": 100})
+    seen = look(services, listed, Courtesy(Said()))
+    assert (seen.tasks, seen.polls) == (tasks, 2)
+    assert look(services, listed, Courtesy(Said())).tasks == {}
+    omics.assert_no_pending_responses()
 
 
 def test_a_failed_run_leaves_what_it_finished_and_its_failure_without_the_right_to_ask_why(

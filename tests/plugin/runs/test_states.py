@@ -8,7 +8,8 @@ import pytest
 
 from snakemake_executor_omics.aws.records import RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.model import JobKey, JobState
-from snakemake_executor_omics.runs.states import job_states, newest_tasks, summary
+from snakemake_executor_omics.runs.progress import summary
+from snakemake_executor_omics.runs.states import job_states, newest_tasks
 
 KEY = JobKey("align", (("sample", "A"),), ("A.bam",))
 NAMES = {"align_1": KEY}
