@@ -40,6 +40,9 @@ CASES = {
         slow=False,
     ),
     "bins": Case(runs=None),
+    "builds": Case(),
+    "energy": Case(("--force-use-threads",)),
+    "fails": Case(("--keep-going",), code=1),
     "expression": Case(needs="Rscript"),
 }
 
