@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+import sqlite3
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -136,6 +137,8 @@ class App:
         spooled: Spooled | None = None
         try:
             operation, in_path = self._protocol.match(environ["REQUEST_METHOD"], raw_path)
+            if (trouble := self._context.scheduler.trouble) is not None:
+                raise Fault(trouble)
             context = self._context.for_account(account)
             context.quotas.ask(account, operation.name)
             if operation.has_streaming_input:
@@ -156,6 +159,10 @@ class App:
             return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
             return self._protocol.failure(operation, fault)
+        except sqlite3.OperationalError as error:  # a full disk
+            traceback.print_exc()
+            told = f"the local HealthOmics cannot use its state: {error}"
+            return self._protocol.failure(operation, Fault(told))
         except Exception:  # the edge: a client gets an answer whatever happens, and no insides
             traceback.print_exc()
             return self._protocol.failure(operation, Fault(_INTERNAL))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+import sqlite3
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +41,7 @@ from .pool import Pool
 # Runs whose tasks can never start do not count, up to a number that the machine bears.
 _ACTIVE_RUNS = 10
 _ENGINES = 40
+_PAUSE_SECONDS = 1.0  # until what could not be written is tried again
 _END_SECONDS = 30.0
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 _NO_TRUST = (  # user guide, "Run failure reasons"
@@ -93,6 +96,7 @@ class Scheduler:
         self._wake = threading.Event()
         self._closing = False
         self._closed = threading.Event()
+        self.trouble: str | None = None  # why the state cannot be written at the moment
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
         self._pullable, self._trusts = pullable, trusts
@@ -197,8 +201,29 @@ class Scheduler:
         while not self._closing:
             self._wake.wait()
             self._wake.clear()
-            while not self._closing and self._start_next():
-                pass
+            self._written(self._start_all)
+
+    def _written(self, work: Callable[[], None]) -> None:
+        """Do what writes to the state folder; on a full disk again and again, until it can.
+
+        Else a run would be left as it is for ever. What is asked meanwhile is answered with the
+        `trouble`.
+        """
+        while True:
+            try:
+                work()
+            except (sqlite3.Error, OSError) as error:
+                self.trouble = f"the local HealthOmics cannot write its state: {error}"
+                print(self.trouble, file=sys.stderr, flush=True)
+                if self._closed.wait(_PAUSE_SECONDS):
+                    return
+            else:
+                self.trouble = None
+                return
+
+    def _start_all(self) -> None:
+        while not self._closing and self._start_next():
+            pass
 
     def _start_next(self) -> bool:
         """Start the best of the runs that may start; False if there is none."""
@@ -295,9 +320,12 @@ class Scheduler:
             scratch_local=run.get("scratchStorageMode") == "LOCAL",
         ).save()
         engine = EngineProcess(self._engine, run_dir, self._environment(run["account"]))
-        self._store.update(
-            "run", run["id"], {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}
-        )
+        try:
+            known = {"enginePid": engine.pid, "engineBorn": birth(engine.pid)}
+            self._store.update("run", run["id"], known)
+        except BaseException:
+            engine.close_input()  # nobody would know of it
+            raise
         active = Active(
             id=run["id"],
             account=run["account"],
@@ -396,12 +424,15 @@ class Scheduler:
         if active.timer is not None:
             active.timer.cancel()
         self._pool.forget(active.id)
-        run = self._store.get("run", active.id)
-        if run is not None:
-            self._finish(active.id, self._outcome(active, run, end))
+        self._written(lambda: self._settle_one(active, end))
         with self._store.transaction():
             self._active.pop(active.id, None)
         self.wake()
+
+    def _settle_one(self, active: Active, end: dict[str, Any]) -> None:
+        run = self._store.get("run", active.id)
+        if run is not None:
+            self._finish(active.id, self._outcome(active, run, end))
 
     def _outcome(self, active: Active, run: dict[str, Any], end: dict[str, Any]) -> dict[str, Any]:
         """How the run ends: as its engine says, unless it was we who ended the engine."""

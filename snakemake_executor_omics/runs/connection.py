@@ -71,10 +71,15 @@ class Connection:
         if is_expired(error) or self._local is not None:
             self.services = replace(self._reconnect(), ending=self.services.ending)
 
-    def cancel(self, run_id: str) -> None:
-        """Ask the service to stop a run; its plan is no longer in flight."""
-        cancel_run(self.services, run_id)
+    def cancel(self, run_id: str) -> bool:
+        """Ask the service to stop a run: its plan is no longer in flight.
+
+        False if the run has ended already: the next call takes what it left.
+        """
+        if not cancel_run(self.services, run_id):
+            return False
         self.journal.ended(run_id)
+        return True
 
     def stop_transfers(self) -> None:
         """Let no file go on its way for a process that ends."""

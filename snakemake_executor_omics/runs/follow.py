@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..aws.objects import look_at
 from ..aws.records import Run, RunStatus, RunTask
@@ -247,7 +247,7 @@ class Follower:
             return []
         self._fetched.clear()
         waiting = [id for id in list(self._runs) if id not in self._collecting]
-        await self._unless_stopped(asyncio.gather(*map(self._look_at, waiting)))
+        await self.unless_stopped(asyncio.gather(*map(self._look_at, waiting)))
         ends = []
         for id, task in list(self._collecting.items()):
             if not task.done():
@@ -283,17 +283,18 @@ class Follower:
         self._loop = asyncio.get_running_loop()
         return not self._is_over
 
-    async def _unless_stopped(self, looks: asyncio.Future[list[None]]) -> None:
+    async def unless_stopped(self, awaited: Awaitable[object]) -> None:
+        """Wait for it, or leave it once nobody waits for the runs any more."""
         stopped = asyncio.ensure_future(self._stopped.wait())
-        both: set[asyncio.Future[Any]] = {looks, stopped}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        work = asyncio.ensure_future(awaited)
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        if looks.done():
-            looks.result()
+        if work.done():
+            work.result()
         else:
-            looks.cancel()
+            work.cancel()
             with suppress(asyncio.CancelledError):
-                await looks  # asyncio complains of an exception that nobody takes
+                await work  # asyncio complains of an exception that nobody takes
 
     async def _look_at(self, id: str) -> None:
         before = self._runs[id]

@@ -94,7 +94,9 @@ class Invocation:
             f"omics: {len(lost)} jobs were done when their run failed, and their results are "
             "nowhere: the run cache does not have them. They run again, in a run of their own"
         )
-        await beside(lambda: self.start(wave.only(lost)))
+        # It may wait for a quota, for long: not for a Snakemake that ends.
+        follower = self._connect().follower
+        await follower.unless_stopped(beside(lambda: self.start(wave.only(lost))))
 
     async def look(self) -> list[tuple[FollowedRun, RunEnd]]:
         """Look at every run once; those whose results have come since the last look."""
@@ -140,7 +142,10 @@ class Invocation:
                 f"omics: cancelling run {run}; the service takes some minutes to stop it"
             )
             try:
-                self._connect().connection.cancel(run)
+                if not self._connect().connection.cancel(run):
+                    self._log.info(
+                        f"omics: run {run} has ended already: the same command takes its results"
+                    )
                 self._cancelled.add(run)
             except OmicsError as error:
                 self._log.error(f"omics: cannot cancel run {run}: {error}")

@@ -198,13 +198,16 @@ def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | 
     return found[0] if found else None
 
 
-def _of_plan(connection: Connection, entry: Entry, options: Options) -> list[Run]:
-    """The plan's runs in flight, whoever started them, but for those that were cancelled here."""
+def _of_plan(connection: Connection, entry: Entry, options: Options, *known: str) -> list[Run]:
+    """The plan's runs in flight, whoever started them, but for those that were cancelled here.
+
+    Nor are `known` ones among them.
+    """
     return find_runs(
         connection.services,
         entry.plan,
         name=run_name(options),
-        others=connection.journal.others(entry.plan),
+        others={*connection.journal.others(entry.plan), *known},
     )
 
 
@@ -217,12 +220,14 @@ def _first_of_plan(
     run, and cancel their own before anything of it works.
     """
     try:
-        found = [one for one in _of_plan(connection, entry, options) if one.status in _BEGINS]
+        found = [
+            one for one in _of_plan(connection, entry, options, run.id) if one.status in _BEGINS
+        ]
+        if found:
+            found.append(get_run(connection.services, run.id))
     except ServiceError:
         return run  # it is started, whatever is not answered now
-    if not any(one.id == run.id for one in found):
-        return run
-    first = min(found, key=lambda one: (one.created is None, one.created, one.id))
+    first = min(found, key=lambda one: (one.created is None, one.created, one.id), default=run)
     if first.id == run.id:
         return run
     log.info(
@@ -233,7 +238,7 @@ def _first_of_plan(
         connection.cancel(run.id)
     except ServiceError as error:
         log.warning(f"omics: cannot cancel run {run.id}: {error}")
-        connection.journal.ended(run.id)
+    connection.journal.ended(run.id)
     connection.journal.started(connection.journal.open(entry.plan, options.request_id), first.id)
     return first
 

@@ -103,8 +103,8 @@ class Standing:
         return ledger.client(name, self.local.endpoint_url, self.local.environment)
 
 
-def stand(state: Path) -> Standing:
-    running = local_healthomics.start(state)
+def stand(state: Path, *options: str) -> Standing:
+    running = local_healthomics.start(state, options=options)
     variables = {
         **running.environment,
         "SNAKEMAKE_OMICS_ENDPOINT": running.endpoint_url,

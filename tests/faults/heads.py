@@ -76,6 +76,10 @@ class Head:
         return self._process.exitcode
 
     @property
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    @property
     def text(self) -> str:
         return self._said.read_text(errors="replace")
 

