@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict, LimitExceeded, NotFound, QuotaExceeded
 from ..limits import MAX_PAGE, MAX_PARAMETER_BYTES
 from .records import JOBS_TAG, OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
-from .session import Services
+from .session import Services, fetch
 from .translate import translated
 
 if TYPE_CHECKING:
@@ -104,6 +104,13 @@ def get_run(services: Services, run_id: str) -> Run:
     """The run as it stands now."""
     with translated(f"read run {run_id}"):
         return Run.from_api(services.omics.get_run(id=run_id))
+
+
+def read_definition(services: Services, run_id: str) -> bytes | None:
+    """The zip that a run was made from, by the link that the service gives; None without one."""
+    with translated(f"read the definition of run {run_id}"):
+        link = services.omics.get_run(id=run_id, export=["DEFINITION"]).get("definition")
+        return None if link is None else fetch(link)
 
 
 def list_tasks(services: Services, run_id: str) -> list[RunTask]:

@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from ..errors import SettingsError, UnexpectedAnswer
 from .translate import translated
@@ -31,6 +34,7 @@ TRANSFER_CONCURRENCY = 16  # S3 requests at once
 _PROFILES = "aws configure list-profiles shows what there is"
 # The root of the documents: ListBucketResult, ListPartsResult (some say …Response), …
 _LIST = re.compile(rb"<(\w+:)?List\w+(Result|Response)\b")
+_LINK_SECONDS = 60  # for an answer
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
@@ -223,6 +227,18 @@ def _config(endpoint_url: str | None, retry_mode: Literal["adaptive", "standard"
         proxies={} if _is_loopback(endpoint_url) else None,
         user_agent_extra="snakemake-executor-plugin-omics",
     )
+
+
+def fetch(link: str) -> bytes | None:
+    """What a link of a service leads to, None if to nothing; it carries its own right."""
+    proxies = {} if _is_loopback(link) else get_environ_proxies(link)
+    session = URLLib3Session(proxies=proxies, timeout=_LINK_SECONDS)
+    try:
+        answer = session.send(AWSRequest("GET", link).prepare())
+        content: bytes = answer.content
+        return content if answer.status_code == 200 else None
+    finally:
+        session.close()
 
 
 def _is_loopback(endpoint_url: str | None) -> bool:

@@ -1,12 +1,15 @@
 """From a wave of tasks to a workflow definition, without a service and without Snakemake."""
 
 from .bundle import WORKFLOW, compile_wave, spill
+from .jobs import JOBS_FILE, jobs_of
 from .names import parameter_name, task_name
 from .render import python_source
 
 __all__ = [
+    "JOBS_FILE",
     "WORKFLOW",
     "compile_wave",
+    "jobs_of",
     "parameter_name",
     "python_source",
     "spill",

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from ..errors import CompileError, LimitExceeded
 from ..limits import MAX_PARAMETER_BYTES, MAX_PARAMETER_DESCRIPTION, MAX_TEMPLATE_ENTRIES
 from ..model import Definition, Wave
+from .jobs import JOBS_FILE, jobs_of
 from .names import parameter_name, task_name
 from .render import render_readme, render_task, render_workflow
 
@@ -46,6 +47,7 @@ def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({}))
     texts = {task.key: render_task(task) for task in wave.tasks}
     files = {
         "README.md": render_readme(wave, WORKFLOW),
+        JOBS_FILE: json.dumps(jobs_of(wave), indent=2) + "\n",
         "main.wdl": render_workflow(wave, WORKFLOW, literals, texts),
         "parameter-template.json": json.dumps(template, indent=2, ensure_ascii=False) + "\n",
     }

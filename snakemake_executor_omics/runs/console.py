@@ -11,20 +11,27 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..aws.logs import read_on
 from ..aws.records import JOBS_TAG, OWNER_TAG, Run, RunTask, TaskStatus
-from ..aws.runs import cancel_run, get_run, get_task, list_tasks, our_runs
+from ..aws.runs import (
+    cancel_run,
+    get_run,
+    get_task,
+    list_tasks,
+    our_runs,
+    read_definition,
+)
 from ..aws.session import Services, connect
-from ..errors import LocalServiceError, NotFound, OmicsError
+from ..errors import LocalServiceError, NotFound, OmicsError, ServiceError
 from ..settings.options import Place
 from .connection import local_package
 from .journal import Journal, Start
-from .known import KnownTask, read_jobs
+from .known import KnownTask, read_jobs, unpacked_jobs
 from .states import newest_tasks
 
 _FOLLOW_SECONDS = 2.0
@@ -142,6 +149,16 @@ class Console:
                 return KnownRun(run, start, read_jobs(self._state / start.definition))
         return KnownRun(run)
 
+    def _with_jobs(self, known: KnownRun) -> KnownRun:
+        """With what the run's definition tells of its jobs, if another folder started it."""
+        if known.tasks:
+            return known
+        try:
+            definition = read_definition(self.services, known.run.id)
+        except ServiceError:
+            return known  # no right to it, or none there: jobs are found by their rules
+        return known if definition is None else replace(known, tasks=unpacked_jobs(definition))
+
     def tasks(self, known: KnownRun) -> dict[str, RunTask]:
         """The newest attempt of each task of a run, by its name."""
         return newest_tasks(list_tasks(self.services, known.run.id))
@@ -175,7 +192,7 @@ class Console:
             NotFound: none does, or several.
         """
         knowns = self.runs() if run_id is None else [self.run(run_id)]
-        for known in knowns:
+        for known in map(self._with_jobs, knowns):
             tasks = self.tasks(known)
             chosen = [name for name in tasks if _names(target, name, known.tasks.get(name))]
             if len(chosen) > 1:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..compile import task_name
-from ..model import Task, Wave
+from ..compile import JOBS_FILE
 from .journal import Journal
-
-JOBS_FILE = "jobs.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +24,30 @@ class KnownTask:
     logs: tuple[str, ...]
 
 
-def jobs_of(wave: Wave) -> dict[str, Any]:
-    """The content of `JOBS_FILE`: each task's job, by the task's name."""
-    return {task_name(task.key): asdict(_known(task)) for task in wave.tasks}
-
-
-def _known(task: Task) -> KnownTask:
-    files = (output.path for step in task.steps for output in step.outputs)
-    return KnownTask(str(task.key), task.key.rule, tuple(files), task.logs)
-
-
 def read_jobs(definition: Path) -> dict[str, KnownTask]:
     """What is told in the folder of a definition; nothing where it was removed or damaged."""
     try:
-        told = json.loads((definition / JOBS_FILE).read_text(encoding="utf-8"))
+        return _jobs((definition / JOBS_FILE).read_bytes())
+    except OSError:
+        return {}
+
+
+def unpacked_jobs(definition: bytes) -> dict[str, KnownTask]:
+    """What is told in a definition's zip; nothing where an older version made it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(definition)) as archive:
+            return _jobs(archive.read(JOBS_FILE))
+    except (zipfile.BadZipFile, KeyError):
+        return {}
+
+
+def _jobs(text: bytes) -> dict[str, KnownTask]:
+    try:
         return {
             name: KnownTask(task["job"], task["rule"], tuple(task["files"]), tuple(task["logs"]))
-            for name, task in told.items()
+            for name, task in json.loads(text).items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -31,7 +31,7 @@ from .connection import Connection
 from .follow import FollowedRun
 from .identity import identities
 from .journal import Entry, Start
-from .known import JOBS_FILE, command_line, jobs_of
+from .known import command_line
 from .patience import Patience
 from .reasons import is_fault
 from .request import plan_hash, run_name, run_request, version_spec
@@ -160,7 +160,6 @@ def _prepare(
     folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
     write_definition(definition, folder)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
-    (folder / JOBS_FILE).write_text(json.dumps(jobs_of(wave), indent=2) + "\n")
     etags = {ref.uri: ref.etag for ref in objects.values()}
     etags |= {item.uri: item.etag for item in exports.values()}
     plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)

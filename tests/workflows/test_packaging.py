@@ -62,6 +62,7 @@ def test_a_packaged_definition_is_the_one_that_a_run_sends(
     assert sorted(path.name for path in (here.folder / "out").iterdir()) == [
         "README.md",
         "definition.zip",
+        "jobs.json",
         "main.wdl",
         "parameter-template.json",
         "parameters.json",

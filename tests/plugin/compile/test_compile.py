@@ -154,7 +154,12 @@ def test_the_zip_holds_the_same_bytes_every_time() -> None:
     first, second = compile_wave(WAVE), compile_wave(Wave(tuple(WAVE.tasks)))
     assert first.zip == second.zip
     with zipfile.ZipFile(io.BytesIO(first.zip)) as archive:
-        assert archive.namelist() == ["README.md", "main.wdl", "parameter-template.json"]
+        assert archive.namelist() == [
+            "README.md",
+            "jobs.json",
+            "main.wdl",
+            "parameter-template.json",
+        ]
 
 
 def test_changing_one_rule_leaves_every_other_task_as_it_was() -> None:

@@ -15,8 +15,9 @@ from snakemake_executor_omics import cli
 from snakemake_executor_omics.aws.logs import LOG_GROUP
 from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG
 from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.compile import JOBS_FILE, compile_wave, jobs_of
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
-from snakemake_executor_omics.runs import console, known
+from snakemake_executor_omics.runs import console
 from snakemake_executor_omics.runs.journal import Journal, Start
 from snakemake_executor_omics.settings.options import Place
 
@@ -32,7 +33,7 @@ def task(sample: str) -> Task:
 
 
 WAVE = Wave((task("a"), task("b")))
-NAMES = list(known.jobs_of(WAVE))
+NAMES = list(jobs_of(WAVE))
 
 
 def run(id: str, status: str = "RUNNING", minutes: int = 5, plan: str = PLAN) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def project(tmp_path: Path) -> Path:
     state = tmp_path / "cohort/.snakemake/omics"
     definition = state / "definitions/0123"
     definition.mkdir(parents=True)
-    (definition / known.JOBS_FILE).write_text(json.dumps(known.jobs_of(WAVE)))
+    (definition / JOBS_FILE).write_text(json.dumps(jobs_of(WAVE)))
     journal = Journal(state / "journal.sqlite")
     command = ("snakemake", "--executor", "omics", "--config", "a=b c")
     place = Place(None, "us-east-1", None, "cohort")
@@ -201,3 +202,16 @@ def test_what_was_not_started_here_is_found_by_the_rule(tmp_path: Path, serve: S
     (tmp_path / "cohort").mkdir()
     found, only = console.Console(tmp_path / "cohort", Place()).find_task("align", None)
     assert (found.run.id, only.name) == ("7", NAMES[0])
+
+
+def test_what_was_not_started_here_is_found_by_a_file_of_its_definition(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve([run("7", plan="f")], {"7": [row(name, "RUNNING", name) for name in NAMES]})
+    definitions = {"7": compile_wave(WAVE).zip}
+    monkeypatch.setattr(console, "read_definition", lambda _, run_id: definitions[run_id])
+    (tmp_path / "cohort").mkdir()
+    project = console.Console(tmp_path / "cohort", Place())
+    for target in ("out/b.bam", "logs/b.log", "align (sample=b)"):
+        known, only = project.find_task(target, None)
+        assert (only.name, known.title(only.name)) == (NAMES[1], "align (sample=b)")

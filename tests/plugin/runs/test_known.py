@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from snakemake_executor_omics.compile import task_name
+from snakemake_executor_omics.compile import JOBS_FILE, compile_wave, jobs_of, task_name
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs.journal import Journal, Start
-from snakemake_executor_omics.runs.known import JOBS_FILE, jobs_of, tasks_in_flight
+from snakemake_executor_omics.runs.known import read_jobs, tasks_in_flight, unpacked_jobs
 from snakemake_executor_omics.settings.options import Place
 
 KEY = JobKey("align", (("sample", "S1"),), ("S1.bam",))
@@ -26,3 +26,12 @@ def test_the_tasks_of_runs_that_an_earlier_call_left_are_known_by_name(tmp_path:
     journal.ended("77")
     assert tasks_in_flight(journal, tmp_path) == [frozenset(), {task_name(KEY)}]
     journal.close()
+
+
+def test_a_definition_tells_its_jobs_as_the_folder_does(tmp_path: Path) -> None:
+    definition = compile_wave(WAVE)
+    (tmp_path / JOBS_FILE).write_text(definition.files[JOBS_FILE])
+    told = unpacked_jobs(definition.zip)
+    assert told == read_jobs(tmp_path)
+    assert told[task_name(KEY)].files == ("S1.bam",)
+    assert unpacked_jobs(b"no zip") == {}
