@@ -60,6 +60,9 @@ def contained(
     service.stop()
 
 
+_SLEEP = "sleep 600.25"  # as no other test has it
+
+
 def _started(contained: Clients, wdl: str, content: bytes = b"") -> str:
     workflow = contained.active_workflow(definitionZip=zipped(main=wdl))
     return contained.start_with(workflow, {"a": contained.uploaded("in/a.txt", content)})
@@ -77,7 +80,7 @@ def test_a_task_runs_in_its_container_and_gives_its_files_back(contained: Client
 
 
 def test_a_cancelled_run_leaves_no_container(contained: Clients) -> None:
-    sleeping = WDL.replace('echo "said inside"', "sleep 600")
+    sleeping = WDL.replace('echo "said inside"', _SLEEP)
     run = _started(contained, sleeping)
     contained.until(run, "RUNNING")
     until(_sleepers)
@@ -94,7 +97,7 @@ def _sleepers() -> list[str]:
             command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:  # it has ended meanwhile
             continue
-        if command == "sleep 600":
+        if command == _SLEEP:
             found.append(path.parent.name)
     return found
 

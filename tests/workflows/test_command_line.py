@@ -22,17 +22,31 @@ ONCE: dict[str, tuple[Sequence[str], int, int]] = {
     "one_job": (["--jobs", "1"], 10, 1),
     "groups": (["--groups", "clean=g", "count=g", "--group-components", "g=2"], 4, 1),
     "config": (["--config", "word=word"], 10, 1),
+    "values": (
+        [
+            *("--set-threads", "clean=1", "--set-resources", "clean:mem_mb=123"),
+            *("--default-resources", "mem_mb=77", "disk_mb=5", "text='a b'"),
+            *("--config", "word=word"),
+        ],
+        10,
+        1,
+    ),
     "prioritize": (["--prioritize", "count/d.txt", "--max-threads", "1"], 10, 1),
 }
 
 
 # What of the graph Snakemake hands over is its own business, and the same for every executor.
 _CHOOSE = {"until", "omit_from", "batch", "targets", "prioritize"}
+# In one call they are `values`.
+_ALONE = {"set_threads", "defaults", "config"}
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] if name in _CHOOSE else []) for name in ONCE],
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in _CHOOSE | _ALONE else [])
+        for name in ONCE
+    ],
 )
 def test_an_option_gives_the_same_files(name: str, both: Callable[..., Any]) -> None:
     options, jobs, runs = ONCE[name]
@@ -93,10 +107,8 @@ def test_touch_starts_no_run(project: Callable[[str], Any]) -> None:
     "options",
     [
         [],
-        ["--keep-going"],
-        ["--keep-incomplete"],
-        ["--show-failed-logs"],
-        ["--retries", "1"],
+        ["--keep-going", "--show-failed-logs"],
+        ["--keep-incomplete", "--retries", "1"],
     ],
     ids=" ".join,
 )
