@@ -44,7 +44,7 @@ from .internals import (
     with_own_sources,
 )
 from .modules import imported_by
-from .paths import named_files, project_path
+from .paths import named_files, named_paths, project_path
 from .programs import imported, used_by, used_by_command
 from .run_blocks import block_source, python_job
 
@@ -65,13 +65,14 @@ class Unknown(Exception):
 class Command:
     """A text, the shell words of its interpreter, and the undeclared files that it needs.
 
-    `folders` are those that it names and that may belong to other jobs.
+    `folders` are those that it names and that may belong to other jobs, `names` what may be paths.
     """
 
     text: str
     interpreter: str = "bash"
     sources: tuple[str, ...] = ()
     folders: tuple[Folder, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def command_of(job: Job, workdir: Path) -> Command:
@@ -117,7 +118,9 @@ def _shell(job: Job, workdir: Path) -> Command:
     interpreter = shlex.quote(os.path.basename(executable))
     named = named_files(command, workdir)
     sources = (*named, *used_by_command(command, named, workdir))
-    return Command(text, interpreter, sources, named_folders(command, workdir))
+    return Command(
+        text, interpreter, sources, named_folders(command, workdir), named_paths(command, workdir)
+    )
 
 
 def _formatted(job: Job) -> str:

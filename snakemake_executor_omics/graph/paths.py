@@ -148,14 +148,23 @@ def named_files(command: str, workdir: Path) -> list[str]:
     itself, and the file that its own messages go to (`snakemake … > log`), change while the
     workflow runs and are no inputs.
     """
-    found: dict[str, None] = {}
-    for word in dict.fromkeys(_WORD.findall(without_working_folder(command, workdir))):
-        if word.startswith(("/", "~", "-")) or "*" in word or len(word) > 1024:
-            continue
-        path = os.path.normpath(word)
-        if (workdir / path).is_file() and not is_in_use(path, workdir):
-            found[path] = None
-    return list(found)
+    words = dict.fromkeys(_WORD.findall(without_working_folder(command, workdir)))
+    paths = dict.fromkeys(path for word in words if (path := _path(word)) is not None)
+    return [path for path in paths if (workdir / path).is_file() and not is_in_use(path, workdir)]
+
+
+def named_paths(command: str, workdir: Path) -> tuple[str, ...]:
+    """What a command names that may be a path of the project."""
+    words = dict.fromkeys(_WORD.findall(without_working_folder(command, workdir)))
+    paths = map(_path, words)
+    return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+
+def _path(word: str) -> str | None:
+    """A word of a command as a path, None where it is an option, a pattern or the container's."""
+    if word.startswith(("/", "~", "-")) or "*" in word or len(word) > 1024:
+        return None
+    return os.path.normpath(word)
 
 
 def without_working_folder(command: str, workdir: Path) -> str:

@@ -50,13 +50,15 @@ def job_resources(
     layers: Sequence[Sequence[Any]],
     positions: Positions,
     *,
+    total: int | None = None,
     own_disk: bool = False,
     gpu_fallback: Sequence[Fallback] = (),
 ) -> Resources | None:
     """The resources of a job or group, or None where one cannot be known before its inputs exist.
 
     The jobs of a layer run at the same time, layers one after the other. `positions` tells which
-    of the task's inputs stand for a file that a job names: a directory in S3 is several. With
+    of the task's inputs stand for a file that a job names: a directory in S3 is several; `total` is
+    how many inputs it has where it has more. With
     `own_disk` a task without GPU has a disk of the size that `disk_mb` says. `gpu_fallback` is what
     a task takes where its GPUs are not to be had.
 
@@ -67,6 +69,8 @@ def job_resources(
     if any(isinstance(job.threads, TBDString) for job in jobs):
         return None
     count = 1 + max((place for places in positions.values() for place in places), default=-1)
+
+    total = count if total is None else total
 
     def of(name: str, job: Any) -> Expr | None:
         return _value(job, name, positions, count)
@@ -100,12 +104,12 @@ def job_resources(
     disk = None if gpus else _largest(_sum(layer) for layer in disks)
     return Resources(
         cpus=cpus,
-        memory_mb=_number_or_wdl(memory, count),
+        memory_mb=_number_or_wdl(memory, total),
         gpus=gpus,
         accelerator=accelerator,
         fallbacks=_fallbacks(accelerator, gpu_fallback),
-        disk_gib=_number_or_wdl(None if disk is None else quotient(disk, _MB_PER_GIB), count),
-        timeout=_number_or_wdl(None if runtime is None else product(runtime, 60), count),
+        disk_gib=_number_or_wdl(None if disk is None else quotient(disk, _MB_PER_GIB), total),
+        timeout=_number_or_wdl(None if runtime is None else product(runtime, 60), total),
     )
 
 

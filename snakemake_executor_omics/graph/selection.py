@@ -74,7 +74,18 @@ def select(
     handed_in = {id(job) for unit in ready for job in members(unit)}
     produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
     made_in = {folder for path in produced for folder in folders_of(path)}
-    settings = replace(settings, produced=frozenset(produced), made_in=frozenset(made_in))
+    pending = {
+        path
+        for job in dag.needrun_jobs()
+        if not dag.finished(job)
+        for path in written_by(job, settings.workdir)
+    }
+    settings = replace(
+        settings,
+        produced=frozenset(produced),
+        pending=frozenset(pending),
+        made_in=frozenset(made_in),
+    )
     graph = _Graph(dag, settings)
     settings = replace(settings, units=graph.keys)
     refusals, budget = _Refusals(), _Budget(settings.limits)

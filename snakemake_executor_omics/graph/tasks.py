@@ -28,6 +28,7 @@ from ..model import (
     JobKey,
     OutputFile,
     OutputKind,
+    Resources,
     Step,
     Task,
 )
@@ -50,7 +51,8 @@ Unit = Any  # a job, or a group of jobs that go into one task
 class TaskSettings:
     """What a job's task depends on beside the job: the folder, and what other jobs write there.
 
-    `made_in` are the folders of the project in which files are `produced`, and those around them.
+    Of the files `produced` jobs are still to make those that are `pending`; `made_in` are the
+    folders in which they lie, and those around them.
     `cache_busters` are for jobs whose failure is in the run cache. `limits` are of resources that
     all jobs together may use at once, `max_jobs` how many jobs may run where nothing else says so.
     `outside` are the folders of the workflow's sources that lie outside of the project. `units`
@@ -61,6 +63,7 @@ class TaskSettings:
 
     workdir: Path
     produced: Collection[str] = frozenset()
+    pending: Collection[str] = frozenset()
     made_in: Collection[str] = frozenset()
     include: Sequence[str] = ()
     default_container: str | None = None
@@ -229,26 +232,39 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         )
     path = _Paths(settings, jobs)
     inputs, positions = _inputs(jobs, path, made, settings.storage)
-    resources = job_resources(
-        unit,
-        _layers(unit),
-        positions,
-        own_disk=settings.own_disk,
-        gpu_fallback=settings.gpu_fallback,
-    )
-    if resources is None:
-        raise Unknown
+
+    def asked(total: int) -> Resources:
+        found = job_resources(
+            unit,
+            _layers(unit),
+            positions,
+            total=total,
+            own_disk=settings.own_disk,
+            gpu_fallback=settings.gpu_fallback,
+        )
+        if found is None:
+            raise Unknown
+        return found
+
+    resources = asked(len(inputs))
     commands = {id(job): command_of(job, settings.workdir) for job in jobs}
     inputs_here = {ref.path for ref in inputs}
     produced_here = {path(output, job) for job in jobs for output in job.output}
+    names = dict.fromkeys(name for command in commands.values() for name in command.names)
+    known = inputs_here | produced_here
+    named = [name for name in names if known.isdisjoint(_with_parents(name))]
+    if results := list(_results(named, settings, made)):
+        inputs = (*inputs, *results)
+        inputs_here |= {ref.path for ref in results}
+        resources = asked(len(inputs))
     sources = {source for command in commands.values() for source in command.sources}
     texts = "\n".join(command.text for command in commands.values())
     sources |= set(_outside(texts, settings))
     sources |= set(settings.include)
     for job in jobs:
         for folder in commands[id(job)].folders:
-            known = (*inputs_here, *settings.include)
-            sources |= set(files_of(folder, job.rule.name, known, settings.made_in))
+            given = (*inputs_here, *settings.include)
+            sources |= set(files_of(folder, job.rule.name, given, settings.made_in))
     sources |= set(used_by((ref.path for ref in inputs if _is_here(ref)), settings.workdir))
     undeclared = tuple(
         sorted(
@@ -299,6 +315,23 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         environment=environments.pop(),
         resources=resources,
     )
+
+
+def _results(
+    names: Iterable[str], settings: TaskSettings, made: Mapping[str, FileRef]
+) -> Iterator[FileRef]:
+    """What other jobs make, or have made, that a command names without declaring it."""
+    found: dict[str, FileRef] = {}
+    for name in names:
+        for path in _with_parents(name):  # of a file in a directory() the directory is made
+            file = settings.workdir / path
+            if path in made and (path == name or made[path].directory):
+                found[path] = made[path]
+            elif path in settings.produced and path not in settings.pending and file.exists():
+                found[path] = FileRef(path, directory=file.is_dir())
+    for path, ref in found.items():
+        if ref.directory or "/" in path or "." in path:  # else it is a word by chance
+            yield replace(ref, program=not ref.directory and is_program(path))
 
 
 def _outside(text: str, settings: TaskSettings) -> list[str]:
