@@ -8,6 +8,7 @@ half-started.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import select
@@ -30,6 +31,17 @@ _PARENT_SECONDS = 1.0
 _EXTRA = "install the extra `local` of snakemake-executor-plugin-omics"
 
 
+class _Log(io.TextIOBase):
+    """stderr, which is a file of the state: a full disk is no reason to leave a client without an
+    answer because its error cannot be written down.
+    """
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            os.write(2, text.encode(errors="backslashreplace"))
+        return len(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
     own = argparse.ArgumentParser(add_help=False)
     own.add_argument("--state", type=Path, required=True, help="folder of all that is kept")
@@ -46,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("--insecure: whoever reaches the port runs commands as you", file=sys.stderr)
     answer = os.dup(1)
     os.dup2(2, 1)  # libraries that print go to the log
+    sys.stdout = sys.stderr = _Log()
     ready, stop = threading.Event(), threading.Event()
     if options.lifeline:
         threading.Thread(target=_watch_parent, args=(ready, stop), daemon=True).start()

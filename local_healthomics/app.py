@@ -12,6 +12,7 @@ import io
 import json
 import re
 import sqlite3
+import sys
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,7 +40,7 @@ from .errors import (
 )
 from .keys import OwnerKey
 from .operations.registry import HANDLERS
-from .other_services.application import OtherServices, file_blocks
+from .other_services.application import STATE_FAILED, OtherServices, file_blocks
 from .other_services.served import refused
 from .policies import Policy, denial
 from .protocol.rest_json import Answer, Excerpt, Protocol, Spooled
@@ -159,10 +160,9 @@ class App:
             return self._protocol.serialise(operation, _handle(context, operation, params))
         except Fault as fault:
             return self._protocol.failure(operation, fault)
-        except sqlite3.OperationalError as error:  # a full disk
-            traceback.print_exc()
-            told = f"the local HealthOmics cannot use its state: {error}"
-            return self._protocol.failure(operation, Fault(told))
+        except (OSError, sqlite3.Error) as error:  # a full disk, a damaged file
+            print(f"omics: {operation and operation.name}: {error}", file=sys.stderr)
+            return self._protocol.failure(operation, Fault(f"{STATE_FAILED}: {error}"))
         except Exception:  # the edge: a client gets an answer whatever happens, and no insides
             traceback.print_exc()
             return self._protocol.failure(operation, Fault(_INTERNAL))

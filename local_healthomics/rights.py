@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,9 @@ class Rights:
         with self._lock:
             self._used |= new
             draft = self._path.with_suffix(".new")
-            draft.write_text(json.dumps(sorted(self._used)))
-            draft.replace(self._path)
+            with suppress(OSError):  # a full disk, which is not the request's fault
+                draft.write_text(json.dumps(sorted(self._used)))
+                draft.replace(self._path)
 
 
 def of_operation(

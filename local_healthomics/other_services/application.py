@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -37,6 +38,7 @@ from .small_services import PeerState
 
 _STREAM_FROM = 1024 * 1024
 _BLOCK = 256 * 1024
+STATE_FAILED = "the local HealthOmics cannot use its state"
 _ARCHIVE = "GLACIER"
 _READS = {"GET", "HEAD", "OPTIONS"}
 _MAX_BODY = 16 * 1024 * 1024  # of what is no object
@@ -180,6 +182,26 @@ class OtherServices:
         self, service: str, account: str, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """The answer of a service to a request of an account."""
+        told: list[tuple[str, Any]] = []  # what is not on disk yet is not told as done
+        try:
+            content = self._answer(
+                service,
+                account,
+                environ,
+                lambda status, headers, *_: told.append((status, headers)),
+            )
+        except (OSError, sqlite3.Error) as error:  # the disk, not the request
+            asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+            print(f"{service}: {asked}: {error}", file=sys.stderr)
+            why = f"{STATE_FAILED}: {error}"
+            status = "500 Internal Server Error"
+            return served.refused(environ, start_response, service, status, "InternalError", why)
+        start_response(*told[-1])
+        return content
+
+    def _answer(
+        self, service: str, account: str, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
         is_s3 = service == "s3"
         body = b"" if is_s3 else environ["wsgi.input"].read(_MAX_BODY)
         if not is_s3:
@@ -246,7 +268,7 @@ class OtherServices:
         try:
             with self._others.kept(service), arrived:
                 answer = self._applications[service](environ, start_response)
-        except (OSError, sqlite3.Error):  # the disk, not the request
+        except (OSError, sqlite3.Error):
             raise
         except Exception:  # moto trips over what it does not know
             traceback.print_exc()

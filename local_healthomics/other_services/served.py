@@ -78,6 +78,7 @@ _OTHER_WORDS = {  # for S3's own, by kind of protocol: query, JSON
     "IncompleteSignature": ("IncompleteSignature", "IncompleteSignatureException"),
     "AccessDenied": ("AccessDenied", "AccessDeniedException"),
     "NotImplemented": ("InvalidAction", "UnknownOperationException"),
+    "InternalError": ("InternalFailure", "InternalFailure"),
 }
 StartResponse = Callable[..., Any]
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import local_healthomics as local
@@ -156,6 +158,38 @@ def test_what_is_refused_leaves_no_file(fake: Clients) -> None:
             fake.s3.put_object(Bucket=BUCKET, Key="a", Body=b"b", ChecksumCRC32="AAAAAA==")
     fake.s3.put_object(Bucket=BUCKET, Key="one", Body=b"content")
     assert files() == before + 1
+
+
+def test_a_disk_that_takes_no_more_is_told_and_costs_nothing(fake: Clients) -> None:
+    s3 = fake.service.client("s3", config=Config(retries={"max_attempts": 0}))
+    s3.put_object(Bucket=BUCKET, Key="disk/kept", Body=b"kept")
+    unlimited = resource.prlimit(fake.service.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(fake.service.pid, resource.RLIMIT_FSIZE, (1_000_000, unlimited[1]))
+    try:  # for a server, as if the disk were full
+        with pytest.raises(ClientError, match=r"cannot use its state: .*too large"):
+            s3.put_object(Bucket=BUCKET, Key="disk/large", Body=bytes(2_000_000))
+    finally:
+        resource.prlimit(fake.service.pid, resource.RLIMIT_FSIZE, unlimited)
+    s3.put_object(Bucket=BUCKET, Key="disk/next", Body=b"next")
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="disk/")["Contents"]
+    assert [item["Key"] for item in listed] == ["disk/kept", "disk/next"]
+    log = (fake.service.state / "server.log").read_text().splitlines()
+    assert [line for line in log if "disk/large" in line] == [
+        "s3: PUT /omics-local/disk/large: [Errno 27] File too large"
+    ]
+
+
+def test_an_object_whose_file_is_gone_is_told(fake: Clients) -> None:
+    s3 = fake.service.client("s3", config=Config(retries={"max_attempts": 0}))
+    files = fake.service.state / "objects"
+    before = set(files.glob("*/*"))
+    s3.put_object(Bucket=BUCKET, Key="damaged", Body=b"content")
+    (made,) = set(files.glob("*/*")) - before
+    made.unlink()
+    with pytest.raises(ClientError, match=f"cannot use its state: .*{made.name}"):
+        s3.get_object(Bucket=BUCKET, Key="damaged")
+    s3.put_object(Bucket=BUCKET, Key="damaged", Body=b"new")
+    assert s3.get_object(Bucket=BUCKET, Key="damaged")["Body"].read() == b"new"
 
 
 def test_many_multipart_uploads_at_once_are_all_kept(fake: Clients) -> None:
