@@ -133,10 +133,10 @@ class Console:
             NotFound: there is none.
         """
         if run_id is not None:
-            return self._known(get_run(self.services, run_id))
+            return self._with_jobs(self._known(get_run(self.services, run_id)))
         for known in self.runs(last=0 if active else 1):
             if not active or not known.run.status.is_final:
-                return known
+                return self._with_jobs(known)
         raise NotFound(
             f"{' and '.join(self._names)}: no {'active ' if active else ''}run at {self.where}",
             hint="a workflow with a name of its own is told with --omics-workflow-name",
