@@ -126,6 +126,12 @@ def may_pull(text: str | None, account: str, region: str) -> bool:
     return _lets_service(text, _PULLING, account, region)
 
 
+def may_pull_through(text: str | None, account: str, region: str) -> bool:
+    """Whether the policy of a registry lets the service make repositories of upstream ones."""
+    actions = ("ecr:CreateRepository", "ecr:BatchImportUpstreamImage")
+    return _lets_service(text, actions, account, region)
+
+
 def may_assume(text: str | None, account: str, region: str) -> bool:
     """Whether the trust policy of a role lets the service assume it."""
     return _lets_service(text, ("sts:AssumeRole",), account, region)

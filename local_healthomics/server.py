@@ -79,7 +79,10 @@ class Server:
             owner=owner,
             engine=engine or default_command(),
             pool=Pool(),
-            pullable=self._other_services.repositories,
+            images=lambda account: {  # members of `RunRequest`
+                "repositories": self._other_services.repositories(account),
+                "pull_through": self._other_services.pull_through(account),
+            },
             trusts=self._other_services.trusts,
             on_image=lambda account, image: used.note(of_image(account, image)),
         )

@@ -8,7 +8,7 @@ upstream's, so that is what a local container engine pulls.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -20,10 +20,11 @@ _HUB_NAMES = frozenset({"docker.io", "index.docker.io", _DOCKER_HUB})
 # Upstream registries of a registry mapping (user guide): by a pull-through cache ("Synchronizing
 # with third-party container registries"), or copied by the service ("Using third-party registries
 # not supported by pull through cache").
+COPIED = ("community.wave.seqera.io", "wave.seqera.io", "nvcr.io", "gcr.io", "*-docker.pkg.dev")
 UPSTREAMS = (
     *("registry-1.docker.io", "quay.io", "public.ecr.aws", "registry.k8s.io", "ghcr.io"),
     *("registry.gitlab.com", "*.azurecr.io"),
-    *("community.wave.seqera.io", "wave.seqera.io", "nvcr.io", "gcr.io", "*-docker.pkg.dev"),
+    *COPIED,
 )
 
 
@@ -34,7 +35,7 @@ class Image:
     name: str
     pull: str
     source: str | None = None  # what the definition names, if it is something else
-    is_cached: bool = False  # the account has it when it is pulled the first time
+    is_cached: bool = False  # the first pull makes its repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class RegistryMap:
     registries: Sequence[Mapping[str, str]] = ()
     ecr_only: bool = False
     repositories: Mapping[str, bool] = field(default_factory=dict)  # see `RunRequest`
+    pull_through: Mapping[str, str] = field(default_factory=dict)  # likewise
     whole_segments: bool = True  # an upstream prefix ends where a part of the name ends
 
     @classmethod
@@ -58,6 +60,7 @@ class RegistryMap:
         *,
         ecr_only: bool = False,
         repositories: Mapping[str, bool] | None = None,
+        pull_through: Mapping[str, str] | None = None,
         whole_segments: bool = True,
     ) -> Self:
         """From the API's ContainerRegistryMap; mappings that lack a side map nothing."""
@@ -72,6 +75,7 @@ class RegistryMap:
             registries=data.get("registryMappings") or (),
             ecr_only=ecr_only,
             repositories=repositories or {},
+            pull_through=pull_through or {},
             whole_segments=whole_segments,
         )
 
@@ -86,10 +90,16 @@ class RegistryMap:
             return found
         if not (found and self._in_ecr(found.name)):
             raise InvalidImage(image or "a task without an image")
-        # A registry mapping makes its repository with the first pull: see `UPSTREAMS`.
         if not self.repositories.get(_repository(found.name), found.is_cached):
             raise NoImageAccess(found.name)
         return found
+
+    def _is_cached(self, place: str, registry: str) -> bool:
+        """Whether the first pull makes the repository: by a rule, or the service's own copy."""
+        through = self.pull_through.get(place)
+        return _is_one(registry, COPIED) or (
+            through is not None and _canonical(through) == registry
+        )
 
     def _in_ecr(self, name: str) -> bool:
         host = rf"\d{{12}}\.dkr\.ecr\.{re.escape(self.region)}\.amazonaws\.com"
@@ -108,13 +118,14 @@ class RegistryMap:
                 prefix = f"{prefix.rstrip('/')}/"
             if not repository.startswith(prefix):
                 continue
-            if self.ecr_only and not _is_upstream(registry):
+            if self.ecr_only and not _is_one(registry, UPSTREAMS):
                 continue
             rest = repository.removeprefix(prefix).lstrip("/")
             account = mapping.get("ecrAccountId") or self.account
             host = f"{account}.dkr.ecr.{self.region}.amazonaws.com"
-            name = f"{host}/{mapping['ecrRepositoryPrefix']}/{rest}"
-            return Image(name=name, pull=image, source=image, is_cached=True)
+            place = f"{host}/{mapping['ecrRepositoryPrefix']}"
+            cached = self._is_cached(place, registry)
+            return Image(name=f"{place}/{rest}", pull=image, source=image, is_cached=cached)
         return Image(name=image, pull=image)
 
 
@@ -135,8 +146,8 @@ def _repository(name: str) -> str:
     return re.sub(r"(:[^:/@]*)?(@.*)?$", "", name)
 
 
-def _is_upstream(registry: str) -> bool:
-    return any(fnmatchcase(registry, known) for known in UPSTREAMS)
+def _is_one(registry: str, known: Iterable[str]) -> bool:
+    return any(fnmatchcase(registry, one) for one in known)
 
 
 def _canonical(registry: str) -> str:

@@ -49,6 +49,8 @@ class RunRequest:
     ecr_only: bool = False  # refuse the images that the service would not take
     # Repositories of ECR by name with host, and whether their policies let the service pull.
     repositories: Mapping[str, bool] = field(default_factory=dict)
+    # Prefixes of ECR with host, and the registries that the service may pull through with each.
+    pull_through: Mapping[str, str] = field(default_factory=dict)
     isolated: bool = False  # plain processes see no more of this machine than on AWS, if possible
     network: bool = True  # that they have one, then
     image_folders: Path = Path("/nowhere")  # what is known of images (see `image_folders`)
@@ -65,6 +67,7 @@ class RunRequest:
             self.region,
             ecr_only=self.ecr_only,
             repositories=self.repositories,
+            pull_through=self.pull_through,
             whole_segments=self.readings["registry-prefix"] == "segment",
         )
 

@@ -29,7 +29,7 @@ from botocore.credentials import Credentials
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from ..keys import OwnerKey
-from ..policies import may_assume, may_pull
+from ..policies import may_assume, may_pull, may_pull_through
 from . import bodies, container_registry, logs_durable, price_list, s3_durable, served
 from . import moto_internals as internals
 from .plain_json import NotPlain
@@ -106,6 +106,22 @@ class OtherServices:
         return {
             f"{owner}.dkr.ecr.{region}.amazonaws.com/{name}": may_pull(policy, account, region)
             for owner, region, name, policy in internals.repositories()
+        }
+
+    def pull_through(self, account: str) -> dict[str, str]:
+        """By host and prefix, the upstream registries that the service may pull through ECR.
+
+        It takes a rule, and that the service may make the repository (by the registry's policy)
+        and pull from it (by the template of new repositories).
+        """
+        policy, rules, templates = self._registry.pull_through(account)
+        if not may_pull_through(policy, account, REGION):
+            return {}
+        host = f"{account}.dkr.ecr.{REGION}.amazonaws.com"
+        return {
+            f"{host}/{prefix}": upstream
+            for prefix, upstream in rules.items()
+            if may_pull(_template(templates, prefix), account, REGION)
         }
 
     def has_bucket(self, name: str) -> bool:
@@ -346,6 +362,12 @@ def _behind_access_point(environ: dict[str, Any]) -> bool:
     host: str = environ.get("HTTP_HOST", "")
     path: str = environ["PATH_INFO"].lstrip("/")
     return host.partition(".")[0].endswith(ALIAS) or path.partition("/")[0].endswith(ALIAS)
+
+
+def _template(templates: Mapping[str, str], prefix: str) -> str | None:
+    """The policy of the longest prefix that covers this one, ROOT covering all."""
+    covering = [one for one in templates if f"{prefix}/".startswith(f"{one}/")]
+    return templates.get(max(covering, key=len, default="ROOT"))
 
 
 def _make_role() -> None:

@@ -478,6 +478,20 @@ class ContainerRegistry:
         self._unset(account, "rule", prefix)
         return found
 
+    def pull_through(self, account: str) -> tuple[str | None, dict[str, str], dict[str, str]]:
+        """The registry's policy; upstream registries and policies of new repositories by prefix."""
+
+        def by_prefix(kind: str, member: str) -> dict[str, str]:
+            found = self._settings(account, kind)
+            return {name: json.loads(body).get(member) or "" for name, body in found.items()}
+
+        with self._lock:
+            return (
+                self._settings(account, "policy").get(""),
+                by_prefix("rule", "upstreamRegistryUrl"),
+                by_prefix("template", "repositoryPolicy"),
+            )
+
     def _create_template(self, account: str, params: Params) -> dict[str, Any]:
         at = time.time()
         made = self._create(

@@ -80,7 +80,7 @@ class Scheduler:
         owner: OwnerKey,
         engine: Sequence[str],
         pool: Pool,
-        pullable: Callable[[str], Mapping[str, bool]] = lambda account: {},
+        images: Callable[[str], Mapping[str, Any]] = lambda account: {},
         trusts: Callable[[str], bool] = lambda role: True,
         on_image: Callable[[str, str], None] = lambda account, image: None,
     ) -> None:
@@ -99,7 +99,7 @@ class Scheduler:
         self.trouble: str | None = None  # why the state cannot be written at the moment
         self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self.on_end: Callable[[dict[str, Any]], None] = lambda run: None  # told of every final run
-        self._pullable, self._trusts = pullable, trusts
+        self._images, self._trusts = images, trusts
 
     def start(self) -> None:
         """Settle what an earlier server left, then start what waits."""
@@ -310,7 +310,7 @@ class Scheduler:
             container_backend=self._options.backend,
             image_map=run.get("imageMap") or {},
             ecr_only=self._options.ecr_only,
-            repositories=self._pullable(run["account"]) if self._options.ecr_only else {},
+            **(self._images(run["account"]) if self._options.ecr_only else {}),
             isolated=self._options.isolated,
             network=run.get("networkingMode") == "VPC",
             image_folders=self._folder.parent / FOLDER,

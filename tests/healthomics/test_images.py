@@ -24,6 +24,17 @@ def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
     for name in ("yy", "closed"):
         ecr.create_repository(repositoryName=name)
     ecr.set_repository_policy(repositoryName="yy", policyText=json.dumps(REPOSITORY))
+    into = {
+        **REPOSITORY["Statement"][0],
+        "Action": ["ecr:CreateRepository", "ecr:BatchImportUpstreamImage"],
+        "Resource": "arn:aws:ecr:us-east-1:123456789012:repository/*",
+    }
+    ecr.put_registry_policy(policyText=json.dumps({"Statement": [into]}))
+    for prefix, upstream in (("quay", "quay.io"), ("github", "ghcr.io")):
+        ecr.create_pull_through_cache_rule(ecrRepositoryPrefix=prefix, upstreamRegistryUrl=upstream)
+    ecr.create_repository_creation_template(
+        prefix="quay", appliedFor=["PULL_THROUGH_CACHE"], repositoryPolicy=json.dumps(REPOSITORY)
+    )
     yield connect(service)
     service.stop()
 
@@ -50,10 +61,19 @@ def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
             },
             None,
         ),
+        (  # whose repositories would be made, and not let the service pull
+            "ghcr.io/x/y:1",
+            {
+                "registryMappings": [
+                    {"upstreamRegistryUrl": "ghcr.io", "ecrRepositoryPrefix": "github"}
+                ]
+            },
+            "ECR_PERMISSION_ERROR",
+        ),
     ],
     ids=[
         *("public", "other region", "ecr", "closed repository", "no repository"),
-        *("image mapping", "registry mapping"),
+        *("image mapping", "registry mapping", "no template"),
     ],
 )
 def test_an_image_must_be_in_ecr_or_mapped_there(

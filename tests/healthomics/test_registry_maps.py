@@ -82,7 +82,7 @@ def test_a_task_without_an_image_has_none() -> None:
 )
 def test_the_strict_service_takes_images_of_ecr_only(image: str, taken: bool) -> None:
     if taken:
-        repositories = {f"{_ECR}/tool": True}
+        repositories = {f"{_ECR}/{name}": True for name in ("tool", "hub/library/python")}
         assert _map(ecr_only=True, repositories=repositories).resolve(image) is not None
     else:
         with pytest.raises(InvalidImage, match="valid ECR image URI"):
@@ -98,11 +98,33 @@ def test_a_repository_must_be_there_and_let_the_service_pull(
             _map(ecr_only=True, repositories=repositories).resolve(image)
 
 
-def test_a_repository_of_a_pull_through_cache_is_made_with_the_first_pull() -> None:
-    assert _map(ecr_only=True).resolve("python:3.11") is not None
+@pytest.mark.parametrize(
+    ("through", "taken"),
+    [
+        ({}, False),
+        ({f"{_ECR}/hub": "registry-1.docker.io"}, True),
+        ({f"{_ECR}/hub": "quay.io"}, False),
+        ({f"{_ECR}/other": "registry-1.docker.io"}, False),
+    ],
+)
+def test_a_repository_of_a_pull_through_cache_is_made_with_the_first_pull(
+    through: dict[str, str], taken: bool
+) -> None:
+    strict = _map(ecr_only=True, pull_through=through)
+    if taken:
+        assert strict.resolve("python:3.11") is not None
+    else:
+        with pytest.raises(NoImageAccess):
+            strict.resolve("python:3.11")
     closed = {f"{_ECR}/hub/library/python": False}
     with pytest.raises(NoImageAccess):
-        _map(ecr_only=True, repositories=closed).resolve("python:3.11")
+        _map(ecr_only=True, pull_through=through, repositories=closed).resolve("python:3.11")
+
+
+def test_what_the_service_copies_needs_no_rule() -> None:
+    data = {"registryMappings": [{"upstreamRegistryUrl": "gcr.io", "ecrRepositoryPrefix": "g"}]}
+    copied = RegistryMap.of(data, "123456789012", "us-east-1", ecr_only=True)
+    assert copied.resolve("gcr.io/x/y:1") is not None
 
 
 _HOSTS = st.sampled_from(
