@@ -41,6 +41,7 @@ CASES = {
     ),
     "bins": Case(runs=None),
     "builds": Case(),
+    "cluster": Case(("--profile", "profiles/slurm"), runs=None),
     "energy": Case(("--force-use-threads",)),
     "fails": Case(("--keep-going",), code=1),
     "expression": Case(needs="Rscript"),
