@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS start (
 );
 """
 _COLUMNS = ("plan", "request_id", "run_id")
+_BUSY_SECONDS = 60  # that another process may take to write, on a slow disk
 _VERSION = 1  # of the tables; 0 are those of a file that was just made, and of the first ones
 _MOVE = "move the file away to start anew; runs that it knew are on the service still"
 _HINTS = {  # by SQLite's primary code
@@ -105,7 +106,9 @@ class Journal:
         self._lock = threading.Lock()  # the scheduler's thread and the one that polls
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
+            )
             path.chmod(0o600)  # it holds command lines
             self._db.execute("PRAGMA synchronous = FULL")
             ((version,),) = self._db.execute("PRAGMA user_version").fetchall()
