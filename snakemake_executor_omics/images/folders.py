@@ -7,6 +7,7 @@ programs of this machine are used.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ChannelsUnreachable, ImageError
@@ -81,17 +83,18 @@ class EnvironmentFolders:
         prefix = (self._folder / f"{environment.name[:16]}-{environment.key}").resolve()
         if (prefix / _MADE).is_file():
             return prefix
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"{prefix.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another Snakemake of this project may be at it
+            if not (prefix / _MADE).is_file():
+                self._make(environment, rules, prefix)
+        return prefix
+
+    def _make(self, environment: Environment, rules: str, prefix: Path) -> None:
         recipe = Recipe.of(environment)
         platform = solver.here()
         if platform != solver.LINUX:  # pins are for that one
-            recipe = Recipe.of(
-                Environment(
-                    name=environment.name,
-                    content=environment.content,
-                    base="",
-                    file=environment.file,
-                )
-            )
+            recipe = replace(recipe, pins=())
         began = time.monotonic()
         self._log.info(f"omics: making the environment {environment.file} of {rules}")
         solution = solver.solve(recipe, platform, this_machine=True)
@@ -109,7 +112,6 @@ class EnvironmentFolders:
         (prefix / _MADE).write_text(solution.explicit)
         took = time.monotonic() - began
         self._log.info(f"omics: made it in {took:.1f} s, {len(solution.records)} packages")
-        return prefix
 
     def _tell(self, image: str, folder: Path) -> None:
         """As `local_healthomics.engine.image_folders` reads it."""

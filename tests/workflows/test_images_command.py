@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,11 @@ from running import Done, forked
 from snakemake_executor_omics.aws.ecr import Ecr
 from snakemake_executor_omics.aws.image_checks import BUILD, GRANT, look_at_images
 from snakemake_executor_omics.aws.session import Services, connect
+from snakemake_executor_omics.errors import UnsupportedRules
+from snakemake_executor_omics.graph.selection import Selection
+from snakemake_executor_omics.graph.waves import _with_images
+from snakemake_executor_omics.model import JobKey, Step, Task, Wave
+from snakemake_executor_omics.settings.options import Options
 
 SNAKEFILE = """
 rule all:
@@ -65,6 +72,7 @@ def answer(done: Done) -> Any:
     return json.JSONDecoder().raw_decode(done.stderr[begin + 1 :])[0]
 
 
+@pytest.mark.slow
 def test_images_are_listed_built_found_and_locked(folder: Path, service: dict[str, str]) -> None:
     ecr = registry(service)
     ecr.ensure_repository("base", {})
@@ -89,6 +97,7 @@ def test_images_are_listed_built_found_and_locked(folder: Path, service: dict[st
     assert f"aligner:{tag}: {HOST}/{repository}@{digest}" in locked
 
 
+@pytest.mark.slow
 def test_a_map_leads_from_the_registries_in_use(folder: Path, service: dict[str, str]) -> None:
     found = answer(images(folder, service, "map"))
     assert found["registryMap"] == {
@@ -130,3 +139,24 @@ def test_images_that_cannot_be_looked_at_refuse_nothing(service: dict[str, str])
     looked = look_at_images(services, {f"{HOST}/x:1": "align"}, (), {}, "1")
     assert not looked.lacks
     assert "could not be looked at" in looked.notes[0]
+
+
+def test_an_image_whose_tag_may_move_stands_in_the_wave_by_its_digest(
+    service: dict[str, str],
+) -> None:
+    services, ecr = connected(service), registry(service)
+    services.client("ecr", None).create_repository(repositoryName="waves/moves")
+    digest = put_image(ecr, "waves/moves")
+    ecr.grant("waves/moves")
+    image = f"{HOST}/waves/moves:1"
+    key = JobKey("align", (), ("out.txt",))
+    task = Task(key=key, layers=((Step(key=key, command=""),),), container=image)
+    role = "arn:aws:iam::123456789012:role/x"
+    options = Options(role_arn=role, output_uri="s3://x", workflow_name="x")
+    log = logging.getLogger("test")
+    selection = Selection(Wave((task,)), {}, {image: "align"})
+    found = _with_images(selection, options, services, {}, log)
+    assert found.wave.tasks[0].container == f"{HOST}/waves/moves@{digest}"
+    lacking = replace(selection, images={f"{HOST}/waves/none:1": "align", "debian:12": "sort"})
+    with pytest.raises(UnsupportedRules, match=r"(?s)rule sort: .*rule align: .*is not there"):
+        _with_images(lacking, options, services, {}, log)

@@ -23,6 +23,7 @@ from snakemake_executor_omics.compile.render import render_task
 from snakemake_executor_omics.errors import LimitExceeded
 from snakemake_executor_omics.model import (
     Benchmark,
+    Environment,
     Fallback,
     FileRef,
     JobKey,
@@ -347,3 +348,11 @@ def test_a_task_names_the_gpus_that_it_takes_in_their_order() -> None:
         {**gpu, "acceleratorType": "nvidia-l40s"},
         common,
     ]
+
+
+def test_a_task_activates_the_environment_that_its_image_was_made_of() -> None:
+    key = JobKey("align", (), ("out.txt",))
+    task = Task(key=key, layers=((Step(key=key, command="align"),),), container="image")
+    environment = Environment(name="x", content=b"", base="base")
+    assert "OMICS_ACTIVATE" not in render_task(task)
+    assert '. "$OMICS_ACTIVATE"' in render_task(dataclasses.replace(task, environment=environment))

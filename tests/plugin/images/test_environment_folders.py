@@ -37,7 +37,7 @@ def channel(tmp_path: Path) -> str:
 
 
 def made(state: Path) -> list[Path]:
-    return list((state / "environments").glob("*"))
+    return [path for path in (state / "environments").glob("*") if path.is_dir()]
 
 
 def test_an_environment_is_made_once_and_told_to_the_service(

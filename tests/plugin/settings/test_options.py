@@ -164,3 +164,36 @@ def test_values_are_those_of_the_service_model() -> None:
         "networkingMode": options.NetworkingMode,
     }.items():
         assert set(start[name].metadata["enum"]) == {member.value for member in kind}
+
+
+@pytest.mark.parametrize(
+    ("values", "region", "registry"),
+    [
+        ({}, "eu-west-1", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
+        ({"region": "us-west-2"}, None, "123456789012.dkr.ecr.us-west-2.amazonaws.com"),
+        ({"image_registry": "localhost:5000"}, "eu-west-1", "localhost:5000"),
+        (
+            {"role_arn": "arn:aws-cn:iam::210987654321:role/x"},
+            "cn-north-1",
+            "210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn",
+        ),
+        (
+            {"role_arn": None, "package": "out"},
+            None,
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+        ),
+    ],
+)
+def test_images_of_environments_are_in_ecr_of_the_roles_account(
+    values: dict[str, Any], region: str | None, registry: str
+) -> None:
+    assert given(**values).registry(region) == registry
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("image_registry", "https://x"), ("image_prefix", "Upper"), ("environments", "maybe")],
+)
+def test_settings_of_images_are_checked(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"--omics-{name.replace('_', '-')}"):
+        given(**{name: value})
