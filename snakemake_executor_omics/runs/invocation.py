@@ -162,4 +162,8 @@ class Invocation:
         for run in self.ledger.in_flight:
             if run not in self._cancelled:
                 self._log.warning(f"omics: {self._service.connection.left(run)}")
+        for run in self.ledger.failed:
+            # Its failure was told. Snakemake has not asked for all that it had done: what is still
+            # needed may be the same jobs, which the next call starts anew.
+            self._service.connection.journal.ended(run)
         self._service.connection.close()

@@ -121,6 +121,7 @@ class Ledger:
         self._absent: dict[JobKey, Collection[str]] = {}
         self._chances: set[tuple[JobKey, Outcome]] = set()  # that were used
         self._unrecorded: dict[str, set[JobKey]] = {}  # of ended runs
+        self._failed: list[str] = []
 
     # --- what goes in --------------------------------------------------------------------
 
@@ -149,6 +150,8 @@ class Ledger:
         """The run has ended: what Snakemake is told, in this order."""
         parents = self._parents.pop(run)
         self._absent.update(end.absent)
+        if not end.completed:
+            self._failed.append(run)
         endings = self._judge(run, parents, end)
         done = set()
         for key, ending in endings.items():
@@ -190,6 +193,11 @@ class Ledger:
     def cache_busters(self) -> Mapping[JobKey, str]:
         """Jobs whose failure the run cache may have, with the run that left it there."""
         return MappingProxyType(self._cache_busters)
+
+    @property
+    def failed(self) -> list[str]:
+        """The runs that ended without having completed."""
+        return list(self._failed)
 
     @property
     def in_flight(self) -> list[str]:

@@ -6,6 +6,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from running import STARTED
+
 
 def test_a_job_that_failed_has_its_temporary_inputs_here_for_the_next_call(
     project: Callable[[str], Any],
@@ -37,3 +40,23 @@ def test_a_job_that_failed_has_its_temporary_inputs_here_for_the_next_call(
     ]
     again = there.local("--dry-run")
     assert "Nothing to be done" in again.stderr
+
+
+@pytest.mark.slow
+def test_after_a_run_that_failed_the_next_call_starts_one_that_the_run_cache_serves(
+    project: Callable[[str], Any],
+) -> None:
+    """Nothing of its jobs is here, so the next call wants the same ones."""
+    there = project("temporary")
+    text = (there.folder / "Snakefile").read_text().replace(', "counts/{s}.txt"', "")
+    (there.folder / "Snakefile").write_text(text.replace("; wc -l < {input} > {output[1]}", ""))
+    for _ in range(3):
+        failed = there.omics("calls/b.txt")
+        assert failed.returncode == 1, failed.stderr
+        assert STARTED in failed.stderr
+        assert "was started for the same plan before" not in failed.stderr
+    assert "cached" in failed.stderr
+    (there.folder / "good.txt").write_text("a b\n")
+    mended = there.omics()
+    assert mended.returncode == 0, mended.stderr
+    assert (there.folder / "calls/b.txt").read_text() == "1\n1\n2\n2\n"

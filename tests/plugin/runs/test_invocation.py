@@ -179,6 +179,20 @@ def test_a_failure_that_the_run_cache_has_is_remembered_for_the_next_call(
     assert service.ended_plans == ["1"]
 
 
+def test_a_run_whose_failure_was_told_is_over_with_the_call_whatever_is_unrecorded(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    runs.start(_wave(A, B))
+    failed = Ending(Outcome.FAILED, "exit 3")
+    end = RunEnd(completed=False, endings={A: Ending(Outcome.DONE), B: failed})
+    runs.ledger.advance("1", end)
+    runs.forget_if_over("1")
+    assert service.ended_plans == []
+    runs.close()
+    assert service.ended_plans == ["1"]
+
+
 def test_an_interrupted_call_cancels_each_run_and_tells_what_it_could_not(
     service: _Service, begun: Callable[..., Any]
 ) -> None:

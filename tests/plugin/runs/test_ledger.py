@@ -145,6 +145,16 @@ def test_a_run_is_over_when_snakemake_has_recorded_its_jobs() -> None:
     assert ledger.is_over("1")
 
 
+def test_a_run_that_failed_is_known_as_one_also_while_jobs_of_it_are_unrecorded() -> None:
+    ledger = _chain()
+    ledger.advance("1", _ended(a=DONE, b=FAILED))
+    assert not ledger.is_over("1")
+    assert ledger.failed == ["1"]
+    ledger = _chain()
+    ledger.advance("1", RunEnd(completed=True, endings={A: DONE, B: FAILED}))
+    assert ledger.failed == []
+
+
 def test_a_run_with_lost_results_is_over_when_it_ends() -> None:
     ledger = _chain()
     ledger.advance("1", RunEnd(completed=True, endings={A: DONE, B: LOST}))
