@@ -22,6 +22,8 @@ _MOST_FILES = 1_000
 _LARGEST = 100 * 1024 * 1024  # bytes of all files together
 _WORD = re.compile(r"[^\s'\"`;|&<>()=,$:]+")
 _PATTERN = re.compile(r"[*?\[]")
+# A pattern without a folder is more often a product or a regular expression: `$1 * 2`, `'.*'`.
+_PLAIN = re.compile(r"[\w.-]*\*\.\w[\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ def named_folders(command: str, workdir: Path) -> tuple[Folder, ...]:
         folder = path
         if pattern := _PATTERN.search(path):
             folder = os.path.dirname(path[: pattern.start()]) or "."
+            if folder == "." and not _PLAIN.fullmatch(path):
+                continue
         place = os.path.normpath(workdir / folder)
         # The project itself, and what it lies in, are no folder that somebody means.
         if path in found or (folder == path and workdir.is_relative_to(place)):
@@ -75,7 +79,8 @@ def files_of(
         rule,
         f"names {folder.written} without declaring it, and there are more than {_MOST_FILES:,} "
         f"files or {_LARGEST // 1024**2} MB",
-        hint="declare as input what the job needs of it, or give --omics-include globs of it",
+        hint="declare as input what the job needs of it, or give --omics-include globs of it; if "
+        "it only writes there, empty the folder or name another",
     )
 
 

@@ -13,7 +13,14 @@ from snakemake_executor_omics.graph.folders import Folder, files_of, named_folde
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name in ("config/a.yaml", "config/sub/b.yaml", "bin/tool", "data/x.tsv", "data/y.txt"):
+    for name in (
+        "config/a.yaml",
+        "config/sub/b.yaml",
+        "bin/tool",
+        "data/x.tsv",
+        "data/y.txt",
+        "r.txt",
+    ):
         file = tmp_path / "work" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -32,6 +39,7 @@ def project(tmp_path: Path) -> Path:
             "bin": ["bin/tool"], "config/sub": ["config/sub/b.yaml"]}),
         ('cat "$(pwd)"/data/*.tsv > x', {"data": ["data/x.tsv"]}),
         ("cp -r ../beside .", {"../beside": ["../beside/z"]}),
+        ("awk '{print $1 * 2}' *.txt | sed 's/.*//'; grep '[a-z]*'; ls * .*", {".": ["r.txt"]}),
         ("cat data/*.csv nowhere/* config/a.yaml; ls .. . .snakemake /etc -data", {}),
     ],
 )  # fmt: skip
