@@ -7,6 +7,7 @@ the same cut into runs, the same compiler.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -59,7 +60,7 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
         raise SelectionError(
             "no job can go to HealthOmics"
             + (f": {'; '.join(reasons[:3])}" if reasons else ": everything is done already"),
-            hint=None if reasons else "--forceall packages the whole workflow",
+            hint=_way_out(reasons),
         )
     tell_selection(selection, parts, log)
     written: list[Path] = []
@@ -67,6 +68,14 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
         below = folder if len(parts.runs) == 1 else folder / f"run-{number}"
         written += _write(selection.wave.only(keys), options, workdir, below, log)
     return written
+
+
+def _way_out(reasons: Sequence[str]) -> str | None:
+    if not reasons:
+        return "--forceall packages the whole workflow"
+    if any(reason.startswith("local rule ") for reason in reasons):
+        return "--omics-local-rules run makes tasks of local rules"
+    return None
 
 
 def _write(wave: Wave, options: Options, workdir: Path, folder: Path, log: Log) -> list[Path]:

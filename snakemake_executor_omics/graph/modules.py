@@ -105,7 +105,14 @@ def _place(name: str) -> Path | None:
         return None
     if {"site-packages", "dist-packages"} & set(real.parts):
         return None
-    return file.parent if file.name == "__init__.py" else file
+    place = file.parent if file.name == "__init__.py" else file
+    return None if _is_installation(place.parent) else place
+
+
+@lru_cache
+def _is_installation(folder: Path) -> bool:
+    """Whether `pip install --target` made it: what is installed has its record there."""
+    return any(folder.glob("*.dist-info"))
 
 
 def _content(package: Path) -> list[Path]:
@@ -119,16 +126,17 @@ def _content(package: Path) -> list[Path]:
     ]
 
 
-def _imports(file: Path) -> set[str]:
+def _imports(file: Path) -> frozenset[str]:
     try:
         return imported_by(file.read_text("utf-8", errors="replace"))
     except OSError:
-        return set()
+        return frozenset()
 
 
-def imported_by(text: str) -> set[str]:
+@lru_cache(maxsize=4096)  # many jobs import the same modules
+def imported_by(text: str) -> frozenset[str]:
     """The modules that a Python text imports, none where this Python cannot read it."""
     try:
-        return imports_of(ast.parse(text))
+        return frozenset(imports_of(ast.parse(text)))
     except (SyntaxError, ValueError):
-        return set()
+        return frozenset()
