@@ -14,12 +14,16 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing
 _LOADER = botocore.loaders.create_loader()  # reads each model once for all sessions
 
 
+@pytest.fixture(autouse=True)
+def _one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.session.create_loader", lambda *_: _LOADER)
+
+
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     from moto import mock_aws  # slow to import, and most tests need none
 
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setattr("botocore.session.create_loader", lambda *_: _LOADER)
     with mock_aws():
         yield connect("us-east-1", environment=CREDENTIALS)
 

@@ -407,7 +407,7 @@ def worlds(draw: st.DrawFn) -> World:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(worlds())
 def test_every_job_reaches_one_end_and_no_failure_stays_untold(world: World) -> None:
     world.play()
@@ -425,7 +425,7 @@ def test_every_job_reaches_one_end_and_no_failure_stays_untold(world: World) -> 
             assert unit.key in ends or not world.unit_parents(unit) <= world.finished
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds())
 def test_a_failure_is_told_once_for_each_try(world: World) -> None:
     world.play()
@@ -436,7 +436,7 @@ def test_a_failure_is_told_once_for_each_try(world: World) -> None:
             assert count <= (1 if single else len(unit.jobs))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds())
 def test_a_service_that_never_completes_a_run_is_tried_a_bounded_number_of_times(
     world: World,
@@ -449,7 +449,7 @@ def test_a_service_that_never_completes_a_run_is_tried_a_bounded_number_of_times
     assert not world.finished
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds(), st.integers(0, 6))
 def test_a_head_that_starts_again_ends_with_what_is_left(world: World, polls: int) -> None:
     """The journal gives the runs in flight back; what Snakemake has recorded is no part of it."""
