@@ -58,11 +58,18 @@ def read(omics: Any, name: str) -> Ledger:
     completed: Counter[str] = Counter()
     began: Counter[str] = Counter()
     for run in listed:
-        for page in omics.get_paginator("list_run_tasks").paginate(id=run["id"]):
-            for task in page["items"]:
-                if task.get("cacheHit"):
-                    continue
-                began[task["name"]] += "startTime" in task
-                completed[task["name"]] += task["status"] == "COMPLETED"
+        for task in _tasks(omics, run["id"]):
+            if task.get("cacheHit"):
+                continue
+            began[task["name"]] += "startTime" in task
+            completed[task["name"]] += task["status"] == "COMPLETED"
     runs = sorted(listed, key=lambda run: run["creationTime"])
     return Ledger(tuple(runs), completed, began)
+
+
+def _tasks(omics: Any, run: str) -> list[dict[str, Any]]:
+    pages = omics.get_paginator("list_run_tasks").paginate(id=run)
+    try:
+        return [task for page in pages for task in page["items"]]
+    except omics.exceptions.ResourceNotFoundException:  # a reading: it is not known at once
+        return []

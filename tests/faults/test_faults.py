@@ -268,7 +268,7 @@ HEALTHY = [
     Scenario(
         "the clock is off for a while",
         lambda: [
-            Fault("omics:*", proxy.clock_is_off, range(12, 15)),
+            Fault("omics:GetRun", proxy.clock_is_off, range(2, 5)),
             Fault("s3:GetObject", proxy.s3_clock_is_off, FIRST_THREE),
         ],
         says=("this machine's clock",),
@@ -278,7 +278,13 @@ HEALTHY = [
         "the service's clock is an hour behind", lambda: [Fault("omics:*", proxy.later(-3600))]
     ),
     Scenario(
-        "the network is gone for a while", fault("*", proxy.reset_before, calls=range(26, 60))
+        "the network is gone for a while",
+        lambda: [
+            Fault("omics:GetRun", proxy.reset_before, range(2, 30)),
+            Fault("omics:ListRunTasks", proxy.reset_before, range(2, 30)),
+            Fault("s3:GetObject", proxy.reset_before, range(2, 6)),
+        ],
+        says=("trying again",),
     ),
     Scenario("a run without its tags", fault("omics:GetRun", without("tags"))),
     Scenario("a run that says little", lambda: [Fault("omics:GetRun", without(*NOT_NEEDED))]),
