@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .account import add_arguments as add_setup_arguments
+from .account import setup
 from .errors import OmicsError
 from .images.request import add_arguments, words_of
 from .runs.connection import local_package
@@ -69,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_arguments(images)
     images.set_defaults(run=_images)
+
+    account = commands.add_parser(
+        "setup",
+        help="make an AWS account ready: bucket, role of the runs, rights of who starts them",
+        description="One CloudFormation template, of which docs/aws.md says what each right is "
+        "for. Nothing is made or removed without a yes.",
+    )
+    add_setup_arguments(account)
+    account.set_defaults(run=lambda arguments, others: _setup(account, arguments, others))
 
     for name, call, help in (
         ("runs", _runs, "list this project's runs, also those that others started"),
@@ -235,6 +246,14 @@ def _package(arguments: argparse.Namespace, others: Sequence[str]) -> int:
             print(f"snakemake-omics: {snakefile} cannot be packaged, see above", file=sys.stderr)
             return 2
     return 0
+
+
+def _setup(
+    command: argparse.ArgumentParser, arguments: argparse.Namespace, others: Sequence[str]
+) -> int:
+    if others:
+        command.error(f"unrecognized arguments: {' '.join(others)}")
+    return setup(arguments)
 
 
 def _images(arguments: argparse.Namespace, others: Sequence[str]) -> int:
