@@ -135,6 +135,7 @@ MEMBERS = (
     Member("moto.s3.exceptions", "InvalidPart", "5.1.0", "refuses an upload"),
     Member("moto.s3.exceptions", "MalformedXML", "5.1.0", "refuses an upload"),
     Member("moto.utilities.utils", "LowercaseDict", "5.1.0", "the metadata of an object"),
+    Member("moto.s3.models", "CaseInsensitiveDict", "5.1.0", "the metadata of an upload"),
     Member(
         "moto.utilities.tagging_service", "TaggingService.get_tag_dict_for_resource", "5.1.0",
         _RECORDS, ("self", "arn"), True,
