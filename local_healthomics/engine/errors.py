@@ -31,7 +31,7 @@ class InputNotFound(EngineError):
     reason = "INPUT_URI_NOT_FOUND"
 
     def __init__(self, uri: str) -> None:
-        super().__init__(f"input not found: {uri}")
+        super().__init__(f"The provided URI does not exist: {uri}")  # the user guide's words
         self.uri = uri
 
 

@@ -382,10 +382,16 @@ def test_the_state_is_its_owners(fake: Clients) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
 
 
-def test_a_folder_that_was_open_is_closed(tmp_path: Path) -> None:
+def test_a_folder_that_was_open_is_closed_whatever_the_umask(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    with local.running(tmp_path):
-        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    before = os.umask(0)
+    try:
+        with local.running(tmp_path):
+            assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+            opened = [path for path in tmp_path.rglob("*") if path.lstat().st_mode & 0o077]
+            assert opened == []
+    finally:
+        os.umask(before)
 
 
 def test_the_secret_is_told_to_nobody(fake: Clients) -> None:

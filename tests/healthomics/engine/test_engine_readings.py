@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local_healthomics.engine import isolation
-from local_healthomics.engine.containers import options
+from local_healthomics.engine.containers import PodmanTask, options
 from local_healthomics.engine.environment import read_environment
 from local_healthomics.engine.request import CacheRequest
 from local_healthomics.readings import readings
@@ -98,6 +99,25 @@ def test_home_and_user_of_a_container_are_as_read() -> None:
     assert read_environment(unset) == {}
     assert options(root)["task_runtime"] == {"command_shell": "/bin/bash"}
     assert read_environment(root) == {"HOME": "/root", "USER": "root"}
+
+
+@pytest.mark.parametrize(
+    ("value", "uid", "options"),
+    [
+        ("1000", 0, ["--user", "1000:1000"]),
+        ("1000", 1234, ["--userns", "keep-id", "--user", "1234:1234"]),
+        ("image", 0, []),
+    ],
+)
+def test_a_container_runs_as_the_user_that_it_is_read_to_run_as(
+    monkeypatch: pytest.MonkeyPatch, value: str, uid: int, options: list[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(os, "getegid", lambda: uid)
+    task: Any = object.__new__(PodmanTask)
+    request = SimpleNamespace(readings=readings([("task-user", value)]))
+    monkeypatch.setattr(PodmanTask, "session", SimpleNamespace(request=request), raising=False)
+    assert task._as_user() == options
 
 
 def test_an_entry_may_be_written_when_its_task_ends(bench: Bench) -> None:
