@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]
@@ -201,10 +202,21 @@ def test_a_task_that_is_ended_can_say_goodbye(bench: Bench, isolated: bool) -> N
 
 @pytest.mark.parametrize("isolated", [False, True])
 def test_nothing_that_a_task_starts_outlives_it(bench: Bench, isolated: bool) -> None:
-    leaving = "setsid sleep 54321 > /dev/null 2>&1 & sleep 0.2; echo out > f"
+    seconds = str(1_000_000 + 2 * os.getpid() + isolated)  # no other test's
+    leaving = f"setsid sleep {seconds} > /dev/null 2>&1 & sleep 0.2; echo out > f"
     wdl = SLOW.replace("echo started; (sleep 300 & echo $!; wait)", leaving)
     assert bench.start(wdl, isolated=isolated).end()["status"] == "COMPLETED"
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "54321" in (p.info["cmdline"] or ())]
+
+    def left() -> list[psutil.Process]:
+        found = psutil.process_iter(["cmdline"])
+        return [p for p in found if seconds in (p.info["cmdline"] or ())]
+
+    tick = threading.Event()
+    for _ in range(600):  # one that was killed may be there for a moment
+        if not left():
+            return
+        tick.wait(0.05)
+    raise AssertionError(left())
 
 
 def test_cancel_while_waiting_for_a_grant(bench: Bench) -> None:
