@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,6 +49,7 @@ class _Service:
         self.waves: list[tuple[JobKey, ...]] = []
         self.cancelled: list[str] = []
         self.refuses: dict[str, ServiceError] = {}
+        self.have_ended: set[str] = set()
         self.ended_plans: list[str] = []
         self.busters: list[tuple[JobKey, str]] = []
         self.closed = False
@@ -81,10 +82,14 @@ class _Service:
     def follow(self, started: Any) -> None:
         pass
 
-    def cancel(self, run: str) -> None:
+    async def unless_stopped(self, work: Awaitable[None]) -> None:
+        await work
+
+    def cancel(self, run: str) -> bool:
         if run in self.refuses:
             raise self.refuses[run]
         self.cancelled.append(run)
+        return run not in self.have_ended
 
     def left(self, run: str) -> str:
         return f"run {run} is left"
@@ -209,6 +214,16 @@ def test_an_interrupted_call_cancels_each_run_and_tells_what_it_could_not(
         "omics: cancelling run 2; the service takes some minutes to stop it",
         "omics: run 1 is left",
     ]
+
+
+def test_a_run_that_ended_before_it_was_cancelled_is_told(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, said = begun()
+    runs.start(_wave(A))
+    service.have_ended = {"1"}
+    runs.cancel()
+    assert said.lines[-1] == "omics: run 1 has ended already: the same command takes its results"
 
 
 @pytest.mark.parametrize("by_option", [True, False])
