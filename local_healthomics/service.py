@@ -38,6 +38,7 @@ _HEALTH = "/_local/health/"
 _ANSWER_SECONDS = 5
 _START_SECONDS = 120  # with 100,000 objects in its state it takes a few
 _STOP_SECONDS = 60
+_OTHER_STARTER_SECONDS = _START_SECONDS + _STOP_SECONDS + 30  # that it has at most
 _SAID = 2000  # characters of the server's log that an error shows
 _PAUSE = 0.1
 
@@ -230,8 +231,19 @@ def _private(path: str, flags: int) -> int:
 @contextmanager
 def _only_one(state: Path) -> Iterator[None]:
     """Two starters of one state folder: the second finds the first one's server."""
+    pause, end = threading.Event(), time.monotonic() + _OTHER_STARTER_SECONDS
     with open(state / "start.lock", "w", opener=_private) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise StartFailed(
+                        f"another process is starting a local HealthOmics on {state}, and does "
+                        "not come to an end"
+                    ) from None
+            pause.wait(_PAUSE)
         yield
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,10 @@ from .session import Services
 from .transfer import write_bytes
 from .translate import translated
 
+Say = Callable[[str], None]
+
 _PATIENCE_SECONDS = 1800
+_SAY_SECONDS = 10.0  # after which it is told what is waited for
 _USABLE = (WorkflowStatus.ACTIVE, WorkflowStatus.CREATING, WorkflowStatus.UPDATING)
 
 
@@ -93,7 +97,7 @@ def ensure_workflow_version(
     spec: VersionSpec,
     *,
     poll_seconds: float = 3.0,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
 ) -> WorkflowVersion:
     """The ACTIVE version for `spec`: found, waited for, or made.
 
@@ -106,9 +110,9 @@ def ensure_workflow_version(
     number = 1
     while True:
         if workflow_id is None:
-            workflow_id = _create_workflow(services, spec, poll_seconds)
+            workflow_id = _create_workflow(services, spec, poll_seconds, say)
         else:
-            _wait_for_workflow(services, workflow_id, poll_seconds)
+            _wait_for_workflow(services, workflow_id, poll_seconds, say)
         version = _get_version(services, workflow_id, spec.version_name)
         if version is not None and version.status is WorkflowStatus.ACTIVE:
             return version
@@ -131,7 +135,7 @@ def ensure_workflow_version(
             spec = replace(spec, workflow_name=following)
             workflow_id = _find_workflow(services, following)
         else:
-            return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds)
+            return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds, say)
 
 
 def _versions(services: Services, workflow_id: str) -> int:
@@ -176,7 +180,7 @@ def _find_workflow(services: Services, name: str) -> str | None:
     return None
 
 
-def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float) -> str:
+def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float, say: Say) -> str:
     members = {"name": spec.workflow_name, **_definition(services, spec)}
     members["tags"] = {**spec.tags, OWNER_TAG: "workflow"}
 
@@ -188,7 +192,7 @@ def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float)
     if not _still_there(services, workflow_id):
         # The token belongs to a workflow that was deleted meanwhile: make a new one.
         workflow_id = create(str(uuid.uuid4()))
-    _wait_for_workflow(services, workflow_id, poll_seconds)
+    _wait_for_workflow(services, workflow_id, poll_seconds, say)
     return workflow_id
 
 
@@ -281,7 +285,7 @@ def _token(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 
-def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float) -> None:
+def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float, say: Say) -> None:
     _wait(
         services.omics.get_waiter("workflow_active"),
         f"wait for workflow {workflow_id}",
@@ -289,11 +293,12 @@ def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float
         {"id": workflow_id},
         # Without this a rejected one would stay in the account for ever.
         lambda: services.omics.delete_workflow(id=workflow_id),
+        say,
     )
 
 
 def _wait_for_version(
-    services: Services, workflow_id: str, name: str, poll_seconds: float
+    services: Services, workflow_id: str, name: str, poll_seconds: float, say: Say
 ) -> WorkflowVersion:
     query = {"workflowId": workflow_id, "versionName": name}
     _wait(
@@ -303,6 +308,7 @@ def _wait_for_version(
         query,
         # Its name is its content's: it must be free for the next try.
         lambda: services.omics.delete_workflow_version(**query),
+        say,
     )
     version = _get_version(services, workflow_id, name)
     if version is None:
@@ -316,10 +322,15 @@ def _wait(
     poll_seconds: float,
     query: Mapping[str, str],
     remove: Callable[[], Any],
+    say: Say,
 ) -> None:
     # The waiter's own patience is 30 s; a large definition takes longer to check.
     attempts = max(10, math.ceil(_PATIENCE_SECONDS / max(poll_seconds, 0.1)))
     config = {"Delay": poll_seconds, "MaxAttempts": attempts}
+    line = f"omics: {action}: the service checks its definition"
+    late = threading.Timer(_SAY_SECONDS, say, [line])
+    late.daemon = True
+    late.start()
     with translated(action):
         try:
             waiter.wait(WaiterConfig=config, **query)
@@ -337,3 +348,5 @@ def _wait(
             except ServiceError as left_over:
                 rejected.add_note(str(left_over))
             raise rejected from error
+        finally:
+            late.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ import pytest
 from waiting import SECONDS, until
 
 import local_healthomics as local
+from local_healthomics import service
 
 pytestmark = pytest.mark.service
 
@@ -175,3 +177,14 @@ def test_a_starter_that_is_killed_while_it_waits_leaves_no_server(
     head.kill()
     head.wait()
     assert is_gone(int(server))
+
+
+def test_a_starter_that_comes_to_no_end_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_OTHER_STARTER_SECONDS", 0)
+    with (tmp_path / "start.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(local.StartFailed, match="another process is starting"):
+            local.start(tmp_path)
+    assert not (tmp_path / "server.lock").exists()

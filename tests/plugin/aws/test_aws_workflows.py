@@ -1,5 +1,6 @@
 """Workflows and versions: which calls are made, and what a rejection says."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +61,26 @@ def test_unchanged_version_is_reused(services: Services, omics: Stubber) -> None
     found(omics)
     add(omics, "get_workflow_version", version())
     assert ensure(services).name == NAME
+
+
+def test_a_check_that_takes_its_time_is_said(
+    services: Services, omics: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service's check of a large definition takes minutes."""
+    told = threading.Event()
+    monkeypatch.setattr(module, "_SAY_SECONDS", 0)
+    said: list[str] = []
+
+    class Waiter:
+        def wait(self, **_: Any) -> None:
+            assert told.wait(60)
+
+    def say(line: str) -> None:
+        said.append(line)
+        told.set()
+
+    module._wait(Waiter(), "wait for version v", 3.0, {}, lambda: None, say)
+    assert said == ["omics: wait for version v: the service checks its definition"]
 
 
 def test_version_being_made_is_waited_for(services: Services, omics: Stubber) -> None:
