@@ -447,7 +447,8 @@ def _layers(unit: Unit) -> list[list[Job]]:
 
 
 def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
-    outputs = tuple(_output(unit, job, item, path) for item in job.output)
+    readers = readers_of(job, job_key(unit), path.units)
+    outputs = tuple(_output(unit, job, item, path, readers.get(str(item))) for item in job.output)
     benchmark = job.benchmark and Benchmark(path(job.benchmark, job), job.benchmark_repeats or 1)
     read = {path for files in job.dag.depending[job].values() for path in files}
     outputs += tuple(OutputFile(path(log, job), touch=True) for log in job.log if log in read)
@@ -469,13 +470,14 @@ def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
     )
 
 
-def _output(unit: Unit, job: Job, path: Any, paths: _Paths) -> OutputFile:
+def _output(
+    unit: Unit, job: Job, path: Any, paths: _Paths, readers: Collection[JobKey] | None
+) -> OutputFile:
     ensure = get_flag_value(path, "ensure") if is_flagged(path, "ensure") else None
     kind = next(
         (kind for kind in (OutputKind.PIPE, OutputKind.SERVICE) if is_flagged(path, kind.value)),
         OutputKind.DIRECTORY if _is_directory(path) else OutputKind.FILE,
     )
-    readers = readers_of(path, job, job_key(unit), paths.units)
     return OutputFile(
         paths(path, job),
         kind,

@@ -9,40 +9,42 @@ from snakemake.io import is_flagged
 
 from ..model import JobKey
 
-Job = Any  # Snakemake's jobs and files carry no types
-File = Any
+Job = Any  # Snakemake's jobs carry no types
 
 # What Snakemake makes, changes or connects itself.
 _ITS_OWN = ("touch", "update", "pipe", "service")
 
 
-def readers_of(
-    file: File, job: Job, key: JobKey, units: Mapping[Job, JobKey]
-) -> set[JobKey] | None:
-    """The units that need a temporary output of `job`, which belongs to the unit `key`.
+def readers_of(job: Job, key: JobKey, units: Mapping[Job, JobKey]) -> dict[str, set[JobKey]]:
+    """The units that need each temporary output of `job`, which belongs to the unit `key`.
 
-    None where it is not temporary, or where somebody else may need it: the user, who asked for
-    it, Snakemake's cache, or a job that is not in the graph yet. `units` has the key of each job
-    that is to run. As `DAG.handle_temp` decides it.
+    Those are left out that somebody else may need: the user, who asked for them, Snakemake's
+    cache, or a job that is not in the graph yet. `units` has the key of each job that is to run.
+    As `DAG.handle_temp` decides it.
     """
     dag, workflow = job.dag, job.rule.workflow
     if (
-        not is_flagged(file, "temp")
-        or any(is_flagged(file, flag) for flag in _ITS_OWN)
-        or workflow.storage_settings.notemp
+        workflow.storage_settings.notemp
         or getattr(job.rule.cache, "output", False)
-        or file in dag.derived_targetfiles  # also those that the user named
         or job in dag.targetjobs
         or dag.checkpoint_jobs
         or dag.has_unfinished_queue_input_jobs()
     ):
-        return None
-    found: set[JobKey] = set()
-    for other, files in dag.depending[job].items():
-        if file not in files or not dag.needrun(other) or dag.finished(other):
+        return {}
+    found: dict[str, set[JobKey]] = {
+        str(file): set()
+        for file in job.output
+        if is_flagged(file, "temp")
+        and not any(is_flagged(file, flag) for flag in _ITS_OWN)
+        and file not in dag.derived_targetfiles  # also those that the user named
+    }
+    for other, files in dag.depending[job].items() if found else ():
+        if not dag.needrun(other) or dag.finished(other):
             continue
-        # Snakemake's scheduler asks for the size of an input that its job calls temporary.
-        if other not in units or any(is_flagged(f, "temp") for f in files if f == file):
-            return None
-        found.add(units[other])
-    return found - {key}
+        for file in files:
+            # Snakemake's scheduler asks for the size of an input that its job calls temporary.
+            if other not in units or is_flagged(file, "temp"):
+                found.pop(str(file), None)
+            elif str(file) in found and units[other] != key:
+                found[str(file)].add(units[other])
+    return found

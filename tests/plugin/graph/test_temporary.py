@@ -67,10 +67,10 @@ def read(jobs: dict[str, Any], *, without: str | None = None) -> dict[str, list[
     """The rules that need each output of `make`; the job of one rule is not to run."""
     units = {job: job_key(job) for name, job in jobs.items() if name != without}
     make = jobs["make"]
-    found = {str(file): readers_of(file, make, job_key(make), units) for file in make.output}
+    found = readers_of(make, job_key(make), units)
     return {
-        path: None if readers is None else sorted(key.rule for key in readers)
-        for path, readers in found.items()
+        path: sorted(key.rule for key in found[path]) if path in found else None
+        for path in map(str, make.output)
     }
 
 
