@@ -20,9 +20,10 @@ _SUFFIXES = frozenset(
     for name in (
         *("sh", "bash", "bsh", "csh", "fish", "ksh", "zsh", "xsh", "awk", "sed", "tcl"),
         *("py", "hy", "pl", "pm", "rb", "php", "lua", "js", "mjs", "groovy", "nf", "wls"),
-        *("r", "rmd", "qmd", "jl", "rs"),
+        *("r", "rmd", "qmd", "jl", "rs", "mk"),
     )
 )
+_NAMES = frozenset(("makefile", "gnumakefile"))
 _MAGIC = (b"#!", b"\x7fELF")
 _LARGEST = 10 * 1024 * 1024  # bytes of what a program names; data is larger, and is declared
 _LEVELS = 3  # how often a folder may be named within a named folder
@@ -50,7 +51,8 @@ def is_executable(path: Path) -> bool:
 
 def is_program(name: str) -> bool:
     """Whether a file is a program by its name."""
-    return PurePath(name).suffix.lower() in _SUFFIXES
+    path = PurePath(name)
+    return path.suffix.lower() in _SUFFIXES or path.name.lower() in _NAMES
 
 
 def may_be_run(path: str, text: str) -> bool:

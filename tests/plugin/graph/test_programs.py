@@ -41,6 +41,7 @@ def _project(root: Path, files: dict[str, str]) -> Path:
         ("a/x.R", 'source(file.path(dirname(script), "lib", "plot.R"))', "a/lib/plot.R"),
         ("a/x.pl", "use Inner::Thing;", "a/Inner/Thing.pm"),
         ("a/x.jl", 'include("near.jl")', "a/near.jl"),
+        ("a/Makefile", "show:\n\tcat a/table.tsv", "a/table.tsv"),
     ],
 )
 def test_a_program_brings_what_it_uses(program: str, text: str, used: str, tmp_path: Path) -> None:
