@@ -57,6 +57,18 @@ def test_missing_object_leaves_no_file(services: Services, tmp_path: Path) -> No
     assert list((tmp_path / "sub").iterdir()) == []
 
 
+def test_nothing_more_is_fetched_for_a_process_that_ends(
+    services: Services, tmp_path: Path
+) -> None:
+    transfer.write_bytes(services, f"{BUCKET}/x", b"x")
+    services.s3.meta.events.register("before-call.s3.GetObject", lambda **_: services.ending.set())
+    wanted = [Download(f"{BUCKET}/x", tmp_path / f"{number}") for number in range(50)]
+    here = []
+    with pytest.raises(StagingError, match="as Snakemake ends"):
+        here.extend(transfer.download_each(services, wanted))
+    assert len(here) <= 1  # the one that was waited for when the end came
+
+
 def test_small_objects(services: Services) -> None:
     transfer.write_bytes(services, f"{BUCKET}/d/o.json", b'{"a": 1}')
     assert transfer.read_json(services, f"{BUCKET}/d/o.json") == {"a": 1}
