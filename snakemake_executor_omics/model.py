@@ -193,8 +193,9 @@ class Task:
     The steps of a layer run at the same time, layers one after the other. `inputs` keep the order
     of the job's inputs; `sources` are files of the project that the job uses without declaring
     them (its script), real files. `executables` are those of both with an execute bit here,
-    `may_run` the producers of files that the job may run. With `copies` the inputs may be written
-    to. `s3_targets` has the URI of each path that Snakemake wants in S3 instead of the project's
+    `may_run` the producers of files that the job may run. With `copies` the inputs are no
+    links: the job may write to them, or tells links from files.
+    `s3_targets` has the URI of each path that Snakemake wants in S3 instead of the project's
     folder.
     Where a `may_fail` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `cache_buster` sets a task apart from

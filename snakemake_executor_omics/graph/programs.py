@@ -37,6 +37,21 @@ _NAME = re.compile(r"(?:\.{1,2}/)*[\w+@][\w.+@-]*(?:/[\w.+@-]+)*|(?<=['\"])\.\.(
 _QUOTED = re.compile(r"[^'\"\n]+")
 _VARIABLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|`[^`]*`")
 
+# What does otherwise with a link than with a file: `find -type f` passes it over, `tar -c` packs
+# the link alone, `du` and `stat` tell its own size.
+_TELLS_LINKS = re.compile(
+    r"\bfind\b[^;|&]*\s-(?:type|size|empty|newer|links)\b"
+    r"|\btar\s+[a-zA-Z]*c[a-zA-Z]*\s|\btar\b[^;|&]*\s(?:-[a-zA-Z]*c|--create\b)"
+    r"|\bstat\s+(?:-c|--format|--printf)|\bdu\s+-|\bls\s+(?:\S+\s+)*-[a-zA-Z]*[ls]"
+    r"|\b(?:cpio|rsync|lstat|islink|is_symlink|tarfile|make_archive)\b"
+    r"|\[\[?\s+(?:!\s+)?-[Lh]\s"
+)
+
+
+def tells_links(text: str) -> bool:
+    """Whether what runs takes a link for another thing than the file that it leads to."""
+    return _TELLS_LINKS.search(text) is not None
+
 
 def is_executable(path: Path) -> bool:
     """Whether `path` is a program by its execute bit and its content: some disks set all bits."""

@@ -37,7 +37,15 @@ from .environments import EnvironmentReader
 from .folders import files_of
 from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
-from .programs import files_below, is_executable, is_program, may_be_run, used_by, used_by_command
+from .programs import (
+    files_below,
+    is_executable,
+    is_program,
+    may_be_run,
+    tells_links,
+    used_by,
+    used_by_command,
+)
 from .resources import job_resources
 from .snakefiles import snakefiles_of
 from .storage import Storage
@@ -301,6 +309,12 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             job.rule.shadow_depth == "copy-minimal"
             or any(is_flagged(path, "update") for path in job.output)
             for job in jobs
+        )
+        # Our own code around Python is in its text too.
+        or any(
+            tells_links(command.text)
+            for command in commands.values()
+            if "python" not in command.interpreter
         ),
         may_fail=settings.keep_going or unit.restart_times >= unit.attempt,
         cache_buster=settings.cache_busters.get(job_key(unit)),

@@ -10,6 +10,7 @@ from snakemake_executor_omics.graph.programs import (
     files_below,
     is_executable,
     may_be_run,
+    tells_links,
     used_by,
     used_by_command,
 )
@@ -107,3 +108,37 @@ def test_a_file_is_found_that_a_text_names_by_its_folder_and_its_name(tmp_path: 
     _project(tmp_path, {"wf/scripts/x.py": "", "wf/scripts/other.py": "", "p/scripts/x.py": ""})
     text = f"B = '{tmp_path}/wf'\nopen(B + '/scripts/x.py')"
     assert files_below(text, [f"{tmp_path}/wf"], tmp_path / "p") == [f"{tmp_path}/wf/scripts/x.py"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "find a.bed -type f -name '*.bed' -exec echo {} \\;",
+        "find a.bed \\\n  -type f > list",
+        "tar czf all.tar.gz a b",
+        "tar -C folder -cf - a | gzip > b",
+        "tar --create --file x.tar a",
+        "stat -c %s a",
+        "du -b a",
+        "ls -l a",
+        "rsync -a a b",
+        "if [ -L a ]; then exit 1; fi",
+    ],
+)
+def test_a_command_that_tells_links_from_files_is_known(text: str) -> None:
+    assert tells_links(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "samtools stats a.bam > a.txt",
+        "tar xzf a.tar.gz -C folder",
+        "tar -xf a.tar && gzip -c b > b.gz",
+        "find_circ.py a --type f",
+        "here=$(dirname $(readlink -f $0)); ls a",
+        "bcftools view -L x",
+    ],
+)
+def test_others_may_have_links(text: str) -> None:
+    assert not tells_links(text)

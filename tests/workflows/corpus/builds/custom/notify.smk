@@ -5,4 +5,5 @@ rule digest:
         "results/digest.txt",
     retries: 2
     shell:
-        "sha256sum {input} > {output}"
+        "sha256sum {input} > {output}; find {input} -type f | sort >> {output};"
+        " tar -chf - {input} | tar -tf - >> {output}; tar -cf - {input} | tar -tvf - | cut -c 1 >> {output}"
