@@ -236,7 +236,9 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             jobs[0].rule.name,
             "is joined by pipe() or service() to rules of other containers: "
             f"{', '.join(containers)}",
-            hint="give the joined rules one container that has the tools of them all",
+            hint="give the joined rules one container that has the tools of them all; for conda "
+            "environments `omics-images.yaml` may name the same image, and --omics-environments "
+            "off does without them",
         )
     path = _Paths(settings, jobs)
     inputs, positions = _inputs(jobs, path, made, settings.storage)
