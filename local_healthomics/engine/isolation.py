@@ -32,6 +32,9 @@ _BESIDE_LIB = ("bin", "sbin", "libexec", "shims", "condabin")
 _INSTALLED = ("bin", "lib", "lib64", "share", "etc", "conda-meta", "pyvenv.cfg")
 _LIBRARIES = (".local/lib", "R", ".cache/R", "perl5", ".conda", ".mamba", "micromamba")
 _LINKS = 40  # as the kernel: a longer chain is a circle
+# The first process of a task's namespace. bwrap's own does not wait for the command, whose use of
+# the machine nobody would account for then; the command itself would hear no signal as the first.
+_FIRST = ("/bin/sh", "-c", 'trap : TERM; "$@"; exit $?', "sh")
 _USER = "1000"  # a task's, by the reading of that name
 _GPUS = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
 # What root keeps, as in a container: nothing that reaches beyond what the task sees.
@@ -54,7 +57,7 @@ class Sandbox:
         """What goes before the mounts."""
         words = [self.path, "--die-with-parent", "--ro-bind", "/", "/", "--unshare-ipc"]
         if self.processes:
-            words += ["--unshare-pid", "--proc", "/proc"]
+            words += ["--unshare-pid", "--as-pid-1", "--proc", "/proc"]
         words += ["--dev", "/dev", "--tmpfs", "/dev/shm"]
         for gpu in sorted(path for pattern in _GPUS for path in glob.glob(pattern)):
             words += ["--dev-bind", gpu, gpu]
@@ -113,7 +116,8 @@ def command(
         words += ["--bind", str(run_dir), str(run_dir)]
     else:
         words += ["--ro-bind", str(run_dir), str(run_dir), "--bind", str(task_dir), str(task_dir)]
-    return words if network else [*words, "--unshare-net"]
+    words += [] if network else ["--unshare-net"]
+    return [*words, *_FIRST] if sandbox.processes else words
 
 
 def is_wrapper(command: Sequence[str]) -> bool:

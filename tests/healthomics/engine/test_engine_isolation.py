@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,20 @@ def seen(run_dir: Path, script: str, *, network: bool = False, **more: Any) -> s
         check=False,
     )
     return f"{done.returncode} {done.stdout}{done.stderr}"
+
+
+@needs_bwrap
+def test_what_a_command_uses_is_accounted_for(run_dir: Path) -> None:
+    sandbox, task = isolation.tool(), run_dir / "wdl" / "call-t"
+    assert sandbox is not None
+    before = isolation.command(
+        sandbox, run_dir=run_dir, task_dir=task, tmp=task / "tmp", network=False, home=run_dir
+    )
+    code = "kept = b'x' * (100 * 2**20)"
+    pid = os.posix_spawn(before[0], [*before, sys.executable, "-c", code], dict(os.environ))
+    _, status, used = os.wait4(pid, 0)
+    assert status == 0
+    assert used.ru_maxrss > 90 * 1024
 
 
 @needs_bwrap
