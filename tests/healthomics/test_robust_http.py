@@ -442,7 +442,8 @@ def test_an_error_of_ours_tells_no_insides(tmp_path: Path, capsys: Any) -> None:
     def broken(account: str) -> Any:
         raise RuntimeError(f"{tmp_path} is broken")
 
-    context: Any = SimpleNamespace(for_account=broken)
+    untroubled = SimpleNamespace(trouble=None)
+    context: Any = SimpleNamespace(for_account=broken, scheduler=untroubled)
     unused: Any = None
     app = App(context, unused, unused, unused, tmp_path / "spool", unused, {})
     answer = app.answer({"REQUEST_METHOD": "GET"}, "/run", "123456789012")
