@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 
 import local_healthomics as local
+from local_healthomics.server import _FORMAT
 from local_healthomics.store.documents import Store
 
 from .conftest import WDL, Clients, connect, refused, signing, zipped
@@ -38,6 +39,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory, fake_engine: list[str]) ->
         store.add(kind, document | (READ_SET if kind == "readSet" else {}), id=key)
     store.add("task", {"arn": f"{HERE}task/3000001"}, id="3000001")
     store.close()
+    (state / "format").write_text(f"{_FORMAT}\n")
     service = local.start(state, engine=fake_engine)
     yield connect(service)
     service.stop()
