@@ -71,9 +71,10 @@ class ProcessTask(OmicsTask):
     def execute(
         self, logger: logging.Logger, terminating: Callable[[], bool], command: str, log: TaskLog
     ) -> int:
-        for path in self.input_path_map:
-            if not path.startswith(self.host_dir + os.sep) and not path.endswith("/"):
-                protect(path)
+        if not self.session.request.has_read_only_mounts:
+            for path in self.input_path_map:
+                if not path.startswith(self.host_dir + os.sep) and not path.endswith("/"):
+                    protect(path)
         script = os.path.join(self.host_dir, "command")
         with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(command)

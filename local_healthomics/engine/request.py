@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ..readings import DEFAULTS, Readings
+from . import isolation
 from .images import RegistryMap
 
 _FILE = "request.json"
@@ -70,6 +71,17 @@ class RunRequest:
             pull_through=self.pull_through,
             whole_segments=self.readings["registry-prefix"] == "segment",
         )
+
+    @property
+    def has_read_only_mounts(self) -> bool:
+        """Whether its tasks see their inputs on mounts that nothing can be written to.
+
+        Inputs keep their modes then: `cp` gives the mode to a copy, which a task may write to.
+        """
+        if self.container_backend != "process":
+            return True
+        mounts = self.isolated and self.readings["input-files"] != "same-mount"
+        return mounts and isolation.tool() is not None
 
     def save(self) -> None:
         """Write it where `load` reads it."""

@@ -137,6 +137,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
                 request.run_dir / "inputs",
                 stopping,
                 told=lambda uri, done: events.emit("import", uri=uri, done=done),
+                writable=request.has_read_only_mounts,
             ),
             s3=s3,
             cache=None if request.cache is None else RunCache(request.cache, s3, events, request),

@@ -122,12 +122,15 @@ class Inputs:
         folder: Path,
         stopping: Callable[[], bool],
         told: Callable[[str, bool], None] = lambda uri, done: None,
+        *,
+        writable: bool = False,
     ) -> None:
         self._s3 = s3
         self._locate = locate  # the S3 URI behind one of HealthOmics
         self._folder = folder
         self._stopping = stopping
         self._told = told  # of every input: that its import begins, that it is done
+        self._writable = writable  # their modes stay: what mounts them keeps tasks from writing
         self._lock = threading.Lock()
         self._known: dict[str, Future[_Local]] = {}
         self._identity: dict[str, str] = {}
@@ -203,7 +206,8 @@ class Inputs:
                     if ".." in relative.split("/") or relative.startswith("/"):
                         raise InvalidUri(f"unusable key below {uri}: {relative}")
                     etag = fetch_object(self._s3, f"s3://{bucket}/{item['Key']}", target / relative)
-                    protect(str(target / relative))
+                    if not self._writable:
+                        protect(str(target / relative))
                     digest.update(f"{relative}\0{etag}\n".encode())
         except S3_ERRORS as error:
             raise _import_error(uri, error) from error
@@ -216,7 +220,8 @@ class Inputs:
         return self._folder / hashlib.sha256(uri.encode()).hexdigest()[:20]
 
     def _remember(self, uri: str, target: Path, etag: str) -> _Local:
-        protect(str(target))
+        if not self._writable:
+            protect(str(target))
         path = os.path.realpath(target)
         with self._lock:
             self._identity[path] = self._identity[str(target)] = f"etag:{etag}"

@@ -189,6 +189,16 @@ def test_a_run_whose_tasks_are_isolated_works_and_host_paths_fail(
 
 
 @needs_bwrap
+def test_a_copy_of_an_input_can_be_written_to(bench: Bench, tmp_path: Path) -> None:
+    """`cp` gives it the input's mode."""
+    copies = HOST.replace("cat ~{reads} > o.txt", "cp ~{reads} o.txt && echo more >> o.txt")
+    parameters = {"reads": bench.put("in/copied.txt", "x\n"), "host": str(tmp_path)}
+    end = bench.start(copies, parameters, isolated=True).end()
+    assert end["status"] == "COMPLETED"
+    assert bench.read(end["outputs"]["wf.o"]) == "x\nmore\n"
+
+
+@needs_bwrap
 def test_a_commands_end_is_its_own(run_dir: Path) -> None:
     assert seen(run_dir, "exit 7") == "7 "
 
