@@ -128,7 +128,11 @@ def task_of(
         task_environment=lambda key, grant: {"AWS_WORKFLOW_TASK_UUID": f"{tmp_path}-{key}"},
         told_images=set(),
         request=SimpleNamespace(
-            readings=DEFAULTS, memory_limit=memory_limit, isolated=False, image_folders=tmp_path
+            readings=DEFAULTS,
+            memory_limit=memory_limit,
+            isolated=False,
+            has_read_only_mounts=False,
+            image_folders=tmp_path,
         ),
     )
     logger = logging.getLogger("test")
