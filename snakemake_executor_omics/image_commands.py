@@ -304,11 +304,13 @@ def _digest_of(reference: Reference) -> tuple[str | None, str]:
 
 
 def _map(images: Images) -> int:
-    found = registry_files((use.image for use in images.uses), images.names.registry)
+    found = registry_files(
+        (use.image for use in images.uses), images.names.registry, images.request.credentials
+    )
     for host in found.secrets:
         images.log.warning(
-            f"omics: {host} wants credentials: put a secret of Secrets Manager for "
-            "`credentialArn`, whose name begins with ecr-pullthroughcache/"
+            f"omics: {host} wants credentials: `--credential {host}=ARN` names a secret of Secrets "
+            "Manager, whose name begins with ecr-pullthroughcache/"
         )
     for host in found.unknown:
         images.log.warning(f"omics: nothing leads HealthOmics to {host}: copy its images to ECR")

@@ -6,13 +6,12 @@ pip parts and post-deploy scripts run in the image itself, with the environment 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
 from ..model import Environment
 from .activation import VARIABLE, activation
 from .assemble import LABEL, LOCK, PREFIX
-from .recipe import Recipe
+from .recipe import PIP, Recipe
 from .solver import CUDA, GLIBC
 
 _MICROMAMBA = "docker.io/mambaorg/micromamba:2.6.1"
@@ -44,8 +43,9 @@ def context(environment: Environment) -> Mapping[str, bytes]:
         f"ENV PATH={PREFIX}/bin:$PATH CONDA_PREFIX={PREFIX} {VARIABLE}={PREFIX}/activate.sh",
     ]
     if recipe.pins and recipe.pip:  # else micromamba takes the pip part of the file
-        words = " ".join(map(shlex.quote, recipe.pip))
-        lines.append(_active(f"python -m pip install --no-input --no-cache-dir {words}"))
+        files[PIP] = recipe.requirements.encode()
+        lines.append(f"COPY {PIP} /omics/{PIP}")
+        lines.append(_active(f"python -m pip install --no-input --no-cache-dir -r /omics/{PIP}"))
     if environment.post_deploy is not None:
         files["post-deploy.sh"] = environment.post_deploy
         interpreter = "" if environment.post_deploy.startswith(b"#!") else "sh "

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,10 +22,10 @@ from ..log import Log
 from ..model import Environment, Wave
 from . import solver
 from .activation import SCRIPT, image_environment, write_activation
-from .recipe import Recipe
+from .commands import run
+from .recipe import PIP, Recipe
 
 _MADE = "omics-explicit.txt"  # what is in it; written when all is done
-_SAID = 2000  # characters of a program's output that an error shows
 
 
 class EnvironmentFolders:
@@ -104,7 +103,8 @@ class EnvironmentFolders:
         solver.install(solution, prefix, link_scripts=True)
         write_activation(prefix, str(prefix), recipe.variables)
         if recipe.pip:
-            _run(prefix, ["python", "-m", "pip", "install", "--no-input", *recipe.pip])
+            (prefix / PIP).write_text(recipe.requirements)
+            _run(prefix, ["python", "-m", "pip", "install", "--no-input", "-r", str(prefix / PIP)])
         if environment.post_deploy is not None:
             script = prefix / "omics-post-deploy.sh"
             script.write_bytes(environment.post_deploy)
@@ -132,17 +132,4 @@ def _interpreter(script: bytes) -> list[str]:
 def _run(prefix: Path, command: list[str]) -> None:
     """Run a command in the environment."""
     words = ["bash", "-c", '. "$0"; exec "$@"', str(prefix / SCRIPT), *command]
-    done = subprocess.run(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise ImageError(
-            f"{' '.join(command[:4])} … ended with status {done.returncode}: "
-            f"{done.stdout[-_SAID:].strip()}"
-        )
+    run(words, told=command)

@@ -6,14 +6,13 @@ A password is given to it on its stdin, never in a command line that others coul
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..errors import ImageError
+from .commands import run
 
-_SAID = 3000  # characters of a program's output that an error shows
 _BUILD = {"docker": "build", "podman": "build", "buildah": "bud"}
 
 
@@ -39,33 +38,20 @@ def build_here(
         )
     if sign_in is not None and host is not None:
         name, password = sign_in
-        _run([program, "login", "--username", name, "--password-stdin", host], password)
+        command = [program, "login", "--username", name, "--password-stdin", host]
+        run(command, told=command[:2], typed=password)
     for image, files in work:
         say(f"omics: {program} builds {image}")
         with tempfile.TemporaryDirectory(prefix="omics-image-") as folder:
             for file, content in files.items():
                 Path(folder, file).write_bytes(content)
-            _run([program, _BUILD[program], "--platform", "linux/amd64", "-t", image, folder])
+            command = [program, _BUILD[program], "--platform", "linux/amd64", "-t", image, folder]
+            run(command, told=command[:2])
         if host is None:
             continue
         target = [image] if program != "buildah" else [image, f"docker://{image}"]
         near = program != "docker" and host.partition(":")[0] in ("127.0.0.1", "localhost")
-        _run([program, "push", *(["--tls-verify=false"] if near else []), *target])
-
-
-def _run(command: list[str], typed: str | None = None) -> None:
-    done = subprocess.run(
-        command,
-        input=typed,
-        stdin=subprocess.DEVNULL if typed is None else None,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise ImageError(
-            f"`{' '.join(command[:2])}` ended with status {done.returncode}: "
-            f"{done.stdout[-_SAID:].strip()}"
+        run(
+            [program, "push", *(["--tls-verify=false"] if near else []), *target],
+            told=[program, "push"],
         )

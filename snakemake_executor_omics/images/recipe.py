@@ -19,6 +19,11 @@ from ..model import Environment
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
 _ABSENT = ("conda-forge",)  # where a file names no channel
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PIP = "omics-requirements.txt"  # the file of requirements for pip
+_OF_A_FILE = re.compile(
+    r"(-r|-c|-e|-f|--requirement|--constraint|--editable|--find-links)[\s=]*(?P<file>\S+)"
+    r"|(?P<path>\.{0,2}/.*|\.{1,2})"
+)
 _PIN = re.compile(r"(?P<url>[a-z0-9]+://[^#\s]+)(#(sha256:)?(?P<digest>[0-9a-fA-F]{32,64}))?")
 
 
@@ -44,6 +49,11 @@ class Recipe:
     variables: Mapping[str, str]
     pins: tuple[Pin, ...] = ()
 
+    @property
+    def requirements(self) -> str:
+        """The `pip:` part as conda hands it to pip: lines may have options."""
+        return "".join(f"{line}\n" for line in self.pip)
+
     @classmethod
     def of(cls, environment: Environment) -> Recipe:
         """
@@ -63,6 +73,12 @@ class Recipe:
                 pip += [str(wanted).strip() for wanted in item["pip"] or ()]
             else:
                 raise _unreadable(environment, f"{item!r} is no dependency")
+        if beside := [line for line in pip if _names_a_file(line)]:
+            raise ImageError(
+                f"the `pip:` part of {environment.file} has `{beside[0]}`, a file that is not in "
+                "the environment: Snakemake makes it from a copy of its file, too",
+                hint="write the requirements into the list, or give a URL",
+            )
         variables = {str(k): str(v) for k, v in (content.get("variables") or {}).items()}
         if wrong := [name for name in variables if not _VARIABLE.fullmatch(name)]:
             raise _unreadable(environment, f"{wrong[0]!r} is no name of a variable")
@@ -83,6 +99,12 @@ def _content(environment: Environment) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _unreadable(environment, "it has no `dependencies`")
     return content
+
+
+def _names_a_file(line: str) -> bool:
+    """Whether a line of requirements names something that lies beside the environment's file."""
+    match = _OF_A_FILE.fullmatch(line.split(" #")[0].strip())
+    return match is not None and "://" not in match[0]
 
 
 def _unreadable(environment: Environment, why: str) -> ImageError:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
 from ..errors import SettingsError
+from .manifest import DOCKER_HUB
+
+_SECRET = re.compile(r"(?P<host>[^=/\s]+)=(?P<arn>arn:[a-z-]+:secretsmanager:\S+)")
 
 
 class Command(StrEnum):
@@ -35,13 +40,17 @@ class Builder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
-    """`only` names environments by name or file; `write` is a folder to write to."""
+    """`only` names environments by name or file; `write` is a folder to write to.
+
+    `credentials` has the ARN of a secret for hosts of registries.
+    """
 
     command: Command
     as_json: bool = False
     builder: Builder = Builder.ASSEMBLE
     only: tuple[str, ...] = ()
     write: Path | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, words: str) -> ImageRequest:
@@ -83,6 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="build: leave a Dockerfile for each environment there and build nothing; map: the "
         "folder for its files",
     )
+    parser.add_argument(
+        "--credential",
+        action="append",
+        default=[],
+        metavar="HOST=ARN",
+        help="map: the secret of Secrets Manager with which images are pulled from that registry",
+    )
 
 
 def words_of(arguments: argparse.Namespace) -> str:
@@ -91,18 +107,31 @@ def words_of(arguments: argparse.Namespace) -> str:
     words += ["--json"] if arguments.json else []
     for name in arguments.only:
         words += ["--only", name]
+    for pair in arguments.credential:
+        words += ["--credential", pair]
     if arguments.write is not None:
         words += ["--write", str(arguments.write.resolve())]
     return shlex.join(words)
 
 
 def _request(found: argparse.Namespace) -> ImageRequest:
+    credentials = {}
+    for pair in found.credential:
+        if (match := _SECRET.fullmatch(pair)) is None:
+            raise SettingsError(
+                f"--credential {pair.partition('=')[0]}: it is not HOST=ARN with the ARN of a "
+                "secret",
+                hint="as docker.io=arn:aws:secretsmanager:us-east-1:111122223333:secret:"
+                "ecr-pullthroughcache/docker-hub",
+            )
+        credentials[DOCKER_HUB if match["host"] == "docker.io" else match["host"]] = match["arn"]
     return ImageRequest(
         command=Command(found.command),
         as_json=found.json,
         builder=Builder(found.builder),
         only=tuple(found.only),
         write=found.write,
+        credentials=credentials,
     )
 
 

@@ -7,7 +7,7 @@ Some are read through ECR's pull-through cache, others HealthOmics copies itself
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,8 @@ _SECRET = "arn:aws:secretsmanager:REGION:ACCOUNT:secret:ecr-pullthroughcache/NAM
 class RegistryFiles:
     """`map` is what --omics-container-registry-map takes; `rules` are requests to ECR.
 
-    `secrets` are hosts whose rule needs a secret, `unknown` those that nothing leads from.
+    `secrets` are hosts whose rule needs a secret that was not given, `unknown` those that nothing
+    leads from.
     """
 
     map: dict[str, Any]
@@ -49,8 +50,15 @@ class RegistryFiles:
     unknown: tuple[str, ...]
 
 
-def registry_files(images: Iterable[str], registry: str) -> RegistryFiles:
-    """For the images of a workflow; those in `registry` itself need nothing."""
+def registry_files(
+    images: Iterable[str], registry: str, credentials: Mapping[str, str] | None = None
+) -> RegistryFiles:
+    """For the images of a workflow; those in `registry` itself need nothing.
+
+    `credentials` has the ARN of a secret in Secrets Manager for hosts that want one: ECR's rule
+    reads it, or HealthOmics itself where it copies.
+    """
+    arns = credentials or {}
     hosts = sorted({Reference.of(image).registry for image in images} - {registry})
     mappings, rules, templates, secrets, unknown = [], [], [], [], []
     for host in hosts:
@@ -60,7 +68,9 @@ def registry_files(images: Iterable[str], registry: str) -> RegistryFiles:
         if through is not None:
             prefix, needs_secret = through
             rule = {"ecrRepositoryPrefix": prefix, "upstreamRegistryUrl": host}
-            if needs_secret:
+            if host in arns:
+                rule["credentialArn"] = arns[host]
+            elif needs_secret:
                 rule["credentialArn"] = _SECRET.replace("NAME", prefix)
                 secrets.append(host)
             rules.append(rule)
@@ -77,7 +87,10 @@ def registry_files(images: Iterable[str], registry: str) -> RegistryFiles:
         else:
             unknown.append(host)
             continue
-        mappings.append({"upstreamRegistryUrl": host, "ecrRepositoryPrefix": prefix})
+        mapping = {"upstreamRegistryUrl": host, "ecrRepositoryPrefix": prefix}
+        if through is None and host in arns:
+            mapping["credentialArn"] = arns[host]
+        mappings.append(mapping)
     settings: dict[str, Any] = {
         "pullThroughCacheRules": rules,
         "repositoryCreationTemplates": templates,

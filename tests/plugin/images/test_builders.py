@@ -52,6 +52,7 @@ def test_pins_take_the_place_of_the_file_and_scripts_run_in_the_image() -> None:
     assert files["omics-explicit.txt"] == pins
     assert "environment.yaml" not in files
     assert "RUN . /opt/env/activate.sh && python -m pip install" in text
+    assert files["omics-requirements.txt"] == b"x==1\n"
     assert "RUN . /opt/env/activate.sh && sh /omics/post-deploy.sh" in text
 
 

@@ -45,6 +45,23 @@ def test_what_conda_could_not_read_names_the_file(content: str) -> None:
         recipe(content)
 
 
+@pytest.mark.parametrize(
+    "line", ["-r requirements.txt", "--constraint=c.txt", "-e .", ".", "./mine", "-e../mine"]
+)
+def test_what_pip_would_read_beside_the_file_is_refused(line: str) -> None:
+    with pytest.raises(ImageError, match="a file that is not in the environment"):
+        recipe(f"dependencies: [python, pip: ['{line}']]")
+
+
+def test_options_of_pip_stay_lines_of_their_own() -> None:
+    found = recipe(
+        "dependencies: [python, pip: [--index-url https://x.example/simple, 'x >1',"
+        " '-r https://x.example/r.txt', 'git+https://x.example/y.git']]"
+    )
+    assert found.requirements.splitlines() == list(found.pip)
+    assert len(found.pip) == 4
+
+
 def test_a_pin_file_is_read_line_by_line() -> None:
     md5, sha256 = "0" * 32, "1" * 64
     url = "https://x.example/c/linux-64/a-1-0.conda"

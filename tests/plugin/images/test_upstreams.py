@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import boto3
+import pytest
 from botocore.validate import ParamValidator
 
 from snakemake_executor_omics.aws.registry_map import read_registry_map
+from snakemake_executor_omics.errors import SettingsError
+from snakemake_executor_omics.images.request import ImageRequest
 from snakemake_executor_omics.images.upstreams import registry_files
 
 OURS = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -54,3 +57,25 @@ def test_images_of_ecr_need_nothing() -> None:
     found = registry_files([f"{OURS}/x:1"], OURS)
     assert (found.map, found.secrets, found.unknown) == ({"registryMappings": []}, (), ())
     assert "registryPolicy" not in found.rules
+
+
+def test_a_secret_goes_to_who_reads_it() -> None:
+    hub, seqera = (f"arn:aws:secretsmanager:us-east-1:1:secret:{name}" for name in "ab")
+    given = {"registry-1.docker.io": hub, "community.wave.seqera.io": seqera}
+    found = registry_files(IMAGES, OURS, given)
+    rules = {r["upstreamRegistryUrl"]: r for r in found.rules["pullThroughCacheRules"]}
+    assert rules["registry-1.docker.io"]["credentialArn"] == hub
+    mapped = {m["upstreamRegistryUrl"]: m for m in found.map["registryMappings"]}
+    assert mapped["community.wave.seqera.io"]["credentialArn"] == seqera
+    assert "credentialArn" not in mapped["registry-1.docker.io"]
+    assert found.secrets == ("ghcr.io", "mine.azurecr.io")
+
+
+def test_a_secret_is_named_by_host_and_arn() -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:1:secret:x"
+    assert ImageRequest.of(f"map --credential docker.io={arn}").credentials == {
+        "registry-1.docker.io": arn
+    }
+    with pytest.raises(SettingsError, match=r"--credential ghcr\.io: it is not HOST=ARN") as error:
+        ImageRequest.of("map --credential ghcr.io=hunter2")
+    assert "hunter2" not in str(error.value)
