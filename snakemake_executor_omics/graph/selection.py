@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from snakemake.exceptions import InputFunctionException, WorkflowError
+from snakemake.io import is_flagged
 
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..log import Log
-from ..model import FileRef, JobKey, OutputKind, Task, Wave
+from ..model import Environment, FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
 from .internals import evaluate_again, forget_values, is_about_unknown_threads
 from .partition import Partition
@@ -98,7 +99,7 @@ def select(
     made: dict[str, FileRef] = {}
     deferred: dict[JobKey, str] = {}
     waiting: list[Unit] = []
-    begun = False
+    placed: list[Unit] = []
     for unit in units:
         key, jobs, parents = job_key(unit), members(unit), graph.parents(unit)
         # A job of a group that is not one task may wait for another one of it.
@@ -111,11 +112,13 @@ def select(
             # Also a done local job is no reason to wait: only needed ones are listed.
             deferred[key] = f"local rule {jobs[0].rule.name} runs here"
         elif landed(key):
-            begun = True
+            placed.append(unit)
         elif key in failed:
-            begun, deferred[key] = True, f"{key} has failed"
+            placed.append(unit)
+            deferred[key] = f"{key} has failed"
         elif in_flight(key):
-            begun, deferred[key] = True, f"{key} is in flight in another run"
+            placed.append(unit)
+            deferred[key] = f"{key} is in flight in another run"
         elif reason is not None:
             deferred[key] = reason
             waiting.append(unit)
@@ -152,6 +155,7 @@ def select(
                         for output in task.files
                     }
                 )
+    begun = bool(placed)
     if not begun:
         # Before anything is billed, also what later waves would be refused for.
         for unit in waiting:
@@ -159,6 +163,7 @@ def select(
     refusals.raise_all()
     wave = Wave(tuple(tasks.values()))
     notes = () if begun else tuple(_notes(units, graph, wave, settings))
+    notes += tuple(_pipe_notes(dag, [u for u in units if job_key(u) in tasks], placed))
     images: dict[str, dict[str, None]] = {}
     made_images: set[str] = set()
     for task in wave.tasks:
@@ -246,6 +251,22 @@ def _notes(
         yield (
             f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "
             "--omics-local-rules run makes them tasks"
+        )
+
+
+def _pipe_notes(dag: Any, going: Iterable[Unit], placed: Iterable[Unit]) -> Iterator[str]:
+    """Which rules write a file into their `pipe()`, when the first jobs of them go."""
+    before = {job.rule.name for job in dag.jobs if dag.finished(job)}
+    before |= {job.rule.name for unit in placed for job in members(unit)}
+    rules = {
+        unit.rule.name: None
+        for unit in going
+        if not unit.is_group() and any(is_flagged(path, "pipe") for path in unit.output)
+    }
+    if told := [rule for rule in rules if rule not in before]:
+        yield (
+            "pipe() between different containers is not streamed, it is a temporary file that one "
+            f"task leaves to the next: {', '.join(told)}"
         )
 
 
@@ -370,15 +391,24 @@ class _Graph:
 def _fits_one_task(dag: Any, group: Unit, settings: TaskSettings) -> bool:
     """Whether a group can be one task; else its jobs are tasks each.
 
-    A task has one container, and a text that is known before its first job has run.
+    A task has one container, and a text that is known before its first job has run. Jobs that talk
+    to a service() are one task or none, which `task_of` says.
     """
-    if any(job.pipe_group for job in group.jobs):
-        return True  # or it cannot be at all, which `task_of` says
-    return len({container_of(job, settings) for job in group.jobs}) == 1 and all(
+    if any(is_flagged(path, "service") for job in group.jobs for path in job.output):
+        return True
+    try:
+        images = {_image_of(job, settings) for job in group.jobs}
+    except UnsupportedRule:
+        return True  # that, too
+    return len(images) == 1 and all(
         _is_known(job, settings)
         for job in group.jobs
         if any(needed in group.jobs for needed in dag.dependencies[job])
     )
+
+
+def _image_of(job: Job, settings: TaskSettings) -> tuple[str, Environment | None]:
+    return container_of(job, settings), environment_of(job, settings)
 
 
 def _is_known(job: Job, settings: TaskSettings) -> bool:

@@ -234,8 +234,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     if len(containers) > 1 or len(environments) > 1:
         raise UnsupportedRule(
             jobs[0].rule.name,
-            "is joined by pipe() or service() to rules of other containers: "
-            f"{', '.join(containers)}",
+            f"is joined by service() to rules of other containers: {', '.join(containers)}",
             hint="give the joined rules one container that has the tools of them all; for conda "
             "environments `omics-images.yaml` may name the same image, and --omics-environments "
             "off does without them",
@@ -490,10 +489,11 @@ def _output(
     unit: Unit, job: Job, path: Any, paths: _Paths, readers: Collection[JobKey] | None
 ) -> OutputFile:
     ensure = get_flag_value(path, "ensure") if is_flagged(path, "ensure") else None
-    kind = next(
-        (kind for kind in (OutputKind.PIPE, OutputKind.SERVICE) if is_flagged(path, kind.value)),
-        OutputKind.DIRECTORY if _is_directory(path) else OutputKind.FILE,
-    )
+    kind = OutputKind.DIRECTORY if _is_directory(path) else OutputKind.FILE
+    if is_flagged(path, "service"):
+        kind = OutputKind.SERVICE
+    elif is_flagged(path, "pipe") and unit.is_group():  # else its reader is another task
+        kind = OutputKind.PIPE
     return OutputFile(
         paths(path, job),
         kind,

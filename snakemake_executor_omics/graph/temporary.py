@@ -1,4 +1,5 @@
-"""Which results Snakemake removes by itself when the jobs that read them are done: `temp()`."""
+"""Which results Snakemake removes by itself when the jobs that read them are done: `temp()`, and
+`pipe()` where it is a file between two tasks."""
 
 from __future__ import annotations
 
@@ -23,6 +24,11 @@ def readers_of(job: Job, key: JobKey, units: Mapping[Job, JobKey]) -> dict[str, 
     As `DAG.handle_temp` decides it.
     """
     dag, workflow = job.dag, job.rule.workflow
+    pipes: dict[str, set[JobKey]] = {
+        str(file): {units[other] for other, files in dag.depending[job].items() if file in files}
+        for file in job.output
+        if is_flagged(file, "pipe")  # which has one reader, and is never there for another
+    }
     if (
         workflow.storage_settings.notemp
         or getattr(job.rule.cache, "output", False)
@@ -30,7 +36,7 @@ def readers_of(job: Job, key: JobKey, units: Mapping[Job, JobKey]) -> dict[str, 
         or dag.checkpoint_jobs
         or dag.has_unfinished_queue_input_jobs()
     ):
-        return {}
+        return pipes
     found: dict[str, set[JobKey]] = {
         str(file): set()
         for file in job.output
@@ -47,4 +53,4 @@ def readers_of(job: Job, key: JobKey, units: Mapping[Job, JobKey]) -> dict[str, 
                 found.pop(str(file), None)
             elif str(file) in found and units[other] != key:
                 found[str(file)].add(units[other])
-    return found
+    return found | pipes

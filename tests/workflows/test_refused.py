@@ -25,7 +25,7 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
     "by_name.txt": ([], "rule by_name: uses the environment variable SECRET_TOKEN"),
     "by_value.txt": ([], "its value would stand in the workflow definition"),
     "in_snakemake.txt": ([], "rule in_snakemake: uses the environment variable SECRET_TOKEN"),
-    "streamed.txt": ([], "joined by pipe() or service() to rules of other containers"),
+    "streamed.txt": ([], "joined by service() to rules of other containers"),
     "unprintable.txt": ([], "rule other_unprintable: has a command that Snakemake cannot print"),
     "fine.txt": (["--immediate-submit", "--notemp"], "--immediate-submit does not go with"),
 }

@@ -87,9 +87,9 @@ def test_another_folder_gives_the_same_zip(tmp_path: Path) -> None:
         ),
         (
             SNAKEFILE.replace("    log:", "    container: 'debian:11'\n    log:").replace(
-                '"up/{s}.txt"\n    container', 'pipe("up/{s}.txt")\n    container'
+                '"up/{s}.txt"\n    container', 'service("up/{s}.txt")\n    container'
             ),
-            "is joined by pipe() or service() to rules of other containers",
+            "is joined by service() to rules of other containers",
         ),
     ],
     ids=["no container", "env_modules", "cwl", "envvars", "joined"],

@@ -104,3 +104,22 @@ def test_while_a_checkpoint_may_add_jobs_nobody_knows_all_readers(tmp_path: Path
     text = SNAKEFILE.replace('"asked.txt"\nrule make', '"asked.txt", "decided.txt"\nrule make')
     with graph(tmp_path, text + CHECKPOINT) as jobs:
         assert set(read(jobs).values()) == {None}
+
+
+PIPED = """
+rule read:
+    input: "stream"
+    output: "read.txt"
+    container: "docker://alpine"
+    shell: "true"
+rule make:
+    output: pipe("stream"), "kept.txt"
+    container: "docker://debian"
+    shell: "true"
+"""
+
+
+@pytest.mark.parametrize("notemp", [False, True])
+def test_what_a_pipe_holds_is_for_its_reader_alone(tmp_path: Path, notemp: bool) -> None:
+    with graph(tmp_path, PIPED, notemp=notemp) as jobs:
+        assert read(jobs) == {"stream": ["read"], "kept.txt": None}
