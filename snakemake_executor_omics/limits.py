@@ -28,10 +28,18 @@ MAX_NUMBER = 100_000  # API: priority, storage capacity, a run group's limits
 MAX_TAGS = 50  # API, TagMap, "Tagging resources"
 MAX_TAG_KEY = 128  # characters, API, TagMap
 MAX_TAG_VALUE = 256  # characters, API, TagMap
+ACTIVE_RUNS = 10  # quotas, concurrent active runs; the smaller of the two kinds of storage
+TASKS_PER_RUN = 25  # quotas, concurrent tasks per run
+ACTIVE_VCPUS = 3_000  # quotas, active CPUs
+MIN_STATIC_GIB = 1_200  # user guide, run storage types; larger sizes are multiples of the next
+STATIC_STEP_GIB = 2_400
 
 # --- tasks -------------------------------------------------------------------------------------
-INSTANCE_VCPUS = (2, 4, 8, 16, 32, 48, 64, 96, 128, 192)  # user guide, compute types; the last two
-# are in us-west-2 and us-east-1 only
+INSTANCE_VCPUS = (2, 4, 8, 16, 32, 48, 64, 96, 128, 192)  # user guide, compute types
+COMMON_VCPUS = 96  # likewise: larger instances are in some regions only
+LARGE_REGIONS = ("us-east-1", "us-west-2")
+MIN_BILLED_SECONDS = 60  # user guide, prices: a task is billed a minute at least
+INCLUDED_DISK_GIB = 16  # price list: a task's own disk costs nothing up to this size
 ACCELERATORS = (  # user guide, task accelerators
     "nvidia-tesla-t4",
     "nvidia-tesla-t4-a10g",

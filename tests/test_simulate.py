@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-from simulate import Service, SimulatedTask, bill, cohort, instance, simulate
+from simulate import Service, SimulatedTask, cohort, simulate
 
 BARE = Service(run_start=0, task_creation=0, task_start=0)
 
@@ -18,18 +18,6 @@ def hours(jobs: int, seconds: float, service: Service, runs: int = 1) -> float:
     tasks = dict.fromkeys(order, SimulatedTask(seconds))
     outcome = simulate(order, parents, tasks, service, parallel_runs=runs, max_tasks=jobs)
     return outcome.hours * 3600
-
-
-def test_a_task_is_billed_a_minute_of_the_smallest_instance_that_fits() -> None:
-    assert bill([SimulatedTask(5)] * 10_000, BARE) == pytest.approx(19.13, abs=0.01)
-    assert bill([SimulatedTask(7_200, cpus=8, memory_gib=64)], BARE) == pytest.approx(2 * 0.6804)
-
-
-@pytest.mark.parametrize(
-    ("cpus", "gib", "vcpus"), [(1, 4, 2), (2, 16, 2), (2, 17, 4), (3, 1, 4), (9, 1, 16)]
-)
-def test_vcpus_are_chosen_before_the_family(cpus: int, gib: int, vcpus: int) -> None:
-    assert instance(SimulatedTask(1, cpus, gib))[0] == vcpus
 
 
 def test_25_tasks_of_a_run_work_at_once() -> None:

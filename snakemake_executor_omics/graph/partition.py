@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
+from ..limits import ACTIVE_RUNS, TASKS_PER_RUN
+
 K = TypeVar("K", bound=Hashable)
 
 # How many levels below the sources are looked at for a hub, a stem that all branches grow from.
 _HUB_LEVELS = 3
 
-ACTIVE_RUNS = 10  # quotas, concurrent active runs; the smaller of the two kinds of storage
-TASKS_PER_RUN = 25  # quotas, concurrent tasks per run
 # A run of 100 tasks needs 500 s to create them at the pace that a published run shows (5.0 s each),
 # about what a run of its own needs to start: fewer are not worth one.
 SMALLEST_RUN = 100
@@ -85,6 +85,21 @@ def partition(
         tuple(tuple(order[position] for position in run) for run in packed),
         tuple(order[position] for position in every if position not in chosen),
     )
+
+
+def successive(
+    order: Sequence[K],
+    parents: Mapping[K, Sequence[K]],
+    max_tasks: int,
+    parallel_runs: int | None = 1,
+) -> list[tuple[tuple[K, ...], ...]]:
+    """The runs of each wave, where what one wave defers is cut when its runs have ended."""
+    waves = []
+    while order:
+        cut = partition(order, parents, max_tasks, parallel_runs)
+        waves.append(cut.runs)
+        order = cut.deferred
+    return waves
 
 
 def _beside(

@@ -1,0 +1,1 @@
+"""What tasks and runs take and cost, on paper: pure, and below everything that plans runs."""
