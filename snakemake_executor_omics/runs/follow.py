@@ -123,6 +123,7 @@ def collect(
     here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
     deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
     journal.remember_exports(exports_of(wave, here, export.all, workdir))
+    journal.remember_durations(_durations({key: run_tasks[key] for key in here}))
     failures = {
         task.key: failure(
             services, run, task, run_tasks[task.key], courtesy, workdir, export.codes.get(task.key)
@@ -191,6 +192,16 @@ def _ending(outcome: Outcome, found: Failure | None, code: int | None) -> Ending
     if found is None:
         return Ending(outcome)
     return Ending(Outcome.INTERRUPTED if found.fault else outcome, str(found))
+
+
+def _durations(done: Mapping[JobKey, RunTask | None]) -> dict[JobKey, float]:
+    """How long the tasks of jobs worked that did not come from the run cache."""
+    return {
+        key: (task.stopped - task.started).total_seconds()
+        for key, task in done.items()
+        if task and task.started and task.stopped and task.started <= task.stopped
+        if not task.cache_hit
+    }
 
 
 def _leave_logs(services: Services, wave: Wave, found: Failure, workdir: Path) -> None:

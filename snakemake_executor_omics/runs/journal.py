@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS run (
 );
 CREATE INDEX IF NOT EXISTS run_in_flight ON run (plan) WHERE ended = 0;
 CREATE TABLE IF NOT EXISTS failure (job TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS duration (job TEXT NOT NULL PRIMARY KEY, seconds REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS export (
     path TEXT NOT NULL PRIMARY KEY,
     state TEXT NOT NULL,
@@ -250,6 +251,18 @@ class Journal:
                 "INSERT OR REPLACE INTO failure (job, run_id) VALUES (?, ?)", _text(key), run_id
             )
 
+    def durations(self) -> dict[JobKey, float]:
+        """Seconds that the tasks of jobs took the last time that they succeeded."""
+        rows = self._execute("SELECT job, seconds FROM duration")
+        with self._sensible():
+            return {_job(text): float(seconds) for text, seconds in rows}
+
+    def remember_durations(self, durations: Mapping[JobKey, float]) -> None:
+        self._execute_many(
+            "INSERT OR REPLACE INTO duration (job, seconds) VALUES (?, ?)",
+            [(_text(key), seconds) for key, seconds in durations.items()],
+        )
+
     def close(self) -> None:
         with self._lock:
             self._db.close()
@@ -261,7 +274,7 @@ class Journal:
         except sqlite3.Error as error:
             raise self._damaged(error) from error
 
-    def _execute_many(self, statement: str, rows: Iterable[tuple[str, ...]]) -> None:
+    def _execute_many(self, statement: str, rows: Iterable[tuple[str | float, ...]]) -> None:
         try:
             with self._lock, self._db:  # one transaction: a disk takes its time for each
                 self._db.execute("BEGIN")

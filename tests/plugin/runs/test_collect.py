@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from botocore.stub import Stubber
@@ -100,8 +100,10 @@ def test_a_failed_run_leaves_what_it_finished_and_its_failure_without_the_right_
     )
     omics.add_client_error("get_run_task", "AccessDeniedException", http_status_code=403)
     rows = {
-        task_name(A.key): RunTask(id="t1", name="a", status=TaskStatus.COMPLETED),
-        task_name(B.key): RunTask(id="t2", name="b", status=TaskStatus.FAILED),
+        task_name(task.key): RunTask(
+            id=id, name=id, status=status, started=NOW, stopped=NOW + timedelta(seconds=5)
+        )
+        for task, id, status in ((A, "t1", TaskStatus.COMPLETED), (B, "t2", TaskStatus.FAILED))
     }
     followed = _followed(RunStatus.FAILED)
     ended = FollowedRun(
@@ -113,6 +115,7 @@ def test_a_failed_run_leaves_what_it_finished_and_its_failure_without_the_right_
     )
     journal, said = Journal(tmp_path / "journal.sqlite"), Said()
     end = collect(services, ended, tmp_path, Courtesy(said), journal, said)
+    assert journal.durations() == {A.key: 5.0}
     journal.close()
     assert (tmp_path / "a.txt").read_text() == "made"
     assert not end.completed

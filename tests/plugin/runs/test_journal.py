@@ -47,10 +47,13 @@ def test_what_is_written_is_there_for_the_next_head(tmp_path: Path) -> None:
     before = Journal(path)
     before.open("plan")
     before.remember_failures([(key, "1"), (key, "2")])
+    before.remember_durations({key: 7.0})
+    before.remember_durations({key: 5.5})
     before.close()
     after = Journal(path)
     assert not after.open("plan").is_new
     assert after.failures() == {key: "2"}
+    assert after.durations() == {key: 5.5}
     after.close()
 
 
