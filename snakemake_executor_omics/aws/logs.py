@@ -43,6 +43,34 @@ def task_log(services: Services, log_stream_arn: str) -> list[str]:
     return [line for lines in reversed(pages) for line in lines]
 
 
+def log_tail(services: Services, log_stream_arn: str, lines: int) -> list[str]:
+    """The last lines of a stream; none if the task never wrote."""
+    found: list[str] = []
+    token: str | None = None
+    for _ in range(_MOST_PAGES):
+        page = _page(services, log_stream_arn, token, from_head=False)
+        if page is None:
+            break
+        found = [*_lines(page), *found]
+        following = page.get("nextBackwardToken")
+        if len(found) >= lines or following in (token, None):
+            break
+        token = following
+    return found[-lines:]
+
+
+def whole_log(services: Services, stream: str) -> list[str]:
+    """All lines of a stream; none if there is no such stream."""
+    found: list[str] = []
+    token: str | None = None
+    while True:
+        lines, following = read_on(services, stream, token)
+        found += lines
+        if following in (token, None):
+            return found
+        token = following
+
+
 def read_on(
     services: Services, log_stream_arn: str, token: str | None
 ) -> tuple[list[str], str | None]:

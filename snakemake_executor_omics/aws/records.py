@@ -164,6 +164,8 @@ class Run:
     created: datetime | None = None
     started: datetime | None = None
     stopped: datetime | None = None
+    storage_type: str | None = None
+    storage_gib: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -182,13 +184,18 @@ class Run:
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),
+            storage_type=data.get("storageType"),
+            storage_gib=data.get("storageCapacity"),
             tags=_tags(data),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTask:
-    """One attempt at a task, as `ListRunTasks` reports it."""
+    """One attempt at a task, as `ListRunTasks` reports it.
+
+    `cpus`, `memory_gib` and `gpus` are what the task asked for, `instance` is what it got.
+    """
 
     id: str
     name: str
@@ -196,6 +203,10 @@ class RunTask:
     created: datetime | None = None
     started: datetime | None = None
     stopped: datetime | None = None
+    cpus: int | None = None
+    memory_gib: int | None = None
+    gpus: int = 0
+    instance: str | None = None
     cache_hit: bool = False
     cache_s3_uri: str | None = None
 
@@ -208,6 +219,10 @@ class RunTask:
             created=data.get("creationTime"),
             started=data.get("startTime"),
             stopped=data.get("stopTime"),
+            cpus=data.get("cpus"),
+            memory_gib=data.get("memory"),
+            gpus=data.get("gpus") or 0,
+            instance=data.get("instanceType"),
             cache_hit=bool(data.get("cacheHit", False)),
             cache_s3_uri=data.get("cacheS3Uri"),
         )

@@ -14,13 +14,14 @@ JOBS_FILE = "jobs.json"
 
 
 def jobs_of(wave: Wave) -> dict[str, dict[str, Any]]:
-    """The content of `JOBS_FILE`, by the task's name: job, rule, results and log files."""
+    """The content of `JOBS_FILE`, by the task's name: job, rule, results, log files, parents."""
     return {
         task_name(task.key): {
             "job": str(task.key),
             "rule": task.key.rule,
             "files": [output.path for step in task.steps for output in step.outputs],
             "logs": list(task.logs),
+            "parents": list(map(task_name, task.parents)),
         }
         for task in wave.tasks
     }

@@ -5,6 +5,7 @@ Opened once per Snakemake invocation, with the project's journal beside it.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -35,7 +36,10 @@ _STRICT = {
 
 
 class Connection:
-    """Clients, journal, and the local service where this process started one."""
+    """Clients, journal, and the local service where this process started one.
+
+    `call` is what the journal knows this call of Snakemake by.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Connection:
         self.journal = journal
         self._reconnect = reconnect
         self._local = local
+        self.call = str(uuid.uuid4())
 
     def left(self, run_id: str) -> str:
         """What becomes of a run that is in flight when this process ends, for people."""

@@ -142,6 +142,35 @@ class Console:
             hint="a workflow with a name of its own is told with --omics-workflow-name",
         )
 
+    def last_call(self) -> list[KnownRun]:
+        """The runs of the last call from this folder that started any, in their order.
+
+        Without a journal here it is the project's newest run, whoever started it.
+
+        Raises:
+            NotFound: there is none, or the service has none of them any more.
+        """
+        if not self._starts:
+            return [self.run(None)]
+        last = self._starts[0]
+        ours = [start for start in self._starts if last.call and start.call == last.call] or [last]
+        found = []
+        for start in reversed(ours):
+            try:
+                known = self._known(get_run(self.services, start.run_id))
+            except NotFound:
+                continue  # deleted since
+            if known.start is not None:
+                found.append(known)
+        if not found:
+            raise NotFound(
+                f"{self.where} has no more of the last call's runs: "
+                f"{', '.join(start.run_id for start in reversed(ours))}",
+                hint="the service removes the oldest runs where --omics-retention is REMOVE; "
+                "`snakemake-omics runs` lists those that are there",
+            )
+        return found
+
     def _known(self, run: Run) -> KnownRun:
         """Ids are used again: the tag tells whether it is the run that we know."""
         for start in self._starts:

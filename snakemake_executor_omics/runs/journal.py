@@ -84,7 +84,8 @@ class Start:
     """What is told of a run that was started from this folder, for a person who looks after it.
 
     `command` starts the same plan again, called in `folder`; `definition` is the folder of the
-    compiled wave, below the project's for what must survive.
+    compiled wave, below the project's for what must survive. The runs of one call of Snakemake
+    have the same `call`, which is empty where an older version wrote it down.
     """
 
     run_id: str
@@ -93,6 +94,7 @@ class Start:
     definition: str
     folder: str
     command: tuple[str, ...]
+    call: str = ""
 
 
 class Journal:
@@ -185,6 +187,7 @@ class Journal:
             "definition": start.definition,
             "folder": start.folder,
             "command": start.command,
+            "call": start.call,
         }
         self._execute(
             "INSERT INTO start (run_id, plan, told) VALUES (?, ?, ?)",
@@ -312,6 +315,7 @@ def _start(run_id: str, plan: str, told: Any) -> Start:
         told["definition"],
         told["folder"],
         tuple(told["command"]),
+        told.get("call", ""),
     )
 
 

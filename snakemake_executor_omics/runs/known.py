@@ -16,12 +16,16 @@ from .journal import Journal
 
 @dataclass(frozen=True, slots=True)
 class KnownTask:
-    """The job of a task: as a person calls it, its rule, its results and its log files."""
+    """The job of a task: as a person calls it, its rule, its results and its log files.
+
+    `parents` are the tasks of the run that it reads from; none are known of an older version's run.
+    """
 
     job: str
     rule: str
     files: tuple[str, ...]
     logs: tuple[str, ...]
+    parents: tuple[str, ...] = ()
 
 
 def read_jobs(definition: Path) -> dict[str, KnownTask]:
@@ -44,7 +48,13 @@ def unpacked_jobs(definition: bytes) -> dict[str, KnownTask]:
 def _jobs(text: bytes) -> dict[str, KnownTask]:
     try:
         return {
-            name: KnownTask(task["job"], task["rule"], tuple(task["files"]), tuple(task["logs"]))
+            name: KnownTask(
+                task["job"],
+                task["rule"],
+                tuple(task["files"]),
+                tuple(task["logs"]),
+                tuple(task.get("parents", ())),
+            )
             for name, task in json.loads(text).items()
         }
     except (ValueError, KeyError, TypeError, AttributeError):

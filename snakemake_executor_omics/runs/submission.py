@@ -321,6 +321,7 @@ def _start(
             options.place,
             prepared.folder.relative_to(state).as_posix(),
             *command_line(state.parent.parent),
+            connection.call,
         )
     )
     log.info(

@@ -16,6 +16,7 @@ from snakemake_executor_omics.aws.logs import LOG_GROUP
 from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.compile import JOBS_FILE, compile_wave, jobs_of
+from snakemake_executor_omics.errors import NotFound
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs import console
 from snakemake_executor_omics.runs.journal import Journal, Start
@@ -215,3 +216,36 @@ def test_what_was_not_started_here_is_found_by_a_file_of_its_definition(
     for target in ("out/b.bam", "logs/b.log", "align (sample=b)"):
         known, only = project.find_task(target, None)
         assert (only.name, known.title(only.name)) == (NAMES[1], "align (sample=b)")
+
+
+def test_the_last_call_has_all_its_runs_in_their_order(project: Path, serve: Serve) -> None:
+    journal = Journal(project / ".snakemake/omics/journal.sqlite")
+    place = Place(None, "us-east-1", None, "cohort")
+    for id in ("12", "13", "14"):
+        journal.remember_start(Start(id, PLAN, place, "definitions/0123", "/w", (), "call"))
+    journal.close()
+    serve([run("11"), run("12"), run("13", plan="other"), run("14")])
+    found = console.Console(project, Place()).last_call()
+    assert [known.run.id for known in found] == ["12", "14"]  # 13 is another run by now
+    assert found[0].tasks.keys() == set(NAMES)
+
+
+def test_without_a_call_of_its_own_a_start_is_one(project: Path, serve: Serve) -> None:
+    """The journal of an older version."""
+    serve([run("11"), run("12")])
+    assert [known.run.id for known in console.Console(project, Place()).last_call()] == ["11"]
+
+
+def test_a_folder_without_a_journal_has_the_projects_newest_run(
+    tmp_path: Path, serve: Serve
+) -> None:
+    serve([run("7", minutes=9, plan="f"), run("8", plan="f")])
+    (tmp_path / "cohort").mkdir()
+    (known,) = console.Console(tmp_path / "cohort", Place()).last_call()
+    assert known.run.id == "8"
+
+
+def test_runs_of_the_last_call_that_are_gone_are_named(project: Path, serve: Serve) -> None:
+    serve([run("11", plan="other")])
+    with pytest.raises(NotFound, match="no more of the last call's runs: 11"):
+        console.Console(project, Place()).last_call()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from snakemake_executor_omics.compile import JOBS_FILE, compile_wave, jobs_of, task_name
-from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs.journal import Journal, Start
 from snakemake_executor_omics.runs.known import read_jobs, tasks_in_flight, unpacked_jobs
 from snakemake_executor_omics.settings.options import Place
@@ -35,3 +35,19 @@ def test_a_definition_tells_its_jobs_as_the_folder_does(tmp_path: Path) -> None:
     assert told == read_jobs(tmp_path)
     assert told[task_name(KEY)].files == ("S1.bam",)
     assert unpacked_jobs(b"no zip") == {}
+
+
+def test_a_definition_tells_which_tasks_a_task_reads_from(tmp_path: Path) -> None:
+    call = JobKey("call", (), ("S1.vcf",))
+    step = Step(key=call, command="true", outputs=(OutputFile("S1.vcf"),))
+    reads = (FileRef("S1.bam", KEY), FileRef("genome.fa"))
+    wave = Wave((*WAVE.tasks, Task(key=call, layers=((step,),), inputs=reads, container="x/y:1")))
+    told = unpacked_jobs(compile_wave(wave).zip)
+    assert told[task_name(call)].parents == (task_name(KEY),)
+    assert told[task_name(KEY)].parents == ()
+    # The definitions of an older version do not tell.
+    older = {name: {**job} for name, job in jobs_of(wave).items()}
+    for job in older.values():
+        del job["parents"]
+    (tmp_path / JOBS_FILE).write_text(json.dumps(older))
+    assert read_jobs(tmp_path)[task_name(call)].parents == ()
