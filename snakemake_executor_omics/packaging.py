@@ -15,15 +15,12 @@ from .aws.session import region_named
 from .compile import compile_wave, spill
 from .errors import SelectionError
 from .files.upload import stage
-from .graph.partition import partition
 from .graph.selection import select, tell_selection
-from .graph.tasks import task_settings
-from .images.chosen import read_chosen
-from .images.naming import ImageNames
+from .graph.waves import cut, settings_of
 from .log import Log
 from .model import Wave
 from .runs.submission import write_definition
-from .settings.options import Environments, Options
+from .settings.options import Options
 
 
 def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: Log) -> list[Path]:
@@ -35,26 +32,8 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
         OmicsError: the workflow cannot be compiled, or no job can go into a run.
     """
     region = region_named(options.region, options.aws_profile)
-    selection = select(
-        workflow.dag,
-        (),
-        task_settings(
-            workflow,
-            workdir,
-            options.include,
-            own_disk=options.has_own_disks,
-            images=ImageNames.of(options, region, read_chosen(workdir)),
-            environments=options.environments is Environments.ON,
-            from_registries=True,
-            gpu_fallback=options.gpu_fallback,
-        ),
-    )
-    parts = partition(
-        [task.key for task in selection.wave.tasks],
-        selection.wave.parents,
-        options.max_tasks_per_run,
-        options.parallel_runs,
-    )
+    selection = select(workflow.dag, (), settings_of(workflow, options, workdir, region))
+    parts = cut(selection.wave, options)
     if not parts.runs:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(

@@ -53,6 +53,20 @@ class Selection:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """All units that are to run, what becomes of them, and what can never run.
+
+    `later` has the tasks of units that wait, as far as they are known without their inputs.
+    """
+
+    units: tuple[Unit, ...]
+    graph: UnitGraph
+    selection: Selection
+    later: Mapping[JobKey, Task]
+    refused: tuple[UnsupportedRule, ...]
+
+
 def select(
     dag: Any,
     ready: Iterable[Unit],
@@ -62,15 +76,32 @@ def select(
     landed: Callable[[JobKey], bool] = lambda _: False,
     failed: Collection[JobKey] = frozenset(),
 ) -> Selection:
-    """The largest wave that can be decided now.
-
-    `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
-    already, `landed` jobs whose results are here though Snakemake has not asked for them yet,
-    `failed` jobs that it has given up.
+    """The largest wave that can be decided now, as `look_over` says.
 
     Raises:
         UnsupportedRules: jobs can never be tasks, with all reasons; at first those of the whole
             graph, as far as it is known.
+    """
+    looked = look_over(dag, ready, settings, in_flight=in_flight, landed=landed, failed=failed)
+    if looked.refused:
+        raise UnsupportedRules(looked.refused)
+    return looked.selection
+
+
+def look_over(
+    dag: Any,
+    ready: Iterable[Unit],
+    settings: TaskSettings,
+    *,
+    in_flight: Callable[[JobKey], bool] = lambda _: False,
+    landed: Callable[[JobKey], bool] = lambda _: False,
+    failed: Collection[JobKey] = frozenset(),
+) -> Looked:
+    """What goes into a wave now, what waits, and what is refused.
+
+    `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
+    already, `landed` jobs whose results are here though Snakemake has not asked for them yet,
+    `failed` jobs that it has given up. Without any that are handed in, it is the first wave.
     """
     handed_in = {id(job) for unit in ready for job in members(unit)}
     produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
@@ -87,7 +118,7 @@ def select(
         pending=frozenset(pending),
         made_in=frozenset(made_in),
     )
-    graph = _Graph(dag, settings)
+    graph = UnitGraph(dag, settings)
     settings = replace(settings, units=graph.keys)
     refusals, budget = _Refusals(), _Budget(settings.limits)
     units = graph.topological()
@@ -104,7 +135,7 @@ def select(
         key, jobs, parents = job_key(unit), members(unit), graph.parents(unit)
         # A job of a group that is not one task may wait for another one of it.
         is_ready = _is_handed_in(unit, handed_in)
-        asked = is_ready and not parents
+        asked = not parents and (is_ready or not handed_in)
         reason = None if asked else _waits_for(parents, tasks, deferred)
         if reason is None and not is_ready:
             reason = budget.lacks(unit)
@@ -139,12 +170,13 @@ def select(
             except Unknown:
                 rule = jobs[0].rule.name
                 if asked:
-                    raise UnsupportedRule(
+                    untold = UnsupportedRule(
                         rule,
                         "has a param or resource that Snakemake cannot tell although its inputs "
                         "exist",
                         hint="give its params and resources values that do not need its outputs",
-                    ) from None
+                    )
+                    refusals.add(untold, jobs)
                 deferred[key] = f"rule {rule} has a value that only files will tell"
             else:
                 if not is_ready:
@@ -156,11 +188,12 @@ def select(
                     }
                 )
     begun = bool(placed)
+    later: dict[JobKey, Task] = {}
     if not begun:
         # Before anything is billed, also what later waves would be refused for.
         for unit in waiting:
-            refusals.look_ahead(unit, settings)
-    refusals.raise_all()
+            if (ahead := refusals.look_ahead(unit, settings)) is not None:
+                later[ahead.key] = ahead
     wave = Wave(tuple(tasks.values()))
     notes = () if begun else tuple(_notes(units, graph, wave, settings))
     notes += tuple(_pipe_notes(dag, [u for u in units if job_key(u) in tasks], placed))
@@ -179,7 +212,8 @@ def select(
                 if environment_of(job, settings) is not None:
                     made_images.add(image)
     rules = {image: ", ".join(names) for image, names in images.items()}
-    return Selection(wave, deferred, rules, frozenset(made_images), notes)
+    selection = Selection(wave, deferred, rules, frozenset(made_images), notes)
+    return Looked(tuple(units), graph, selection, later, refusals.all)
 
 
 def _is_handed_in(unit: Unit, handed_in: Collection[int]) -> bool:
@@ -221,7 +255,7 @@ def _amount(unit: Unit, name: str) -> int:
 
 
 def _notes(
-    units: Iterable[Unit], graph: _Graph, wave: Wave, settings: TaskSettings
+    units: Iterable[Unit], graph: UnitGraph, wave: Wave, settings: TaskSettings
 ) -> Iterator[str]:
     """What is no reason to refuse a workflow, and may yet surprise."""
     unused: dict[str, str] = {}
@@ -285,11 +319,11 @@ class _Refusals:
                 refused if rule is None else refused.at(place_of(rule)),
             )
 
-    def look_ahead(self, unit: Unit, settings: TaskSettings) -> None:
+    def look_ahead(self, unit: Unit, settings: TaskSettings) -> Task | None:
         """Look at a unit whose inputs are not there yet: what cannot be told now is no refusal."""
         jobs = members(unit)
         try:
-            task_of(unit, settings, {})
+            return task_of(unit, settings, {})
         except UnsupportedRules as error:
             self.add(error, jobs)
         except UnsupportedRule as error:  # of its text, which may not be known yet
@@ -299,11 +333,11 @@ class _Refusals:
             pass
         finally:
             forget_values(jobs)
+        return None
 
-    def raise_all(self) -> None:
-        """Raise them all as one error, if there are any."""
-        if self._found:
-            raise UnsupportedRules(list(self._found.values()))
+    @property
+    def all(self) -> tuple[UnsupportedRule, ...]:
+        return tuple(self._found.values())
 
 
 def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> None:
@@ -332,7 +366,7 @@ def _waits_for(
     return None
 
 
-class _Graph:
+class UnitGraph:
     """Needed, unfinished units of Snakemake's graph, with the jobs of a group as one."""
 
     def __init__(self, dag: Any, settings: TaskSettings) -> None:

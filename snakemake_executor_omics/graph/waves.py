@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..aws.image_checks import look_at_images
@@ -20,10 +21,44 @@ from ..log import Log
 from ..model import JobKey, Wave
 from ..settings.options import Environments, Options
 from . import internals
-from .partition import partition
+from .partition import Partition, partition
 from .selection import Selection, select, tell_selection
-from .storage import check_buckets, survey
-from .tasks import job_key, members, task_settings
+from .storage import Storage, check_buckets, survey
+from .tasks import TaskSettings, job_key, members, task_settings
+
+
+def settings_of(
+    workflow: Any,
+    options: Options,
+    workdir: Path,
+    region: str | None,
+    *,
+    from_registries: bool = True,
+    storage: Storage | None = None,
+    cache_busters: Mapping[JobKey, str] = MappingProxyType({}),
+    max_jobs: int | None = None,
+) -> TaskSettings:
+    """What the tasks of a workflow depend on, for whatever is done with them."""
+    return task_settings(
+        workflow,
+        workdir,
+        options.include,
+        cache_busters=cache_busters,
+        storage=storage,
+        own_disk=options.has_own_disks,
+        images=ImageNames.of(options, region, read_chosen(workdir)),
+        environments=options.environments is Environments.ON,
+        from_registries=from_registries,
+        gpu_fallback=options.gpu_fallback,
+        max_jobs=max_jobs,
+    )
+
+
+def cut(wave: Wave, options: Options, left: Sequence[Collection[JobKey]] = ()) -> Partition[JobKey]:
+    """The runs of a wave; `left` are the jobs of each run that is in flight already."""
+    order = [task.key for task in wave.tasks]
+    limits = (options.max_tasks_per_run, options.parallel_runs)
+    return partition(order, wave.parents, *limits, left)
 
 
 def next_waves(
@@ -66,17 +101,14 @@ def next_waves(
     selection = select(
         dag,
         ready,
-        task_settings(
+        settings_of(
             workflow,
+            options,
             workdir,
-            options.include,
-            cache_busters=cache_busters,
-            storage=survey(dag, services, is_made, retrieve),
-            own_disk=options.has_own_disks,
-            images=ImageNames.of(options, services.region, read_chosen(workdir)),
-            environments=options.environments is Environments.ON,
+            services.region,
             from_registries=not options.local,
-            gpu_fallback=options.gpu_fallback,
+            storage=survey(dag, services, is_made, retrieve),
+            cache_busters=cache_busters,
             max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
         in_flight=in_flight,
@@ -88,15 +120,9 @@ def next_waves(
         registry_map = None if path is None else read_registry_map(path)
         selection = _with_images(selection, options, services, registry_map or {}, log)
     check_buckets(services, selection.wave)
-    order = [task.key for task in selection.wave.tasks]
-    by_name = {task_name(key): key for key in order} if left else {}
-    parts = partition(
-        order,
-        selection.wave.parents,
-        options.max_tasks_per_run,
-        options.parallel_runs,
-        [[by_name[name] for name in names if name in by_name] for names in left],
-    )
+    by_name = {task_name(task.key): task.key for task in selection.wave.tasks} if left else {}
+    known = [[by_name[name] for name in names if name in by_name] for names in left]
+    parts = cut(selection.wave, options, known)
     tell_selection(selection, parts, log)
     waves = [selection.wave.only(keys) for keys in parts.runs]
     if staying := sum(len(wave.internal) for wave in waves):
