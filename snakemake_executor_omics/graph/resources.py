@@ -13,6 +13,7 @@ from typing import Any
 
 from snakemake.common.tbdstring import TBDString
 
+from ..cost.instances import instance_of
 from ..errors import UnsupportedRule
 from ..limits import ACCELERATORS, INSTANCE_VCPUS
 from ..model import Fallback, Resources
@@ -102,7 +103,7 @@ def job_resources(
     )
     accelerator = _accelerator(jobs) if gpus else None
     disk = None if gpus else _largest(_sum(layer) for layer in disks)
-    return Resources(
+    found = Resources(
         cpus=cpus,
         memory_mb=_number_or_wdl(memory, total),
         gpus=gpus,
@@ -111,6 +112,18 @@ def job_resources(
         disk_gib=_number_or_wdl(None if disk is None else quotient(disk, _MB_PER_GIB), total),
         timeout=_number_or_wdl(None if runtime is None else product(runtime, 60), total),
     )
+    if instance_of(found) is None:
+        asked_for = [f"{cpus} CPUs"]
+        asked_for += [f"{gpus} of {accelerator}"] if gpus else []
+        if isinstance(found.memory_mb, int):
+            asked_for.append(f"{found.memory_mb:,} MB")
+        raise UnsupportedRule(
+            jobs[0].rule.name,
+            f"asks for {', '.join(asked_for)}, and no instance has so much",
+            hint="--set-resources and --set-threads bound them; the largest instance without GPU "
+            "has 192 vCPUs and 1,536 GiB",
+        )
+    return found
 
 
 def _open_memory(cpus: int, gpus: int) -> int:
