@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from snakemake.logging import is_quiet_about
 from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -25,6 +26,7 @@ from .graph.tasks import job_key
 from .graph.updates import Updates
 from .graph.waves import next_waves
 from .images.folders import EnvironmentFolders
+from .log import WithoutProgress
 from .model import JobKey
 from .packaging import package
 from .runs.follow import FollowedRun
@@ -52,7 +54,8 @@ class Executor(RemoteExecutor):
         workdir = Path.cwd()
         with _for_people():
             options = _options(workflow)
-            runs = Invocation(options, workdir, logger)
+            hears = not is_quiet_about(workflow.output_settings.quiet or (), "progress")
+            runs = Invocation(options, workdir, logger if hears else WithoutProgress(logger))
             _do_without_runs(workflow, options, workdir, runs.state, logger)
         self._options = options
         self._runs = runs

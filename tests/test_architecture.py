@@ -23,7 +23,7 @@ BRIDGE = f"{PLUGIN}/runs/connection.py"
 
 # What may be imported in some places only: a package, a prefix of top-level modules, the places.
 DOORS = [
-    (PLUGIN, "snakemake", ("executor.py", "graph/", "settings/declared.py")),
+    (PLUGIN, "snakemake", ("executor.py", "graph/", "settings/declared.py", "display/")),
     (PLUGIN, "boto3", ("aws/",)),
     (PLUGIN, "botocore", ("aws/",)),
     (PLUGIN, "s3transfer", ("aws/",)),

@@ -19,6 +19,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from ..terminal import give_back, take
+
 Say = Callable[[str], None]
 
 _LINE_SECONDS = 10.0
@@ -47,10 +49,13 @@ def progress(
         console = Console(stderr=True, force_terminal=sys.stderr.isatty())
     what = f"{files:,} {'file' if files == 1 else 'files'}"
     began = clock()
-    if console.is_terminal:
-        with _bar(console) as bar:
-            row = bar.add_task(f"{doing} {what}", total=size)
-            yield lambda count: bar.advance(row, count)
+    if console.is_terminal and take():
+        try:
+            with _bar(console) as bar:
+                row = bar.add_task(f"{doing} {what}", total=size)
+                yield lambda count: bar.advance(row, count)
+        finally:
+            give_back()
     else:
         yield _Lines(say, f"omics: {doing} {what}", size, clock)
     if done is not None:

@@ -16,7 +16,7 @@ from snakemake.exceptions import InputFunctionException, WorkflowError
 from snakemake.io import is_flagged
 
 from ..errors import UnsupportedRule, UnsupportedRules
-from ..log import Log
+from ..log import FACT, Later, Log
 from ..model import Environment, FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
 from .internals import evaluate_again, forget_values, is_about_unknown_threads
@@ -345,9 +345,13 @@ def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> 
     waiting = {**selection.deferred, **dict.fromkeys(parts.deferred, "it gathers across runs")}
     going, runs = sum(map(len, parts.runs)), len(parts.runs)
     into = "one run" if runs == 1 else f"{runs} runs"
-    log.info(f"omics: {going} jobs go into {into}, {len(waiting)} wait")
-    for reason, count in Counter(waiting.values()).most_common(10):
-        log.info(f"omics:   {count} wait: {reason}")
+    reasons = Counter(waiting.values())
+    log.info(
+        f"omics: {going} jobs go into {into}, {len(waiting)} come later",
+        extra={FACT: Later(reasons)},
+    )
+    for reason, count in reasons.most_common(10):
+        log.info(f"omics:   {count} later: {reason}")
     for note in selection.notes:
         log.warning(f"omics: {note}")
 

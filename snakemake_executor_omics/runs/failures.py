@@ -165,18 +165,27 @@ def places(
     """Where there is more to read of a run, or of a task of it."""
     name = (stream or f"run/{run.id}").rpartition(":log-stream:")[2]
     found = [f"log: stream {name} of log group {LOG_GROUP}"]
-    endpoint = str(services.omics.meta.endpoint_url)
-    if ".amazonaws." in endpoint:
-        home = f"https://{services.region}.console.aws.amazon.com"
-        twice = quote(quote(LOG_GROUP, safe=""), safe="").replace("%", "$")
-        inside = quote(quote(name, safe=""), safe="").replace("%", "$")
-        found.append(f"run: {home}/omics/home?region={services.region}#/runs/{run.id}")
+    if (page := page_of(services, run)) is not None:
+        found.append(f"run: {page}")
         if run_task is not None:
+            twice = quote(quote(LOG_GROUP, safe=""), safe="").replace("%", "$")
+            inside = quote(quote(name, safe=""), safe="").replace("%", "$")
             found.append(
-                f"task: {home}/cloudwatch/home?region={services.region}#logsV2:log-groups/"
-                f"log-group/{twice}/log-events/{inside}"
+                f"task: {_home(services)}/cloudwatch/home?region={services.region}#logsV2:"
+                f"log-groups/log-group/{twice}/log-events/{inside}"
             )
     return tuple(found)
+
+
+def page_of(services: Services, run: Run) -> str | None:
+    """The run in AWS's console, None at another service."""
+    if ".amazonaws." not in str(services.omics.meta.endpoint_url):
+        return None
+    return f"{_home(services)}/omics/home?region={services.region}#/runs/{run.id}"
+
+
+def _home(services: Services) -> str:
+    return f"https://{services.region}.console.aws.amazon.com"
 
 
 def _hints(reason: str | None, task: Task, code: int | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from ..compile import task_name
 from ..errors import ServiceError
 from ..files.exported import exports_of
 from ..files.place import absent, deliver
-from ..log import Log
+from ..log import FACT, Log, RunProgress
 from ..model import Definition, JobKey, JobState, Task, Wave
 from . import results
 from .connection import Connection
@@ -54,6 +55,7 @@ class FollowedRun:
     states: Mapping[JobKey, JobState] = field(default_factory=dict)
     identities: Mapping[JobKey, str] = field(default_factory=dict)
     polls: int = 1  # since its tasks were listed, with the one that comes
+    page: str | None = None  # in AWS's console
 
     @property
     def elapsed(self) -> timedelta:
@@ -366,7 +368,20 @@ class Follower:
         if self._said.get(now.run.id) != line:
             self._said[now.run.id] = line
             changed = changes(before.states, now.states)
-            self._log.info(f"{line}, {now.elapsed} elapsed" + (changed and f"; {changed}"))
+            self._log.info(
+                f"{line}, {now.elapsed} elapsed" + (changed and f"; {changed}"),
+                extra={FACT: _progress(now)},
+            )
+
+
+def _progress(seen: FollowedRun) -> RunProgress:
+    jobs: dict[str, Counter[JobState]] = {}
+    for task in seen.wave.tasks:
+        state = seen.states.get(task.key, JobState.WAITING)
+        for step in task.steps:
+            jobs.setdefault(step.key.rule, Counter())[state] += 1
+    is_over = seen.run.status.is_final
+    return RunProgress(seen.run.id, seen.run.status.value, jobs, seen.page, is_over)
 
 
 def _delivered(

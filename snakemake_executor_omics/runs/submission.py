@@ -28,6 +28,7 @@ from ..log import Log
 from ..model import Definition, JobKey, Wave
 from ..settings.options import Options
 from .connection import Connection
+from .failures import page_of
 from .follow import FollowedRun
 from .identity import identities
 from .journal import Entry, Start
@@ -71,7 +72,13 @@ def submit(
     prepared = _prepare(connection, options, wave, workdir, state, log)
     run = _run_of(connection, options, prepared, state, log)
     connection.journal.carries(run.id, prepared.identities.values())
-    return FollowedRun(run, wave, prepared.definition, identities=prepared.identities)
+    return FollowedRun(
+        run,
+        wave,
+        prepared.definition,
+        identities=prepared.identities,
+        page=page_of(connection.services, run),
+    )
 
 
 def _run_of(

@@ -9,19 +9,29 @@ from pathlib import Path
 
 import pytest
 import snakemake
+from snakemake.settings.types import OutputSettings
 from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
 import snakemake_executor_plugin_omics as plugin
+from snakemake_executor_omics.display.handler import LogHandler
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # Each takes a tenth of a second or more to import.
 HEAVY = ("boto3", "botocore", "jinja2", "rich", "snakemake_executor_omics.executor")
 
 
-def test_commands_that_do_not_use_it_do_not_import_boto3() -> None:
+@pytest.mark.parametrize(
+    ("module", "member"),
+    [
+        ("snakemake_executor_plugin_omics", "Executor"),
+        ("snakemake_logger_plugin_omics", "LogHandler"),
+    ],
+)
+def test_commands_that_do_not_use_it_import_nothing_heavy(module: str, member: str) -> None:
     code = (
-        "import sys, snakemake_executor_plugin_omics as plugin; plugin.Executor; "
+        f"import sys, {module} as plugin; plugin.{member}; "
         f"print(*(name for name in {HEAVY} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -32,6 +42,12 @@ def test_snakemake_takes_it_for_a_plugin() -> None:
     found = ExecutorPluginRegistry().get_plugin("omics")
     assert found.settings_cls is plugin.ExecutorSettings
     assert found.common_settings is plugin.common_settings
+
+
+def test_snakemake_takes_the_display_for_a_logger_plugin() -> None:
+    made = LoggerPluginRegistry().get_plugin("omics").log_handler(OutputSettings(), None)
+    assert isinstance(made, LogHandler)
+    assert made.writes_to_stream
 
 
 @pytest.mark.parametrize("version", ["9.0.0", "9.18.0", "10.0.0", "10", "11.2", "unknown"])

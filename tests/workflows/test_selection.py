@@ -235,7 +235,7 @@ def _limited(tmp_path: Path, *options: str) -> str:
 def test_what_may_surprise_is_told_before_the_first_run(tmp_path: Path) -> None:
     said = _limited(tmp_path, "--resources", "lic=2", "--omics-environments", "off")
     assert "omics: 2 jobs go into one run, 8 wait" in said
-    assert "omics:   1 wait: at most 2 of lic at once, by --resources" in said
+    assert "omics:   1 later: at most 2 of lic at once, by --resources" in said
     assert (
         "the conda environments of these rules are not used, their tasks have only what their "
         "image has: up (in python:3.11)." in said

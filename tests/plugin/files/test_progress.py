@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from snakemake_executor_omics import terminal
 from snakemake_executor_omics.files.progress import progress
 
 
@@ -32,6 +33,18 @@ def test_a_terminal_gets_a_bar() -> None:
         on_bytes(10)
     assert "reading 1 file" in screen.getvalue()
     assert len(said) == 1
+
+
+def test_a_terminal_that_shows_something_else_gets_lines() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    assert terminal.take()
+    try:
+        with progress([].append, "reading", "read", files=1, size=9, console=console) as move:
+            move(9)
+    finally:
+        terminal.give_back()
+    assert screen.getvalue() == ""
 
 
 def test_nothing_to_do_is_not_told() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from botocore.stub import Stubber
 
@@ -34,7 +35,7 @@ class Said:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def info(self, message: str, /) -> None:
+    def info(self, message: str, /, **more: Any) -> None:
         self.lines.append(message)
 
     warning = error = info

@@ -35,7 +35,7 @@ class _Said:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def info(self, message: str, /) -> None:
+    def info(self, message: str, /, **more: Any) -> None:
         self.lines.append(message)
 
     warning = error = info

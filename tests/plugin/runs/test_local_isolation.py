@@ -20,7 +20,7 @@ class Said:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def info(self, message: str, /) -> None:
+    def info(self, message: str, /, **more: Any) -> None:
         self.lines.append(message)
 
     warning = error = info

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
@@ -29,7 +30,7 @@ class Said:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def info(self, message: str, /) -> None:
+    def info(self, message: str, /, **more: Any) -> None:
         self.lines.append(message)
 
     warning = error = info
