@@ -16,13 +16,17 @@ FACT = "omics"  # the attribute of a log record that has them
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is: of each rule, how many jobs are in each state. `page` is its web page."""
+    """How far a run is: of each rule, how many jobs are in each state.
+
+    `page` is its web page; `dollars` are what its instances cost so far, where that is known.
+    """
 
     run: str
     status: str
     jobs: Mapping[str, Mapping[JobState, int]]
     page: str | None = None
     is_over: bool = False
+    dollars: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def drawn(board: Board, seconds: float, height: int) -> RenderableType:
         Text("all jobs", style="bold"),
         _bar(done, total),
         Text(f"{done:,} of {total:,}", style="bold"),
-        Text(str(timedelta(seconds=int(seconds)))),
+        Text("  ".join([str(timedelta(seconds=int(seconds))), *_dollars(board)])),
     )
     for row in shown:
         table.add_row(
@@ -48,6 +48,11 @@ def drawn(board: Board, seconds: float, height: int) -> RenderableType:
             f"{done:,} of {total:,}",
         )
     return Group(table, *_runs(board), *_later(board))
+
+
+def _dollars(board: Board) -> list[str]:
+    known = [run.dollars for run in board.runs.values() if run.dollars is not None]
+    return [f"about ${sum(known):,.2f} of instances so far"] if known else []
 
 
 def _bar(done: int, total: int) -> ProgressBar:

@@ -24,6 +24,7 @@ from ..aws.runs import get_run, list_tasks
 from ..aws.session import Services
 from ..aws.transfer import write_bytes
 from ..compile import task_name
+from ..cost.prices import prices_of
 from ..errors import ServiceError
 from ..files.exported import exports_of
 from ..files.place import absent, deliver
@@ -37,7 +38,7 @@ from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
 from .patience import UNSEEN_SECONDS, Patience
-from .progress import changes, is_listed, summary
+from .progress import changes, dollars_so_far, is_listed, summary
 from .reasons import is_fault
 from .states import job_states, newest_tasks
 
@@ -370,18 +371,21 @@ class Follower:
             changed = changes(before.states, now.states)
             self._log.info(
                 f"{line}, {now.elapsed} elapsed" + (changed and f"; {changed}"),
-                extra={FACT: _progress(now)},
+                extra={FACT: _progress(now, self._connection.services)},
             )
 
 
-def _progress(seen: FollowedRun) -> RunProgress:
+def _progress(seen: FollowedRun, services: Services) -> RunProgress:
     jobs: dict[str, Counter[JobState]] = {}
     for task in seen.wave.tasks:
         state = seen.states.get(task.key, JobState.WAITING)
         for step in task.steps:
             jobs.setdefault(step.key.rule, Counter())[state] += 1
     is_over = seen.run.status.is_final
-    return RunProgress(seen.run.id, seen.run.status.value, jobs, seen.page, is_over)
+    dollars = None
+    if seen.page is not None:  # other services have no price
+        dollars = dollars_so_far(seen.tasks.values(), prices_of(services.region), datetime.now(UTC))
+    return RunProgress(seen.run.id, seen.run.status.value, jobs, seen.page, is_over, dollars)
 
 
 def _delivered(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
+from ..aws.records import RunTask
+from ..cost.bill import task_dollars
+from ..cost.prices import Prices
 from ..limits import MAX_PAGE
 from ..model import JobKey, JobState
 
@@ -59,3 +63,13 @@ def is_listed(tasks: int, polls: int) -> bool:
     one in the mean however many tasks there are; the end of the run is always listed.
     """
     return polls >= -(-tasks // MAX_PAGE)
+
+
+def dollars_so_far(tasks: Iterable[RunTask], prices: Prices, now: datetime) -> float:
+    """What the instances of tasks cost until `now`; one that has no price is left out."""
+    costs = (
+        task_dollars(prices, task.instance, ((task.stopped or now) - task.started).total_seconds())
+        for task in tasks
+        if task.started is not None and task.instance is not None and not task.cache_hit
+    )
+    return sum(cost for cost in costs if cost is not None)

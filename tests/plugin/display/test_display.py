@@ -64,6 +64,12 @@ def test_a_terminal_shows_the_rules_of_a_run(screen: Screen) -> None:
     assert "Job stats" not in shown
 
 
+def test_what_the_runs_cost_so_far_is_their_sum(screen: Screen) -> None:
+    runs = [RunProgress(name, "RUNNING", {}, "https://…", dollars=1.25) for name in "ab"]
+    shown = screen.take_in(*(record(**{FACT: run}) for run in runs))
+    assert "about $2.50 of instances so far" in shown
+
+
 def test_jobs_that_come_later_are_told_with_their_reason(screen: Screen) -> None:
     later = record("omics: …", **{FACT: Later({"local rule all runs here": 1})})
     shown = screen.take_in(PLAN, record(**{FACT: RUNNING}), later)

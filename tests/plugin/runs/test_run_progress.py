@@ -1,10 +1,16 @@
 """What a poll tells, and how often tasks are listed."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snakemake_executor_omics.aws.records import RunTask, TaskStatus
+from snakemake_executor_omics.cost.prices import prices_of
 from snakemake_executor_omics.model import JobKey, JobState
-from snakemake_executor_omics.runs.progress import changes, is_listed, summary
+from snakemake_executor_omics.runs.progress import changes, dollars_so_far, is_listed, summary
 
 
 def jobs(rule: str, count: int, state: JobState) -> dict[JobKey, JobState]:
@@ -40,3 +46,22 @@ def test_listings_cost_about_a_request_a_poll(polls: int, tasks: int) -> None:
             since += 1
     assert requests <= polls
     assert tasks > 100 or requests == polls
+
+
+def test_what_tasks_cost_so_far_counts_those_that_work() -> None:
+    prices, now = prices_of("us-east-1"), datetime(2026, 11, 29, 12, tzinfo=UTC)
+    hour = prices.of_instance("omics.c.large")
+    assert hour is not None
+
+    def task(id: str, **more: Any) -> RunTask:
+        return RunTask(id=id, name="t", status=TaskStatus.RUNNING, instance="omics.c.large", **more)
+
+    tasks = [
+        task("since an hour", started=now - timedelta(hours=1)),
+        task(
+            "five seconds", started=now - timedelta(hours=2), stopped=now - timedelta(minutes=119)
+        ),
+        task("from the cache", started=now - timedelta(hours=1), cache_hit=True),
+        task("waits"),
+    ]
+    assert dollars_so_far(tasks, prices, now) == pytest.approx(hour * 61 / 60)
