@@ -12,12 +12,15 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from .account import add_arguments as add_setup_arguments
 from .account import setup
 from .errors import OmicsError
 from .images.request import add_arguments, words_of
+from .report.command import add_arguments as add_report_arguments
+from .report.command import report
 from .runs.connection import local_package
 from .runs.console import Console, KnownRun, done, table
 from .settings.options import Place
@@ -87,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         ("attach", _attach, "print the commands that attach to the runs in flight"),
         ("cancel", _cancel, "cancel a run; without RUN the only active one"),
         ("logs", _logs, "print the log of a run, or of a job"),
+        ("report", report, "tell what runs did, used and cost; without RUN those of the last call"),
     ):
         _add_console_command(commands, name, call, help)
 
@@ -111,7 +115,9 @@ def _add_console_command(
             arguments.omics_aws_profile,
             arguments.omics_workflow_name,
         )
-        return call(Console(arguments.directory, place), arguments)
+        console = Console(arguments.directory, place, start_local=name == "report")
+        with closing(console):
+            return call(console, arguments)
 
     command = commands.add_parser(
         name,
@@ -127,6 +133,8 @@ def _add_console_command(
         command.add_argument("target", metavar="JOB|FILE|RUN", help="a job is named by its rule")
         command.add_argument("--run", dest="of", metavar="RUN", help="the run that the job is in")
         command.add_argument("--follow", action="store_true", help="until the job or run ends")
+    elif name == "report":
+        add_report_arguments(command)
     elif name != "attach":
         command.add_argument("run_id", nargs="?", metavar="RUN")
     if name == "status":

@@ -28,6 +28,7 @@ from ..aws.runs import (
 )
 from ..aws.session import Services, connect
 from ..errors import LocalServiceError, NotFound, OmicsError, ServiceError
+from ..model import JobKey
 from ..settings.options import Place
 from .connection import local_package
 from .journal import Journal, Start
@@ -78,8 +79,11 @@ class KnownRun:
 class Console:
     """A project's runs at the service that they went to."""
 
-    def __init__(self, folder: Path, place: Place) -> None:
+    def __init__(self, folder: Path, place: Place, *, start_local: bool = False) -> None:
         """`place` has what the user said of the service; the journal knows the rest.
+
+        With `start_local` the local service of the project is started where it does not run, until
+        `close`: what is only read of it needs no service that stays.
 
         Raises:
             OmicsError: there is no such service.
@@ -88,21 +92,32 @@ class Console:
         self._state = folder / ".snakemake" / "omics"
         path = self._state / "journal.sqlite"
         self._starts: Sequence[Start] = ()
+        self._failures: Mapping[JobKey, str] = {}
         if path.exists():
             with closing(Journal(path)) as journal:
                 self._starts = journal.starts()
+                self._failures = journal.failures()
         last = self._starts[0].place if self._starts else Place()
         self._place = place.or_else(last)
         names = [self._place.name or folder.resolve().name]
         if place.name is None:
             names += [start.place.name for start in self._starts if start.place.name]
         self._names = list(dict.fromkeys(names))
-        self.services, self.where = self._open()
+        self._started: Any = None
+        self.services, self.where = self._open(start_local)
 
-    def _open(self) -> tuple[Services, str]:
+    def close(self) -> None:
+        """Stop the local service, if it was started here."""
+        if self._started is not None:
+            self._started.stop()
+
+    def _open(self, start_local: bool) -> tuple[Services, str]:
         place = self._place
         if place.endpoint is None or place.endpoint == "local":
-            local = _standing(self._state / "local")
+            state = self._state / "local"
+            local = _standing(state)
+            if local is None and start_local and place.endpoint == "local" and state.is_dir():
+                local = self._started = _start(state)
             if local is not None:
                 services = connect(
                     local.region, None, local.endpoint_url, environment=local.environment
@@ -161,7 +176,7 @@ class Console:
             except NotFound:
                 continue  # deleted since
             if known.start is not None:
-                found.append(known)
+                found.append(self._with_jobs(known))
         if not found:
             raise NotFound(
                 f"{self.where} has no more of the last call's runs: "
@@ -191,6 +206,20 @@ class Console:
     def tasks(self, known: KnownRun) -> dict[str, RunTask]:
         """The newest attempt of each task of a run, by its name."""
         return newest_tasks(list_tasks(self.services, known.run.id))
+
+    def failed_though_completed(self, known: KnownRun) -> set[str]:
+        """Tasks of a run that went on after the failure of their jobs, as the journal has it."""
+        if known.start is None:
+            return set()
+        failed: dict[str, list[JobKey]] = {}
+        for key, run_id in self._failures.items():
+            if run_id == known.run.id:
+                failed.setdefault(str(key), []).append(key)
+        return {
+            name
+            for name, task in known.tasks.items()
+            if any(set(key.outputs) <= set(task.files) for key in failed.get(task.job, ()))
+        }
 
     def cancel(self, run_id: str | None) -> str:
         """Cancel a run that this plugin started, and tell what comes of it."""
@@ -280,6 +309,15 @@ def _standing(state: Path) -> Any:
     if not (state / "server.json").exists():
         return None
     return local_package().status(state)
+
+
+def _start(state: Path) -> Any:
+    """Start the local service of the project."""
+    local = local_package()
+    try:
+        return local.start(state)
+    except local.LocalError as error:
+        raise LocalServiceError(str(error)) from error
 
 
 def _names(target: str, name: str, task: KnownTask | None) -> bool:

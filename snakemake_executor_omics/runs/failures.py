@@ -87,7 +87,7 @@ def failure(
     stream = (detail.log_stream if detail else None) or f"run/{run.id}/task/{run_task.id}"
     reason = (detail.failure_reason if detail else None) or run.failure_reason
     by_itself = code is not None or reason in _BY_ITSELF
-    if detail and not detail.log_stream and by_itself and _names_another(run, run_task):
+    if detail and not detail.log_stream and by_itself and names_another(run, run_task):
         return Failure(reason="stopped", message=run.status_message or "", stopped=True)
     lines = courtesy.ask(
         "the logs of tasks are",
@@ -112,7 +112,7 @@ def failure(
     )
 
 
-def _names_another(run: Run, run_task: RunTask) -> bool:
+def names_another(run: Run, run_task: RunTask) -> bool:
     """Whether the run says that another task failed it.
 
     Those that run then are ended, and some are listed as FAILED; they have no log.
@@ -129,7 +129,7 @@ def failed_by_itself(services: Services, run: Run, run_task: RunTask, courtesy: 
     detail = ask_why(services, run, run_task, courtesy)
     if detail is None or is_fault(detail.failure_reason or run.failure_reason):
         return False
-    return detail.log_stream is not None or not _names_another(run, run_task)
+    return detail.log_stream is not None or not names_another(run, run_task)
 
 
 def ask_why(

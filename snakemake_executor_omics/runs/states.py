@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ..aws.records import RunStatus, RunTask, TaskStatus
 from ..model import JobKey, JobState
 
-_STATES: Mapping[TaskStatus, JobState] = {
+STATES: Mapping[TaskStatus, JobState] = {
     TaskStatus.PENDING: JobState.QUEUED,
     TaskStatus.STARTING: JobState.QUEUED,
     TaskStatus.RUNNING: JobState.RUNNING,
@@ -57,7 +57,7 @@ def job_states(
         if task is None:
             states[key] = JobState.CANCELLED if run.is_final else JobState.WAITING
             continue
-        state = _STATES[task.status]
+        state = STATES[task.status]
         if state is JobState.DONE and key in may_fail and not run.is_final:
             state = JobState.ENDED
         elif state is JobState.DONE and task.cache_hit:

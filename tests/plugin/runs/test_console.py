@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runs_table import RunsTable
 
 from snakemake_executor_omics import cli
 from snakemake_executor_omics.aws.logs import LOG_GROUP
@@ -67,42 +68,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "cohort"
 
 
-class Service:
-    """The omics API as a table of runs and their tasks."""
-
-    def __init__(self, services: Services, runs: list[dict[str, Any]], tasks: Any) -> None:
-        self.cancelled: list[str] = []
-        self._runs = {item["id"]: item for item in runs}
-        self._tasks = tasks
-        self._services = services
-        services.omics.meta.events.register("before-call.omics", self._answer)
-
-    def _answer(self, model: Any, params: Any, **_: Any) -> Any:
-        path = params["url_path"].split("/")
-        ok = type("Answer", (), {"status_code": 200, "headers": {}})
-        if model.name == "ListRuns":
-            listed = [{**item, "tags": None} for item in self._runs.values()]
-            return ok, {"items": listed}
-        if model.name == "GetRun":
-            return ok, self._runs[path[-1]]
-        if model.name == "ListRunTasks":
-            return ok, {"items": self._tasks[path[-2]]}
-        if model.name == "GetRunTask":
-            (found,) = (one for one in self._tasks[path[2]] if one["taskId"] == path[-1])
-            return ok, found
-        assert model.name == "CancelRun"
-        self.cancelled.append(path[2])
-        return ok, {}
-
-
-Serve = Callable[..., Service]
+Serve = Callable[..., RunsTable]
 
 
 @pytest.fixture
 def serve(services: Services, monkeypatch: pytest.MonkeyPatch) -> Serve:
     monkeypatch.setattr(console, "connect", lambda *_, **__: services)
     monkeypatch.setattr(console, "_FOLLOW_SECONDS", 0)
-    return lambda runs, tasks={}: Service(services, runs, tasks)
+    return lambda runs, tasks={}: RunsTable(services, runs, tasks)
 
 
 def call(project: Path, *arguments: str) -> int:

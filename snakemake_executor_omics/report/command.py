@@ -1,0 +1,61 @@
+"""`snakemake-omics report`: parse, gather, write."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from ..cost.prices import prices_of
+from ..errors import OmicsError
+from ..runs.console import Console
+from .advice import advise
+from .gather import gather
+from .summaries import summarize
+from .tables import to_csv, to_json
+from .texts import lines
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "run_ids",
+        nargs="*",
+        metavar="RUN",
+        help="also one that Snakemake did not start; without it those of the last call here",
+    )
+    for kind, what in (
+        ("json", "all of it, for programs"),
+        ("csv", "a line for each task"),
+    ):
+        command.add_argument(f"--{kind}", metavar="FILE", help=f"{what}; - is stdout")
+
+
+def report(console: Console, arguments: argparse.Namespace) -> int:
+    """Write what is asked for; without a file the summary goes to stdout."""
+    ids = dict.fromkeys(arguments.run_ids)
+    runs = [console.run(id) for id in ids] if ids else console.last_call()
+    found = gather(console, runs, datetime.now(UTC))
+    summary = summarize(found)
+    advice = advise(summary, prices_of(console.services.region))
+    if arguments.json is not None:
+        _write(arguments.json, to_json(summary, advice))
+    if arguments.csv is not None:
+        _write(arguments.csv, to_csv(found.tasks))
+    if arguments.json is arguments.csv is None:
+        print(*lines(summary, advice.lines, advice.profile), sep="\n")
+    else:
+        for gap in found.gaps:
+            print(f"snakemake-omics: {gap}", file=sys.stderr)
+    return 0
+
+
+def _write(place: str, text: str) -> None:
+    if place == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with open(place, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise OmicsError(f"cannot write {place}: {error.strerror}") from error
+    print(f"snakemake-omics: wrote {place}", file=sys.stderr)

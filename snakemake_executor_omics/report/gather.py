@@ -1,0 +1,275 @@
+"""Ask the service and the journal for what a report tells: the door of this room.
+
+The run and its tasks must be there. All else is a courtesy: what is not to be had becomes a line of
+`Report.gaps`, with the right that is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from ..aws.logs import LOG_GROUP, log_tail
+from ..aws.manifest import Manifest, read_manifest
+from ..aws.records import OWNER_TAG, Run, RunTask, TaskStatus
+from ..aws.runs import list_tasks
+from ..aws.session import Services
+from ..cost.prices import Prices, prices_of
+from ..model import JobState
+from ..runs.console import Console, KnownRun
+from ..runs.courtesy import Courtesy
+from ..runs.failures import TAIL, ask_why, names_another, places
+from ..runs.printed_logs import split_logs
+from ..runs.reasons import advice
+from ..runs.states import STATES, newest_tasks
+from .bills import price_source, storage_bill, task_bill
+from .model import Report, ReportedFailure, ReportedRun, ReportedTask
+
+_MOST_FAILURES = 20  # that are asked for reason and log: two requests each
+_MOST_ORIGINS = 10  # runs that made what the run cache had, and are asked what it took
+_READ_LINES = 2_000  # of the log of a failed task: its log files are between other lines
+_LOG_LINES = 60  # of each log file that are shown
+# `<location>/<cache uuid>/<run id>/<task id>/<entry uuid>`, user guide, "Contents of a run cache".
+_ENTRY = re.compile(r"/(?P<run>\d+)/(?P<task>\d+)/[^/]+/?$")
+_SHARD = re.compile(r"(-\d+)+$")  # what the service appends to a call that is scattered
+
+
+@dataclass(slots=True)
+class _Gaps:
+    """A log whose warnings become lines of the report."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def info(self, message: str, /) -> None:
+        pass
+
+    def warning(self, message: str, /) -> None:
+        self.lines.append(message.removeprefix("omics: "))
+
+    error = warning
+
+
+def gather(console: Console, runs: Sequence[KnownRun], now: datetime) -> Report:
+    """What is known of these runs.
+
+    Raises:
+        ServiceError: a run's tasks cannot be listed.
+    """
+    gaps = _Gaps()
+    courtesy = Courtesy(gaps)
+    services = console.services
+    prices = prices_of(services.region)
+    endpoint = str(services.omics.meta.endpoint_url)
+    gathering = _Gathering(console, services, courtesy, prices, gaps)
+    for known in runs:
+        gathering.add(known)
+    start = runs[0].start
+    return Report(
+        made=now,
+        where=console.where,
+        command=shlex.join(start.command) if start is not None else "",
+        by_rule=any(OWNER_TAG in known.run.tags for known in runs),
+        runs=tuple(gathering.runs),
+        tasks=tuple(gathering.tasks),
+        failures=tuple(gathering.failures),
+        gaps=tuple(gaps.lines),
+        prices=price_source(prices, services.region, is_aws=".amazonaws." in endpoint),
+    )
+
+
+class _Gathering:
+    """What has been gathered so far, run by run."""
+
+    def __init__(
+        self,
+        console: Console,
+        services: Services,
+        courtesy: Courtesy,
+        prices: Prices,
+        gaps: _Gaps,
+    ) -> None:
+        self.runs: list[ReportedRun] = []
+        self.tasks: list[ReportedTask] = []
+        self.failures: list[ReportedFailure] = []
+        self._console, self._services, self._courtesy = console, services, courtesy
+        self._prices, self._gaps = prices, gaps
+        self._origins: dict[str, dict[str, RunTask]] = {}
+
+    def add(self, known: KnownRun) -> None:
+        rows = list_tasks(self._services, known.run.id)
+        manifest = self._manifest(known.run)
+        newest = {task.id for task in newest_tasks(rows).values()}
+        failed = self._console.failed_though_completed(known)
+        if OWNER_TAG in known.run.tags and not known.tasks:
+            self._gaps.lines.append(
+                f"run {known.run.id}: its definition does not tell its jobs, so its tasks are told "
+                "by their own names"
+            )
+        pairs = [
+            (row, self._task(known, row, manifest, row.id not in newest, row.name in failed))
+            for row in rows
+        ]
+        explained = self._explain(known, pairs)
+        found = [explained.get(task.id, task) for _, task in pairs]
+        # The service promises no order.
+        self.tasks += sorted(found, key=lambda task: task.age)
+        self.runs.append(self._run(known, manifest))
+
+    def _manifest(self, run: Run) -> Manifest:
+        if not run.status.is_final:
+            self._gaps.lines.append(
+                f"run {run.id} is {run.status}: this is how it stands now; what its tasks used is "
+                "known some minutes after its end"
+            )
+            return Manifest()
+        found = self._courtesy.ask(
+            "what tasks used is",
+            f"logs:GetLogEvents on log group {LOG_GROUP}, streams manifest/run/*",
+            lambda: read_manifest(self._services, run),
+            None,
+        )
+        if found is None:
+            return Manifest()
+        if not found:
+            self._gaps.lines.append(
+                f"run {run.id} has no manifest: what its tasks used is not known. The service "
+                "writes it some minutes after the run's end, and none where --omics-log-level is "
+                "OFF"
+            )
+        return found
+
+    def _run(self, known: KnownRun, manifest: Manifest) -> ReportedRun:
+        run = known.run
+        links = [place for place in places(self._services, run) if place.startswith("run: ")]
+        return ReportedRun(
+            id=run.id,
+            name=run.name or "",
+            status=run.status,
+            workflow=" version ".join(filter(None, (run.workflow_id, run.version_name))),
+            created=run.created,
+            started=run.started,
+            stopped=run.stopped,
+            jobs=known.jobs,
+            storage_type=run.storage_type or "",
+            storage_gib=run.storage_gib,
+            storage=manifest.storage,
+            storage_dollars=storage_bill(self._prices, run, manifest.storage),
+            why=": ".join(filter(None, (run.failure_reason, run.status_message))),
+            link=links[0].removeprefix("run: ") if links else "",
+        )
+
+    def _task(
+        self, known: KnownRun, row: RunTask, manifest: Manifest, superseded: bool, failed: bool
+    ) -> ReportedTask:
+        job = known.tasks.get(row.name)
+        use = manifest.tasks.get(row.id)
+        return ReportedTask(
+            run=known.run.id,
+            id=row.id,
+            name=row.name,
+            job=job.job if job else row.name,
+            rule=job.rule if job else _SHARD.sub("", row.name),
+            state=_state(row, known.run, failed),
+            superseded=superseded,
+            created=row.created,
+            started=row.started,
+            stopped=row.stopped,
+            cpus=row.cpus,
+            memory_gib=row.memory_gib,
+            gpus=row.gpus,
+            instance=row.instance,
+            use=use,
+            dollars=task_bill(self._prices, row, use),
+            saved=self._saved(row) if row.cache_hit else None,
+            parents=job.parents if job else (),
+        )
+
+    def _saved(self, row: RunTask) -> float | None:
+        """What the task was billed in the run that made what the run cache had."""
+        entry = _ENTRY.search(row.cache_s3_uri or "")
+        if entry is None:
+            return None
+        origin = entry["run"]
+        if origin not in self._origins:
+            if len(self._origins) == _MOST_ORIGINS:
+                return None
+            rows = self._courtesy.ask(
+                f"what the cached tasks took in run {origin} is",
+                "omics:ListRunTasks",
+                lambda: list_tasks(self._services, origin),
+                list[RunTask](),
+            )
+            self._origins[origin] = {task.id: task for task in rows}
+        made = self._origins[origin].get(entry["task"])
+        if made is None or made.name != row.name:  # ids of runs are used again
+            return None
+        return task_bill(self._prices, made, None)
+
+    def _explain(
+        self, known: KnownRun, pairs: Sequence[tuple[RunTask, ReportedTask]]
+    ) -> dict[str, ReportedTask]:
+        """Tell why tasks failed; those that another one's failure ended are given back as that."""
+        failed = sorted(
+            (pair for pair in pairs if pair[1].state is JobState.FAILED and not pair[1].superseded),
+            key=lambda pair: (pair[0].stopped is None, pair[0].stopped, pair[0].name),
+        )
+        ended = {}
+        room = max(0, _MOST_FAILURES - len(self.failures))
+        for row, task in failed[:room]:
+            found = self._failure(known, row, task)
+            if found.task.state is JobState.FAILED:
+                self.failures.append(found)
+            else:
+                ended[task.id] = found.task
+        if len(failed) > room:
+            self._gaps.lines.append(
+                f"{len(failed) - room} more tasks of run {known.run.id} failed: only of the first "
+                f"{_MOST_FAILURES} reason and log are told; `snakemake-omics logs` shows any"
+            )
+        return ended
+
+    def _failure(self, known: KnownRun, row: RunTask, task: ReportedTask) -> ReportedFailure:
+        job = known.tasks.get(row.name)
+        completed = row.status is TaskStatus.COMPLETED
+        detail = None
+        if not completed:
+            detail = ask_why(self._services, known.run, row, self._courtesy)
+            if detail and not detail.log_stream and names_another(known.run, row):
+                return ReportedFailure(task=replace(task, state=JobState.CANCELLED))
+        stream = (detail.log_stream if detail else None) or f"run/{known.run.id}/task/{row.id}"
+        lines = self._courtesy.ask(
+            "the logs of tasks are",
+            f"logs:GetLogEvents on log group {LOG_GROUP}",
+            lambda: log_tail(self._services, stream, _READ_LINES),
+            list[str](),
+        )
+        logs, rest = split_logs(lines, job.logs if job else ())
+        reason = (detail.failure_reason if detail else None) or ""
+        hint = advice(reason)
+        return ReportedFailure(
+            task=task,
+            reason=reason,
+            message="the run went on without the job, which failed"
+            if completed
+            else (detail.status_message if detail else None) or "",
+            hints=(hint,) if hint else (),
+            lines=tuple(rest[-TAIL:]),
+            logs={path: _tail(text) for path, text in logs.items()},
+            places=places(self._services, known.run, row, stream),
+        )
+
+
+def _state(row: RunTask, run: Run, failed: bool) -> JobState:
+    if failed and row.status is TaskStatus.COMPLETED:
+        return JobState.FAILED
+    if row.status is TaskStatus.COMPLETED and row.cache_hit:
+        return JobState.CACHED
+    state = STATES[row.status]
+    return JobState.CANCELLED if run.status.is_final and not state.is_final else state
+
+
+def _tail(text: str) -> str:
+    return "".join(text.splitlines(keepends=True)[-_LOG_LINES:])

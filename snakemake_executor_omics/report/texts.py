@@ -1,0 +1,138 @@
+"""Numbers as people read them, and the report as lines for a terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..model import JobState
+from .model import Report
+from .summaries import RuleSummary, Summary, Totals
+
+_HOUR = 3600
+
+
+def duration(seconds: float | None) -> str:
+    """As `4.2 s`, `3:05 min` or `27:04 h`."""
+    if seconds is None:
+        return ""
+    if seconds < 60 and round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // _HOUR}:{whole % _HOUR // 60:02} h"
+
+
+def dollars(amount: float | None) -> str:
+    """To the cent, of less than ten cents to a hundredth of it."""
+    if amount is None:
+        return ""
+    return f"${amount:.4f}" if 0.00005 <= amount < 0.1 else f"${amount:,.2f}"
+
+
+def number(amount: float | None) -> str:
+    """To two digits after the point, without those that say nothing."""
+    return "" if amount is None else f"{amount:,.2f}".rstrip("0").rstrip(".")
+
+
+def share(part: float | None) -> str:
+    return "" if part is None else f"{100 * part:.0f} %"
+
+
+def counted(states: dict[JobState, int]) -> str:
+    """As `25 done, 2 cached`."""
+    return ", ".join(f"{count:,} {state}" for state, count in states.items())
+
+
+def runs_of(report: Report) -> Iterable[str]:
+    """A line for each run."""
+    for run in report.runs:
+        took = ""
+        if run.created is not None:
+            end = run.stopped or report.made
+            took = f", {duration((end - run.created).total_seconds())} since its creation"
+            took = took if run.stopped is None else took.removesuffix("since its creation") + "long"
+        yield f"run {run.id} ({run.name}) {run.status}{took}, at {report.where}"
+        if run.why:
+            yield f"    {run.why}"
+
+
+def cost_of(report: Report, total: Totals) -> str:
+    """What it cost, by kind, with what is not in it."""
+    line = (
+        f"{dollars(total.dollars)} (instances {dollars(total.instance_dollars)}, storage "
+        f"{dollars(total.storage_dollars)})"
+    )
+    if total.saved:
+        line += f"; {dollars(total.saved)} saved by the run cache"
+    if total.unpriced:
+        line += f"; not in it: {total.unpriced} tasks or file systems whose cost is not known"
+    if report.prices is not None and report.prices.assumed:
+        line += f"; {report.prices.assumed}"
+    return line
+
+
+RULE_COLUMNS = (
+    "tasks",
+    "ended",
+    "time",
+    "longest",
+    "queued",
+    "vCPUs used",
+    "GiB used",
+    "instance",
+    "cost",
+)
+
+
+def rule_cells(rule: RuleSummary) -> tuple[str, ...]:
+    """The cells of a rule below `RULE_COLUMNS`."""
+    return (
+        f"{rule.tasks:,}" + (f" (+{rule.retries:,} retries)" if rule.retries else ""),
+        counted(rule.states),
+        duration(rule.seconds.median if rule.seconds else None),
+        duration(rule.seconds.largest if rule.seconds else None),
+        duration(rule.queued.median if rule.queued else None),
+        _of(rule.cpus_used.largest if rule.cpus_used else None, rule.cpus),
+        _of(rule.memory_used.largest if rule.memory_used else None, rule.memory_gib),
+        ", ".join(name.removeprefix("omics.") for name in rule.instances),
+        dollars(rule.dollars),
+    )
+
+
+def _of(used: float | None, asked: float | None) -> str:
+    if used is None:
+        return f"? of {number(asked)}" if asked is not None else ""
+    return f"{number(used)} of {number(asked)}" if asked is not None else number(used)
+
+
+def lines(summary: Summary, advice: Sequence[str], profile: str) -> Iterable[str]:
+    """The report, for a terminal; `advice` and `profile` are what to change."""
+    report, rules, total = summary.report, summary.rules, summary.totals
+    yield from runs_of(report)
+    yield ""
+    head = ("rule" if report.by_rule else "task", *RULE_COLUMNS)
+    yield from _table([head, *((rule.rule, *rule_cells(rule)) for rule in rules)])
+    yield ""
+    yield f"tasks: {counted(total.states) or 'none yet'}"
+    yield f"cost: {cost_of(report, total)}"
+    if total.cpu_share is not None or total.memory_share is not None:
+        yield (
+            f"in use of what was reserved: vCPUs {share(total.cpu_share) or '?'}, memory "
+            f"{share(total.memory_share) or '?'}"
+        )
+    for failure in report.failures:
+        yield f"failed: {failure.task.job}: {failure.reason or failure.message}"
+    for text in advice:
+        yield f"advice: {text}"
+    for gap in report.gaps:
+        yield f"not known: {gap}"
+    if profile:
+        yield ""
+        yield profile.rstrip()
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
