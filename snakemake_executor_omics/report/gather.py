@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -43,7 +43,7 @@ class _Gaps:
 
     lines: list[str] = field(default_factory=list)
 
-    def info(self, message: str, /) -> None:
+    def info(self, message: str, /, *, extra: Mapping[str, object] | None = None) -> None:
         pass
 
     def warning(self, message: str, /) -> None:
