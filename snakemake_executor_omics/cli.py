@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .account import add_arguments as add_setup_arguments
 from .account import setup
+from .doctor.command import doctor
 from .errors import OmicsError
 from .images.request import add_arguments, words_of
 from .report.command import add_arguments as add_report_arguments
@@ -83,6 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_setup_arguments(account)
     account.set_defaults(run=lambda arguments, others: _setup(account, arguments, others))
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at everything that a run needs, and say what mends what is wrong",
+        description="Account, project and machine of a `snakemake` command with the same options: "
+        "a line for each thing, ✓ fine, ✗ wrong, ? could not be told. Nothing is made and nothing "
+        "costs money. Exit status 1 if something is wrong. All other options are Snakemake's own.",
+        allow_abbrev=False,
+    )
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.set_defaults(run=_doctor)
 
     for name, call, help in (
         ("runs", _runs, "list this project's runs, also those that others started"),
@@ -262,6 +274,10 @@ def _setup(
     if others:
         command.error(f"unrecognized arguments: {' '.join(others)}")
     return setup(arguments)
+
+
+def _doctor(arguments: argparse.Namespace, others: Sequence[str]) -> int:
+    return doctor(others, as_text=not arguments.json)
 
 
 def _images(arguments: argparse.Namespace, others: Sequence[str]) -> int:

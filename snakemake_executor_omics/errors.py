@@ -43,7 +43,11 @@ class OmicsError(Exception):
 
 
 class SettingsError(OmicsError):
-    """An `--omics-…` option is missing or out of range."""
+    """An `--omics-…` option is missing or out of range; `setting` is the name of its field."""
+
+    def __init__(self, message: str, *, hint: str | None = None, setting: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.setting = setting
 
 
 class SelectionError(OmicsError):

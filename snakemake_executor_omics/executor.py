@@ -18,6 +18,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from .compile import task_name
+from .doctor.examine import refuse_a_bad_start
 from .errors import OmicsError, ServiceError
 from .graph import internals
 from .graph.output_cache import OutputCache
@@ -63,6 +64,7 @@ class Executor(RemoteExecutor):
         self._cache = OutputCache(workflow)
         self._environments = EnvironmentFolders(self._runs.state, logger)
         self._updates = Updates(workflow)
+        self._is_examined = False
         super().__init__(workflow, logger)  # last: it starts its thread, which polls
 
     @property
@@ -107,6 +109,7 @@ class Executor(RemoteExecutor):
     def _launch(self, ready: list[Any]) -> None:
         internals.without_job_rate(self.workflow)
         services = self._runs.services  # the ledger has the failures of earlier calls from then on
+        self._examine()
         waves = next_waves(
             self.workflow,
             ready,
@@ -123,6 +126,12 @@ class Executor(RemoteExecutor):
             self._environments.make(waves)
         for wave in waves:
             self._runs.start(wave)
+
+    def _examine(self) -> None:
+        """Look, once, at what the first run would fail by; runs in flight have been let pass."""
+        if self._options.is_aws and not self._is_examined and not self._runs.left:
+            refuse_a_bad_start(self._options)
+        self._is_examined = True
 
     def _attach(self, job: Any) -> None:
         """Have a job wait for its run, or tell its end at once if that is known.

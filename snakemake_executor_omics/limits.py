@@ -54,6 +54,13 @@ MAX_PROFILES = 10  # of omicsResourceFallbackOrder; user guide, advanced resourc
 MAX_IMAGE = 45 * 1024**3  # bytes; quotas, container image, tasks without a GPU
 MAX_GPU_IMAGE = 95 * 1024**3  # bytes; likewise, tasks with one
 
+# --- an account: code of Service Quotas, and its default -----------------------------------------
+# The codes are the service's; the defaults are what copies of the quotas page say.
+QUOTA_STATIC_RUNS = ("L-A30FD31B", 10)  # at work at once, with static storage
+QUOTA_DYNAMIC_RUNS = ("L-BE38079A", 50)  # likewise, with dynamic storage
+QUOTA_RUNS = ("L-C9679DBC", 5_000)  # kept, at work or not
+MAX_SKEW = 300  # seconds between a request's time and AWS's; "Signature Version 4", elements
+
 # --- lists -------------------------------------------------------------------------------------
 MAX_PAGE = 100  # items, API, maxResults of each list
 MAX_LOG_EVENTS = 10_000  # events, CloudWatch Logs API, GetLogEvents limit

@@ -6,18 +6,30 @@ Snakemake is there: so the executor, and boto3 with it, is imported only when a 
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from typing import Any
 
 from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
 
-from snakemake_executor_omics.settings.declared import ExecutorSettings, common_settings
+from snakemake_executor_omics.settings import declared
+from snakemake_executor_omics.settings.declared import common_settings
+from snakemake_executor_omics.versions import SUPPORTED, is_supported, requirement
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 
-# Of Snakemake, as in pyproject.toml: from the first version up to, but not with, the second.
-SUPPORTED = ("9.18.1", "10")
+
+@dataclass
+class ExecutorSettings(declared.ExecutorSettings):
+    """The settings. Snakemake makes them for each command of this executor, a dry run too."""
+
+    def __post_init__(self) -> None:
+        from snakemake import __version__
+
+        if is_supported(__version__):
+            from snakemake_executor_omics.doctor.dry_run import tell_dry_runs
+
+            tell_dry_runs(self)
 
 
 class Executor(AbstractExecutor):
@@ -39,15 +51,9 @@ def refuse_other_snakemakes() -> None:
     """Say in one line that this version of Snakemake is too old or too new."""
     from snakemake import __version__
 
-    first, end = SUPPORTED
-    if not _numbers(first) <= _numbers(__version__) < _numbers(end):
+    if not is_supported(__version__):
+        first, end = SUPPORTED
         raise ApiError(
             f"snakemake-executor-plugin-omics works with Snakemake {first} and later, but before "
-            f"{end}; this is {__version__}: install 'snakemake>={first},<{end}'"
+            f"{end}; this is {__version__}: install '{requirement()}'"
         )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: `9.20.0+3.gabc` is (9, 20, 0)."""
-    digits = re.match(r"[\d.]*\d", version)
-    return tuple(map(int, digits[0].split("."))) if digits else ()

@@ -35,6 +35,7 @@ _PROFILES = "aws configure list-profiles shows what there is"
 # The root of the documents: ListBucketResult, ListPartsResult (some say …Response), …
 _LIST = re.compile(rb"<(\w+:)?List\w+(Result|Response)\b")
 _LINK_SECONDS = 60  # for an answer
+_HURRIED_SECONDS = 5
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
@@ -64,22 +65,26 @@ def connect(
     endpoint_url: str | None = None,
     environment: Mapping[str, str] | None = None,
     concurrency: int = TRANSFER_CONCURRENCY,
+    *,
+    in_a_hurry: bool = False,
 ) -> Services:
     """Connect to AWS, or to the one address that speaks for all its services.
 
     `environment` holds credentials as `AWS_…` variables, for a service with credentials of its
     own: the local one must never be sent those of a real account. `concurrency` is that of files.
+    `in_a_hurry` is for questions whose answer can be done without: each has seconds, not minutes.
     """
+    config = partial(_client_config, in_a_hurry=in_a_hurry)
     with translated("read the AWS configuration"):
         session = _session(region, profile, environment)
         omics = session.client(
-            "omics", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
+            "omics", endpoint_url=endpoint_url, config=config(endpoint_url, "adaptive")
         )
         s3 = session.client(
             "s3",
             endpoint_url=endpoint_url,
             # Adaptive mode would slow all transfers down for one SlowDown.
-            config=_config(endpoint_url, "standard").merge(
+            config=config(endpoint_url, "standard").merge(
                 Config(
                     max_pool_connections=concurrency + _SPARE_CONNECTIONS,
                     # Also where the environment says otherwise: snakemake-storage-plugin-s3 sets
@@ -96,7 +101,7 @@ def connect(
             ),
         )
         logs = session.client(
-            "logs", endpoint_url=endpoint_url, config=_config(endpoint_url, "adaptive")
+            "logs", endpoint_url=endpoint_url, config=config(endpoint_url, "adaptive")
         )
     for checked in (omics, logs):
         check = partial(_check_answer, endpoint_url=checked.meta.endpoint_url)
@@ -109,9 +114,10 @@ def connect(
     made: Any = session.client  # its types know services by literals only
 
     def client(name: str, region: str | None = None) -> Any:
-        config = _config(endpoint_url, "standard")
         with translated("read the AWS configuration"):
-            return made(name, region, endpoint_url=endpoint_url, config=config)
+            return made(
+                name, region, endpoint_url=endpoint_url, config=config(endpoint_url, "standard")
+            )
 
     return Services(
         omics=omics,
@@ -128,6 +134,15 @@ def account_of(services: Services) -> str:
     with translated("ask whose credentials these are"):
         answer: str = services.client("sts", None).get_caller_identity()["Account"]
     return answer
+
+
+def check_session(region: str | None, profile: str | None) -> None:
+    """Refuse a profile that is not there, and runs without a region; asks no service."""
+    if _session(region, profile, None).region_name is None:
+        raise SettingsError(
+            "--omics-region: is needed, as neither AWS_REGION nor the AWS profile names one",
+            hint="write it as --omics-region us-east-1",
+        )
 
 
 def region_named(region: str | None, profile: str | None) -> str | None:
@@ -217,16 +232,21 @@ def _foreign(
     )
 
 
-def _config(endpoint_url: str | None, retry_mode: Literal["adaptive", "standard"]) -> Config:
-    return Config(
-        retries={"mode": retry_mode, "total_max_attempts": 8},
-        connect_timeout=10,
-        # Else requests would go to http://workflows-127.0.0.1.
-        inject_host_prefix=endpoint_url is None,
+def _client_config(
+    endpoint_url: str | None, retry_mode: Literal["adaptive", "standard"], *, in_a_hurry: bool
+) -> Config:
+    config = Config(
+        retries={"mode": retry_mode, "total_max_attempts": 2 if in_a_hurry else 8},
+        connect_timeout=_HURRIED_SECONDS if in_a_hurry else 10,
+        read_timeout=_HURRIED_SECONDS if in_a_hurry else 60,
         # A proxy set for the internet cannot reach this machine's loopback.
         proxies={} if _is_loopback(endpoint_url) else None,
         user_agent_extra="snakemake-executor-plugin-omics",
     )
+    if endpoint_url is None:  # AWS_DISABLE_HOST_PREFIX_INJECTION says, which endpoints of one
+        return config  # service (AWS_ENDPOINT_URL_OMICS) need
+    # Else requests would go to http://workflows-127.0.0.1.
+    return config.merge(Config(inject_host_prefix=False))
 
 
 def fetch(link: str) -> bytes | None:

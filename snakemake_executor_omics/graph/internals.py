@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
 from snakemake import script as snakemake_script
+from snakemake.api import resolve_snakefile
+from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 from snakemake.jobs import Job as SnakemakeJob
@@ -25,6 +28,7 @@ from snakemake.parser import parse
 from snakemake.shell import shell
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 
 class File(Protocol):
@@ -286,6 +290,51 @@ def report_submission_without_polling(executor: RealExecutor, info: SubmittedJob
     Since interface 8.0: `RealExecutor.report_job_submission` registers a job and nothing else.
     """
     RealExecutor.report_job_submission(executor, info)
+
+
+# --- the command line --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What a `snakemake` command would use: our settings, its folder, whether it has a workflow."""
+
+    settings: Any
+    folder: Path
+    has_snakefile: bool
+
+
+def command_line_of(words: Sequence[str]) -> CommandLine:
+    """Read a command as Snakemake does, with profiles and environment variables.
+
+    Ends the process with Snakemake's own message for an option that it does not know. Since 9.18.1:
+    `cli.parse_args`, and `snakefile` and `directory` of what it returns.
+    """
+    _, arguments = parse_args(list(words))
+    plugin = ExecutorPluginRegistry().get_plugin("omics")
+    folder = Path(arguments.directory or Path.cwd())
+    snakefile = resolve_snakefile(arguments.snakefile, allow_missing=True)
+    return CommandLine(plugin.get_settings(arguments), folder, snakefile is not None)
+
+
+def before_dry_runs(tell: Callable[[Any], None]) -> None:
+    """Have `tell` called, with Snakemake's logger, when a dry run begins.
+
+    Snakemake swaps the executor for its own there, and asks nothing of the plugin but its settings.
+    Since 9.27: the plugin `dryrun` of the registry, whose `executor` it makes; 9.18.1 does not
+    even read the settings then, and nothing is said.
+    """
+    plugin = ExecutorPluginRegistry().get_plugin("dryrun")
+    original = getattr(plugin.executor, "replaced", plugin.executor)
+
+    class Telling(original):  # type: ignore[misc, valid-type]
+        replaced = original
+
+        def __init__(self, workflow: Any, logger: Any) -> None:
+            tell(logger)
+            super().__init__(workflow, logger)
+
+    plugin.executor = Telling
 
 
 # --- a job's outputs -------------------------------------------------------------------------

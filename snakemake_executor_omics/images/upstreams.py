@@ -101,6 +101,12 @@ def registry_files(
     return RegistryFiles({"registryMappings": mappings}, settings, tuple(secrets), tuple(unknown))
 
 
+def is_pulled_through(host: str) -> bool:
+    """Whether ECR's pull-through cache can read a registry; others HealthOmics copies itself."""
+    host = host.removeprefix("https://").rstrip("/")
+    return _known(DOCKER_HUB if host == "docker.io" else host, _PULLED_THROUGH) is not None
+
+
 def _policy(actions: list[str], *, resource: bool) -> dict[str, Any]:
     statement: dict[str, Any] = {
         "Sid": "HealthOmics",

@@ -169,6 +169,17 @@ def _isolation(options: Options, local: Any, log: Log) -> tuple[str, ...]:
     return ("--isolate",) if wanted is LocalIsolation.ON else ()
 
 
+def standing_service(state: Path) -> Any:
+    """The local service that stays in a project, None if there is none; `state` is the project's.
+
+    Raises:
+        LocalServiceError: its package is not installed any more.
+    """
+    if not (state / "local" / "server.json").exists():
+        return None
+    return local_package().status(state / "local")
+
+
 def local_package() -> Any:
     """The package of the local HealthOmics, which only the extra `local` can import.
 

@@ -30,7 +30,7 @@ from ..aws.session import Services, connect
 from ..errors import LocalServiceError, NotFound, OmicsError, ServiceError
 from ..model import JobKey
 from ..settings.options import Place
-from .connection import local_package
+from .connection import local_package, standing_service
 from .journal import Journal, Start
 from .known import KnownTask, read_jobs, unpacked_jobs
 from .states import newest_tasks
@@ -115,7 +115,7 @@ class Console:
         place = self._place
         if place.endpoint is None or place.endpoint == "local":
             state = self._state / "local"
-            local = _standing(state)
+            local = standing_service(self._state)
             if local is None and start_local and place.endpoint == "local" and state.is_dir():
                 local = self._started = _start(state)
             if local is not None:
@@ -302,13 +302,6 @@ class Console:
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _standing(state: Path) -> Any:
-    """The local service of the project, if one runs."""
-    if not (state / "server.json").exists():
-        return None
-    return local_package().status(state)
 
 
 def _start(state: Path) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -135,13 +136,33 @@ def resolve(settings: Any, *, project: str) -> Options:
     )
 
 
+def resolve_all(settings: Any, *, project: str) -> tuple[Options | None, list[SettingsError]]:
+    """What `resolve` makes of the settings that are right, and everything that is wrong.
+
+    A wrong setting counts as left out; one that is needed has a stand-in.
+    """
+    given = SimpleNamespace(**vars(settings))
+    found: list[SettingsError] = []
+    while True:
+        try:
+            return resolve(given, project=project), found
+        except SettingsError as error:
+            if any(error.setting == other.setting for other in found):
+                return None, found  # what was left out did not help
+            found.append(error)
+            setattr(given, error.setting, _STAND_INS.get(error.setting))
+
+
+_STAND_INS = {"role_arn": LOCAL_ROLE_ARN, "output_uri": f"s3://{LOCAL_BUCKET}"}
+
+
 def flag(name: str) -> str:
     """The option of a setting, as a person types it."""
     return f"--omics-{name.replace('_', '-')}"
 
 
 def _wrong(name: str, problem: str, hint: str) -> SettingsError:
-    return SettingsError(f"{flag(name)}: {problem}", hint=hint)
+    return SettingsError(f"{flag(name)}: {problem}", hint=hint, setting=name)
 
 
 def _text(settings: Any, name: str) -> str | None:

@@ -32,6 +32,7 @@ from snakemake.settings.types import (
 from snakemake.sourcecache import LocalSourceFile
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from snakemake_executor_omics.graph import internals
 
@@ -486,3 +487,34 @@ def test_a_copy_of_a_source_file_has_its_path_at_its_end(workflow: Any) -> None:
         ["/wf/s/y.sh"],
     )
     assert internals.with_own_sources("sh /x/file/y.sh") == ("sh /x/file/y.sh", [])
+
+
+def test_a_command_line_is_read_with_its_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    profile = tmp_path / "mine/config.yaml"
+    profile.parent.mkdir()
+    profile.write_text("executor: omics\nomics-region: eu-west-2\n")
+    words = ["--profile", "mine", "--jobs", "1", "--omics-priority", "5"]
+    found = internals.command_line_of(words)
+    assert (found.settings.region, found.settings.priority) == ("eu-west-2", 5)
+    assert found.folder.resolve() == tmp_path.resolve()
+    assert not found.has_snakefile
+    (tmp_path / "Snakefile").write_text("")
+    assert internals.command_line_of(words).has_snakefile
+
+
+def test_a_dry_run_is_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = ExecutorPluginRegistry().get_plugin("dryrun")
+    monkeypatch.setattr(plugin, "executor", plugin.executor)
+    told: list[str] = []
+    internals.before_dry_runs(lambda log: told.append("first"))
+    internals.before_dry_runs(lambda log: told.append("second"))
+    (tmp_path / "Snakefile").write_text("rule a:\n    output: 'a'\n    shell: 'touch a'\n")
+    monkeypatch.chdir(tmp_path)
+    with SnakemakeApi(OutputSettings(quiet=set())) as api:
+        api.workflow(
+            resource_settings=ResourceSettings(cores=1), snakefile=tmp_path / "Snakefile"
+        ).dag(dag_settings=DAGSettings()).execute_workflow(executor="dryrun")
+    assert told == ["second"]

@@ -1,0 +1,1 @@
+"""Whether an account, a project and this machine are ready for a run."""
