@@ -17,6 +17,9 @@ from pathlib import Path
 
 from .account import add_arguments as add_setup_arguments
 from .account import setup
+from .check.request import REFUSED
+from .check.request import add_arguments as add_check_arguments
+from .check.request import words_of as words_of_check
 from .doctor.command import doctor
 from .errors import OmicsError
 from .images.request import add_arguments, words_of
@@ -65,6 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     package.add_argument("snakefile", nargs="+", type=Path)
     package.add_argument("--output", type=Path, required=True, metavar="DIR")
     package.set_defaults(run=_package)
+
+    check = commands.add_parser(
+        "check",
+        help="tell what would run how, in which image, what AWS would refuse and what it would "
+        "cost, without starting anything",
+        description="What the same command would start, and all that would be in its way. All "
+        "other options are Snakemake's own. Exit status: 0 nothing is in the way, 1 something is, "
+        "2 Snakemake cannot plan the workflow.",
+        allow_abbrev=False,
+    )
+    add_check_arguments(check)
+    check.set_defaults(run=_check)
 
     images = commands.add_parser(
         "images",
@@ -285,6 +300,16 @@ def _images(arguments: argparse.Namespace, others: Sequence[str]) -> int:
     command = [sys.executable, "-m", "snakemake", "--executor", "omics"]
     command += ["--omics-images", words_of(arguments), "--forceall", "--jobs", "1", *others]
     return 2 if subprocess.run(command, check=False).returncode else 0
+
+
+def _check(arguments: argparse.Namespace, others: Sequence[str]) -> int:
+    """Call Snakemake, whose executor does it; `others` are options for it."""
+    command = [sys.executable, "-m", "snakemake", "--executor", "omics"]
+    # It writes nothing, so that it may be asked while the workflow runs.
+    command += ["--omics-check", words_of_check(arguments), "--quiet", "host"]
+    command += ["--nolock", "--jobs", "1", *others]
+    ended = subprocess.run(command, check=False).returncode
+    return {0: 0, REFUSED: 1}.get(ended, 2)
 
 
 if __name__ == "__main__":

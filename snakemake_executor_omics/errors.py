@@ -70,6 +70,7 @@ class UnsupportedRule(CompileError):
         )
         self.rule = rule
         self.reason = reason
+        self.where = where
 
     def at(self, where: str) -> UnsupportedRule:
         """The same, with the place of the rule."""

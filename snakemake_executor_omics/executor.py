@@ -271,3 +271,7 @@ def _do_without_runs(workflow: Any, options: Options, workdir: Path, state: Path
         from .image_commands import look_after_images  # of no use to runs
 
         raise SystemExit(look_after_images(workflow, options, workdir, state, log))
+    if options.check is not None:
+        from .check_command import check  # likewise
+
+        raise SystemExit(check(workflow, options, workdir, state, log))

@@ -30,8 +30,8 @@ HEAD = """# Settings
 Every setting is a command line option, and a key of a profile without the two dashes. Those with
 an environment variable can be given there too.
 
-| option | environment variable | what it is |
-|---|---|---|
+| option | value | environment variable | what it is |
+|---|---|---|---|
 """
 
 
@@ -41,8 +41,14 @@ def _table() -> str:
         variable = (
             f"`SNAKEMAKE_OMICS_{setting.name.upper()}`" if setting.metadata["env_var"] else ""
         )
-        text = setting.metadata["help"].replace("|", "\\|")
-        rows.append(f"| `--omics-{setting.name.replace('_', '-')}` | {variable} | {text} |\n")
+        name = setting.name.replace("_", "-")
+        cells = (
+            setting.metadata["metavar"].replace("|", " or "),
+            variable,
+            setting.metadata["help"],
+        )
+        texts = " | ".join(cell.replace("|", "\\|") for cell in cells)
+        rows.append(f"| `--omics-{name}` | {texts} |\n")
     return HEAD + "".join(rows)
 
 

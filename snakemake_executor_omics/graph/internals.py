@@ -616,12 +616,17 @@ def cli_evaluator_of(value: Any) -> Any | None:
 # --- Snakemake's cache between workflows -----------------------------------------------------
 
 
+async def is_in_cache(job: Any) -> bool:
+    """Whether a job's results of an earlier workflow are there. Since 8.0: `rule.cache.exists`."""
+    return bool(await job.rule.cache.exists(job))
+
+
 async def fetch_from_cache(job: Any) -> bool:
     """Put a job's results of an earlier workflow in their place (`cache:`); False if there is none.
 
-    Since 8.0: `rule.cache.exists`, `rule.cache.fetch`, `job.remove_existing_output`.
+    Since 8.0: `rule.cache.fetch`, `job.remove_existing_output`.
     """
-    if not await job.rule.cache.exists(job):
+    if not await is_in_cache(job):
         return False
     await job.remove_existing_output()
     for path in job.output:

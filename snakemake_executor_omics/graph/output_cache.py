@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model import JobKey
-from .internals import fetch_from_cache, store_in_cache
+from .internals import fetch_from_cache, is_in_cache, store_in_cache
 from .tasks import job_key
 
 
@@ -37,6 +37,13 @@ class OutputCache:
                 if await fetch_from_cache(job):
                     self._fetched.add(key)
         return len(self._fetched) - before
+
+    async def there(self) -> frozenset[JobKey]:
+        """The jobs that need to run, and whose results could be fetched."""
+        if self._workflow.workflow_settings.cache is None:
+            return frozenset()
+        jobs = [job for job in self._workflow.dag.needrun_jobs() if self._is_cached(job)]
+        return frozenset([job_key(job) for job in jobs if await is_in_cache(job)])
 
     async def store(self, job: Any) -> None:
         """Put a job's new results there."""

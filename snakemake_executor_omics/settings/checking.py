@@ -82,8 +82,8 @@ def resolve(settings: Any, *, project: str) -> Options:
     if region is not None and not _REGION.fullmatch(region):
         raise _wrong("region", f"{region!r} is not the name of a region", "write it as us-east-1")
     registry_map, package = _text(settings, "container_registry_map"), _text(settings, "package")
-    images = _text(settings, "images")
-    starts = package is None and images is None
+    images, check = _text(settings, "images"), _text(settings, "check")
+    starts = package is None and images is None and check is None
     return Options(
         role_arn=_role(settings, local, needed=starts),
         output_uri=_output_uri(settings, local, workflow, needed=starts),
@@ -120,6 +120,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         local_rules=_choice(settings, "local_rules", LocalRules) or LocalRules.HERE,
         package=None if package is None else Path(package),
         images=images,
+        check=check,
         include=_include(settings),
         local_backend=_choice(settings, "local_backend", LocalBackend) or LocalBackend.PROCESS,
         local_isolation=_choice(settings, "local_isolation", LocalIsolation) or LocalIsolation.AUTO,

@@ -7,10 +7,11 @@ the fields at run time, which is why this module has real types: no postponed an
 """
 
 from dataclasses import dataclass, field
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
 
+from ..limits import ACCELERATORS
 from . import options
 
 # What the executor is to Snakemake.
@@ -27,17 +28,18 @@ common_settings = CommonSettings(
 
 
 def _option(help: str, *, env_var: bool = False, **metadata: Any) -> Any:
-    return field(
-        default=None,
-        metadata={"help": help, "env_var": env_var, "required": False, **metadata},
-    )
+    return field(default=None, metadata=_metadata(help, env_var, metadata))
 
 
 def _list(help: str, **metadata: Any) -> Any:
-    return field(
-        default_factory=list,
-        metadata={"help": help, "env_var": False, "required": False, "nargs": "+", **metadata},
-    )
+    return field(default_factory=list, metadata=_metadata(help, False, metadata) | {"nargs": "+"})
+
+
+def _metadata(help: str, env_var: bool, others: Dict[str, Any]) -> Dict[str, Any]:
+    """`--help` names the values of an option in the place of its metavar."""
+    values = "|".join(others.get("choices", ()))
+    named = {"metavar": values} if values else {}
+    return {"help": help, "env_var": env_var, "required": False, **named, **others}
 
 
 def _values(kind: Any) -> List[str]:
@@ -148,7 +150,8 @@ class ExecutorSettings(ExecutorSettingsBase):
         "What tasks with GPUs take, in this order, where those that their rule asks for are not to "
         "be had: accelerator types, and 'cpu' for no GPU, each with the minutes for which it is "
         "waited as TYPE=MINUTES (omicsResourceFallbackOrder). The number of GPUs, CPUs and the "
-        "memory stay the rule's. Default: none, the task waits and may fail.",
+        f"memory stay the rule's. Types are {', '.join(ACCELERATORS)}. Default: none, the task "
+        "waits and may fail.",
         metavar="TYPE[=MINUTES]|cpu",
     )
     retention: Optional[str] = _option(
@@ -251,6 +254,11 @@ class ExecutorSettings(ExecutorSettingsBase):
     images: Optional[str] = _option(
         "Look after the images of the workflow, and end; `snakemake-omics images` calls it.",
         metavar="COMMAND",
+    )
+    check: Optional[str] = _option(
+        "Tell what would become of the workflow and what it would cost, and end: nothing is "
+        "started, no service is asked; `snakemake-omics check` calls it.",
+        metavar="WORDS",
     )
     include: List[str] = _list(
         "Globs, relative to the working directory, of files that jobs use without declaring "

@@ -166,8 +166,8 @@ class Options:
     """Every option, checked. None means: not sent, the service's default holds.
 
     `endpoint_url` is None for AWS and also for `local`, whose address is known only once the
-    local service listens. With `package` or `images` nothing is started, and role and output URI
-    may be empty.
+    local service listens. With `package`, `images` or `check` nothing is started, and role and
+    output URI may be empty.
     """
 
     role_arn: str
@@ -204,6 +204,7 @@ class Options:
     local_rules: LocalRules = LocalRules.HERE
     package: Path | None = None
     images: str | None = None
+    check: str | None = None
     include: tuple[str, ...] = ()
     local_backend: LocalBackend = LocalBackend.PROCESS
     local_isolation: LocalIsolation = LocalIsolation.AUTO

@@ -1,0 +1,219 @@
+"""What was checked, for people: a table of modest width, and a section for whatever there is."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..graph.durations import Source
+from ..graph.planned import How
+from ..runs.console import table
+from .checked import Checked
+from .rows import Row, rows
+
+_LISTED = 5  # names in one line
+_LONGEST_RULE = 28  # characters
+
+
+def page(checked: Checked) -> Iterator[str]:
+    """The lines, without their ends."""
+    yield from _head(checked)
+    for title, lines in (
+        ("", _jobs(checked)),
+        ("Later waves", _later(checked)),
+        ("Images", _images(checked)),
+        ("Used without being declared, and sent along", _undeclared(checked)),
+        (_internet_title(checked), _internet(checked)),
+        ("Environment variables of `envvars:`, which no task gets", [*checked.variables]),
+        ("Notes", list(checked.planned.notes)),
+        ("Estimate", list(_estimate(checked))),
+        (f"Refused: {_count(len(checked.refused), 'thing')}", list(_refused(checked))),
+    ):
+        if lines:
+            yield ""
+            if title:
+                yield f"{title}:"
+            yield from (f"  {line}" if title else line for line in lines)
+    yield ""
+    yield (
+        f"{checked.place} would refuse this, see above"
+        if checked.refused
+        else (f"nothing found that {checked.place} would refuse")
+    )
+
+
+def _head(checked: Checked) -> Iterator[str]:
+    planned = checked.planned
+    count = Counter(job.how for job in planned.jobs)
+    runs = sum(map(len, planned.waves))
+    tasks = count[How.TASK] + count[How.REFUSED]
+    parts = [f"{_count(tasks, 'task')} in {_count(runs, 'run')}"]
+    if count[How.LOCAL]:
+        parts.append(f"{_count(count[How.LOCAL], 'job')} of local rules, which run here")
+    if count[How.CACHED]:
+        parts.append(f"{_count(count[How.CACHED], 'job')} with results in Snakemake's cache")
+    if here := sum(planned.here.values()):
+        parts.append(f"{_count(here, 'job')} with results here")
+    yield f"{checked.place}: {', '.join(parts)}"
+
+
+def _jobs(checked: Checked) -> list[str]:
+    shown = [row for row in rows(checked) if row.how is not How.TARGET]
+    if not shown:
+        return []
+    head = ("RULE", "JOBS", "AS", "WAVE", "CPUS", "MEMORY", "INSTANCE", "EACH", "USD")
+    return list(table([head, *map(_cells, shown)]))
+
+
+def _cells(row: Row) -> Sequence[str]:
+    rule = row.rule if len(row.rule) <= _LONGEST_RULE else f"{row.rule[: _LONGEST_RULE - 1]}…"
+    if row.how in (How.LOCAL, How.CACHED):
+        after = f"after {row.wave}" if row.wave else "first"
+        when = after if row.how is How.LOCAL else ""
+        return (rule, str(row.jobs), row.how.value, when, "", "", "", "", "")
+    asked = row.resources
+    return (
+        rule,
+        str(row.jobs),
+        row.how.value,
+        str(row.wave),
+        "?" if asked is None else str(asked.cpus),
+        _memory(row),
+        "?" if row.instance is None or asked is None else row.instance + _gpus(row),
+        "" if row.instance is None else _each(row),
+        f"{row.dollars:,.2f}",
+    )
+
+
+def _memory(row: Row) -> str:
+    memory = None if row.resources is None else row.resources.memory_mb
+    if isinstance(memory, int):
+        return f"{memory / 1000:,.1f} GB"
+    return "?" if row.resources is None else "by its inputs"
+
+
+def _gpus(row: Row) -> str:
+    gpus = 0 if row.resources is None else row.resources.gpus
+    return f" ({gpus} GPU)" if gpus else ""
+
+
+def _each(row: Row) -> str:
+    """How long one of them takes; `?` where it is assumed, `<` where it is a bound."""
+    text = duration(row.seconds / row.jobs)
+    if row.assumed:
+        return f"{text} ?"
+    return f"< {text}" if Source.RUNTIME.value in row.sources else text
+
+
+def duration(seconds: float) -> str:
+    """As people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _later(checked: Checked) -> list[str]:
+    reasons: dict[tuple[int, str], list[str]] = {}
+    for job in checked.planned.jobs:
+        if job.why is not None and job.wave > 1 and job.how in (How.TASK, How.REFUSED):
+            reasons.setdefault((job.wave, job.why), []).append("+".join(job.rules))
+    return [
+        f"{wave}: {_names(rules)} ({len(rules)}): {why}"
+        for (wave, why), rules in sorted(reasons.items(), key=lambda item: item[0][0])
+    ]
+
+
+def _images(checked: Checked) -> list[str]:
+    return [f"{image}: {rules}" for image, rules in sorted(checked.planned.images.items())]
+
+
+def _undeclared(checked: Checked) -> list[str]:
+    return [f"{rule}: {_names(files)}" for rule, files in checked.undeclared.items()]
+
+
+def _internet_title(checked: Checked) -> str:
+    if checked.reaches_internet:
+        return "Look for the internet, which the configuration has to let them reach"
+    return "Look for the internet, which tasks do not reach (--omics-networking-mode RESTRICTED)"
+
+
+def _internet(checked: Checked) -> list[str]:
+    return [
+        f"{rule} ({where}): {', '.join(one.words for one in found)}"
+        for (rule, where), found in itertools.groupby(
+            checked.internet, key=lambda one: (one.rule, one.where)
+        )
+    ]
+
+
+def _estimate(checked: Checked) -> Iterator[str]:
+    found, planned = checked.estimate, checked.planned
+    if not found.tasks:
+        return
+    static = found.assumed.static_gib
+    storage = (
+        f"DYNAMIC, {found.assumed.storage_gib:,.1f} GiB"
+        if static is None
+        else f"STATIC, {static:,} GiB a run"
+    )
+    yield from table(
+        [
+            (
+                "instances",
+                f"{found.instance_hours:,.2f} h of {len(found.tasks)} tasks",
+                f"{found.instance_dollars:,.2f} USD",
+            ),
+            (
+                "storage",
+                f"{storage}, {found.run_hours:,.2f} h of runs",
+                f"{found.storage_dollars:,.2f} USD",
+            ),
+            (
+                "together",
+                f"done after {duration(3600 * found.makespan_hours)}",
+                f"{found.dollars:,.2f} USD",
+            ),
+        ]
+    )
+    waves, runs = len(planned.waves), sum(map(len, planned.waves))
+    yield (
+        f"{_count(waves, 'wave')}, {_count(runs, 'run')}; prices of {found.prices.region}, noted "
+        f"{found.prices.noted}"
+    )
+    names = {
+        "+".join(job.rules) for job in planned.jobs
+        if (task := found.tasks.get(job.key)) is not None and task.source is None
+    }  # fmt: skip
+    if names:
+        yield (
+            f"?: {found.assumed.minutes:g} min are assumed for a job of {_names(sorted(names))}: "
+            "nothing tells how long it takes (--assume-minutes)"
+        )
+    if bounded := sorted({r.rule for r in rows(checked) if Source.RUNTIME.value in r.sources}):
+        yield f"<: a job of {_names(bounded)} is taken to need all of its `runtime`"
+    if static is None:
+        yield (f"all files are taken to be {found.assumed.storage_gib:,.1f} GiB (--assume-storage)")
+    yield "a run is taken to start within 5 minutes, a task to wait 3 minutes for its instance"
+    priced = {task.instance.name for task in found.tasks.values()}
+    if guessed := sorted(priced & found.prices.estimated.keys()):
+        yield f"prices of {_names(guessed)} are estimated: {found.prices.estimated_source}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _refused(checked: Checked) -> Iterator[str]:
+    for error, following in itertools.zip_longest(checked.refused, checked.refused[1:]):
+        first, *rest = error.message.splitlines() or [""]
+        yield f"- {first}"
+        yield from (f"  {line}" for line in rest)
+        if error.hint and (following is None or following.hint != error.hint):
+            yield f"  hint: {error.hint}"  # once for those in a row
+
+
+def _names(names: Iterable[str]) -> str:
+    listed = list(dict.fromkeys(names))
+    rest = len(listed) - _LISTED
+    return ", ".join(listed[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,184 @@
+"""`snakemake-omics check`: tell what would become of a workflow, and what it would cost.
+
+A mode of the executor, as packaging is: the tasks are those that a run of the same command would
+have. Nothing is started, nothing sent, and no service asked. The page goes to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .aws.images import out_of_reach
+from .aws.registry_map import read_registry_map
+from .aws.session import region_named
+from .check.checked import Checked, looked_for, undeclared
+from .check.document import document
+from .check.estimate import Assumed, estimate
+from .check.page import page
+from .check.request import REFUSED, CheckRequest
+from .compile import compile_wave, spill
+from .cost.bill import static_gib
+from .cost.instances import instance_of
+from .cost.prices import prices_of
+from .errors import CompileError, OmicsError, UnsupportedRule
+from .graph.durations import benchmarked, known_durations
+from .graph.output_cache import OutputCache
+from .graph.partition import Partition, partition
+from .graph.planned import Planned, plan, wave_of
+from .graph.waves import settings_of
+from .limits import COMMON_VCPUS, LARGE_REGIONS
+from .log import Log
+from .model import JobKey, Wave
+from .runs.journal import Journal
+from .settings.options import LOCAL_REGION, NetworkingMode, Options, StorageType
+
+_STORAGE_PER_INPUT = 3  # how much larger all files of a workflow are than its inputs
+_LEAST_STORAGE = 1.0  # GiB
+_LARGEST_SCRIPT = 1024**2  # bytes
+
+
+def check(workflow: Any, options: Options, workdir: Path, state: Path, log: Log) -> int:
+    """Print what would become of the workflow; the exit status.
+
+    Raises:
+        OmicsError
+    """
+    request = CheckRequest.of(options.check or "")
+    if request.for_aws:
+        options = replace(options, local=False, endpoint_url=None)
+    checked = look(workflow, options, workdir, state, request)
+    if request.as_json:
+        print(json.dumps(document(checked), indent=2))
+    else:
+        print(*page(checked), sep="\n")
+    return REFUSED if checked.refused else 0
+
+
+def look(
+    workflow: Any, options: Options, workdir: Path, state: Path, request: CheckRequest
+) -> Checked:
+    """All that can be told of Snakemake's graph without a service."""
+    region = region_named(options.region, options.aws_profile) or LOCAL_REGION
+    settings = settings_of(workflow, options, workdir, region, from_registries=not options.local)
+    cache = OutputCache(workflow)
+    planned = plan(
+        workflow.dag, settings, _cut(options), workflow.async_run(cache.there()).__contains__
+    )
+    tasks = [job.task for job in planned.jobs if job.task is not None]
+    durations = known_durations(
+        tasks, benchmarked(workflow.dag.jobs, workdir), _earlier(state / "journal.sqlite")
+    )
+    reaches = options.networking_mode is NetworkingMode.VPC
+    return Checked(
+        place=f"AWS HealthOmics in {region}"
+        if options.is_aws
+        else "the local HealthOmics"
+        if options.local
+        else options.endpoint_url or "",
+        planned=planned,
+        refused=(*planned.refused, *_refused(planned, options, workdir, region)),
+        undeclared=undeclared(planned.jobs, settings.include),
+        internet=tuple(looked_for(planned.jobs, planned.places, _reader(workdir))),
+        reaches_internet=reaches,
+        variables=tuple(sorted({*workflow.envvars, *workflow.remote_execution_settings.envvars})),
+        estimate=estimate(
+            planned,
+            durations,
+            prices_of(region),
+            _assumed(planned, options, workdir, request),
+        ),
+    )
+
+
+def _cut(options: Options) -> Any:
+    def cut(
+        order: Sequence[JobKey], parents: Mapping[JobKey, Sequence[JobKey]]
+    ) -> Partition[JobKey]:
+        return partition(order, parents, options.max_tasks_per_run, options.parallel_runs)
+
+    return cut
+
+
+def _earlier(path: Path) -> dict[JobKey, float]:
+    """The times of tasks of earlier runs; nothing is made where there is none."""
+    if not path.exists():
+        return {}
+    journal = Journal(path)
+    try:
+        return journal.durations()
+    finally:
+        journal.close()
+
+
+def _assumed(planned: Planned, options: Options, workdir: Path, request: CheckRequest) -> Assumed:
+    inputs = {path for path in wave_of(planned).raw_inputs if (workdir / path).is_file()}
+    gib = sum((workdir / path).stat().st_size for path in inputs) / 1024**3
+    is_static = options.storage_type is StorageType.STATIC
+    return Assumed(
+        minutes=request.minutes,
+        storage_gib=request.storage_gib or max(_LEAST_STORAGE, _STORAGE_PER_INPUT * gib),
+        static_gib=static_gib(options.storage_capacity) if is_static else None,
+        own_disks=options.has_own_disks,
+    )
+
+
+def _refused(
+    planned: Planned, options: Options, workdir: Path, region: str
+) -> Iterator[OmicsError]:
+    """What is in the way beside what no task can do."""
+    if options.is_aws:
+        path = options.container_registry_map
+        registry_map = {} if path is None else read_registry_map(path)
+        for error in out_of_reach(planned.images, region, registry_map):
+            where = planned.places.get(error.rule.partition(", ")[0])
+            yield error if where is None else error.at(where)
+        yield from _too_large_there(planned, region)
+    tasks = {job.key for job in planned.jobs if job.task is not None}
+    wave = wave_of(planned)
+    for runs in planned.waves:
+        for run in runs:
+            part = wave.only(tasks.intersection(run))
+            try:
+                compile_wave(part, _literals(part, options))
+            except CompileError as error:
+                yield error
+
+
+def _too_large_there(planned: Planned, region: str) -> Iterator[UnsupportedRule]:
+    if region in LARGE_REGIONS:
+        return
+    told = set()
+    for job in planned.jobs:
+        instance = None if job.task is None else instance_of(job.task.resources)
+        if instance is None or instance.vcpus <= COMMON_VCPUS or job.rules in told:
+            continue
+        told.add(job.rules)
+        yield UnsupportedRule(
+            job.rules[0],
+            f"needs an {instance}, which {' and '.join(LARGE_REGIONS)} have only, and the runs are "
+            f"in {region}",
+            hint=f"--set-threads and --set-resources bound it to {COMMON_VCPUS} vCPUs",
+            where=job.where,
+        )
+
+
+def _literals(wave: Wave, options: Options) -> dict[str, str]:
+    """The inputs beyond the limit of parameters, by an address as long as theirs would be."""
+    stored = {path: ref.uri for path, ref in wave.objects.items() if ref.uri is not None}
+    folder = f"{options.output_uri or 's3://bucket'}/inputs/{'0' * 32}"
+    sent = {path: f"{folder}/{PurePosixPath(path).name}.tar" for path in wave.raw_inputs}
+    return spill(sent | stored)
+
+
+def _reader(workdir: Path) -> Any:
+    def read(name: str) -> str:
+        path = workdir / name
+        if not path.is_file() or path.stat().st_size > _LARGEST_SCRIPT:
+            return ""
+        return path.read_text("utf-8", errors="replace")
+
+    return read

@@ -1,0 +1,1 @@
+call <- function(path) readLines(path)
