@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.iocontainers import Namedlist
+from snakemake.sourcecache import LocalSourceFile
 
 from .internals import positions_of_names
 from .modules import ProjectModules
@@ -74,7 +75,8 @@ class Capture:
     """The statements that make values again, and the files that these need.
 
     `statements` come in the order in which they must run; `files` hold long values. `texts` are
-    those that the code holds or refers to, `listings` the folders and patterns that it lists.
+    those that the code holds or refers to, `listings` the folders and patterns that it lists,
+    `folders` the workflow's own that it names.
     """
 
     def __init__(self, snakefiles: Snakefiles, workflow: Any, workdir: Path) -> None:
@@ -82,6 +84,7 @@ class Capture:
         self.modules = ProjectModules(workdir)
         self.files: dict[str, None] = {}
         self.texts: dict[str, None] = {}
+        self.folders: dict[str, None] = {}
         self.listings: dict[str, None] = {}
         self.uses_shell = False
         self._snakefiles = snakefiles
@@ -183,6 +186,10 @@ class Capture:
             return text
         if package == "pandas" and (text := self._pandas(value, path)) is not None:
             return text
+        if isinstance(value, LocalSourceFile):  # `workflow.current_basedir` and what it joins
+            found = os.path.normpath(value.get_path_or_uri(secret_free=True))
+            self._names(found)
+            return f"pathlib.Path({found!r})"
         if package == "snakemake":
             raise CannotTravel(
                 path, f"is a {kind.__module__}.{kind.__qualname__}, which cannot travel to the task"
@@ -520,15 +527,22 @@ class Capture:
             raise CannotTravel(name, "is Snakemake itself, which cannot travel to the task")
         for attribute in sorted(set(read)):
             value = getattr(self._workflow, attribute)
-            if not isinstance(value, str | int | float | bool | Path | list | dict | None):
+            plain = str | int | float | bool | Path | list | dict | LocalSourceFile | None
+            if not isinstance(value, plain):
                 raise CannotTravel(
                     f"{name}.{attribute}", "is Snakemake's own, which cannot travel to the task"
                 )
             found[attribute] = self.value(value, f"{name}.{attribute}")
             if isinstance(value, str | Path):
-                self.texts[str(value)] = None
+                self._names(str(value))
         given = ", ".join(f"{attribute}={text}" for attribute, text in found.items())
         return f"{self.load('types')}.SimpleNamespace({given})"
+
+    def _names(self, path: str) -> None:
+        """A path of the workflow itself."""
+        self.texts[path] = None
+        if os.path.isabs(path) and os.path.isdir(path):
+            self.folders[path] = None
 
     def _configured(self, space: str, used: Config) -> None:
         self._config[space] = self._config.get(space, Config(frozenset())) | used

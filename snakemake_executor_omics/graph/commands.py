@@ -92,6 +92,10 @@ def command_of(job: Job, workdir: Path) -> Command:
         command = _template(job, workdir)
     else:
         command = _script(job, workdir)
+    if not job.is_shell:
+        # Of a Python job what is its own: the rest is the same for all.
+        own = command.text.partition("\nRULE = ")
+        command = replace(command, names=named_paths(own[2] or own[0], workdir))
     return _with_own_sources(command, workdir)
 
 

@@ -79,6 +79,8 @@ class Rewriting:
             if os.path.isabs(written) and not os.path.isabs(path):
                 places.setdefault(written, f"{PROJECT}/{path}")
             elif os.path.isabs(path):
+                if written != path:
+                    places.setdefault(written, f"{PROJECT}/{OUTSIDE}{path}")
                 folder = os.path.dirname(path)
                 kept = path if _SHARED.fullmatch(folder) else folder
                 places.setdefault(kept, f"{PROJECT}/{OUTSIDE}{kept}")
@@ -104,10 +106,10 @@ class Rewriting:
             # No task has the folders that such a path only passes.
             end = "/" if rest.endswith("/") else ""
             whole = os.path.normpath(place + rest)
-            if self._places[place] == PROJECT:
-                rest = f"/{os.path.relpath(whole, place)}{end}"
-            elif again := self._pattern.fullmatch(whole):
+            if again := self._pattern.fullmatch(whole):
                 place, rest = again[1], (again[2] or "") + end
+            elif self._places[place] == PROJECT:
+                rest = f"/{os.path.relpath(whole, place)}{end}"
         if place in self._folders:
             path = project_path(place + rest, self._workdir, "")
             end = "/" if rest.endswith("/") else ""

@@ -161,7 +161,7 @@ def files_below(text: str, outside: Iterable[str], workdir: Path) -> list[str]:
     words = dict.fromkeys(word for word in _QUOTED.findall(text) if len(word) < 1024)
     places = tuple(f"{folder}/" for folder in outside)
     folders = [word for word in words if f"{word}/".startswith(places) and _is_dir(Path(word))]
-    joined = "\n".join(words)
+    joined = "\n".join(f"'{word}'" for word in words)
     found: dict[str, None] = {}
     for folder in dict.fromkeys(map(os.path.normpath, folders)):
         named = _named(joined, Path(folder), workdir, is_python=False)

@@ -14,6 +14,7 @@ from ..compile import python_source
 from ..errors import UnsupportedRule
 from .captured import CannotTravel, Capture
 from .internals import positions_of_names, shell_settings
+from .paths import folder_around
 from .programs import files_named, used_by
 from .snakefiles import Snakefiles
 
@@ -102,6 +103,11 @@ def joined(
         first.append("stand_in()")
     if folders:
         first.append(f"sys.path[:0] = map(os.path.abspath, {folders!r})")
+    first += [
+        f"os.path.isdir({around!r}) and os.makedirs({folder!r}, exist_ok=True)"
+        for folder in capture.folders
+        if (around := folder_around(folder)) != folder  # from which `..` leads to what is there
+    ]
     text = python_source(kind, "\n".join([*first, *statements]))
     body = "\n".join(statements)
     for name, value in sorted(os.environ.items()):

@@ -33,10 +33,12 @@ from ..model import (
     Task,
 )
 from .commands import Command, Unknown, command_of
+from .elsewhere import LARGEST, Elsewhere, named_elsewhere, project_paths
 from .environments import EnvironmentReader
 from .folders import files_of
 from .internals import environment_hash, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
+from .prefixes import beginning_with, beginnings, indexes_of
 from .programs import (
     files_below,
     is_executable,
@@ -239,7 +241,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             "environments `omics-images.yaml` may name the same image, and --omics-environments "
             "off does without them",
         )
-    path = _Paths(settings, jobs)
+    path = _Paths(settings)
     inputs, positions = _inputs(jobs, path, made, settings.storage)
 
     def asked(total: int) -> Resources:
@@ -258,18 +260,42 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     resources = asked(len(inputs))
     commands = {id(job): command_of(job, settings.workdir) for job in jobs}
     inputs_here = {ref.path for ref in inputs}
-    produced_here = {path(output, job) for job in jobs for output in job.output}
+    produced_here = {path(output, job) for job in jobs for output in _left_by(job)}
     names = dict.fromkeys(name for command in commands.values() for name in command.names)
     known = inputs_here | produced_here
     named = [name for name in names if known.isdisjoint(_with_parents(name))]
-    if results := list(_results(named, settings, made)):
-        inputs = (*inputs, *results)
-        inputs_here |= {ref.path for ref in results}
+    texts = "\n".join(command.text for command in commands.values())
+    own = {beginning for output in produced_here for beginning in beginnings(output)}
+    stems = names.keys() - own
+    absolute, files = project_paths(
+        (name for job in jobs for name in names_elsewhere(commands[id(job)].text, job, settings)),
+        settings.workdir,
+    )
+    others = {ref.path: ref for ref in _results(named, settings, made)}
+    for ref in (
+        *_siblings(jobs, path, made, settings, stems | inputs_here),
+        *map(_raw, _beside(jobs, inputs, stems - inputs_here, texts, settings)),
+        *map(_raw, files),
+    ):
+        if ref.path not in known:
+            others.setdefault(ref.path, ref)
+    if others:
+        inputs = (*inputs, *others.values())
+        inputs_here |= others.keys()
         resources = asked(len(inputs))
     sources = {source for command in commands.values() for source in command.sources}
-    texts = "\n".join(command.text for command in commands.values())
     sources |= set(_outside(texts, settings))
     sources |= set(settings.include)
+    rewritten = Rewriting(
+        settings.workdir,
+        {
+            str(written): path(written, job)
+            for job in jobs
+            for written in (*job.input, *_left_by(job))
+        }
+        | absolute,
+        settings.outside,
+    )
     for job in jobs:
         for folder in commands[id(job)].folders:
             given = (*inputs_here, *settings.include)
@@ -289,7 +315,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     return Task(
         key=job_key(unit),
         layers=tuple(
-            tuple(_step(unit, job, commands[id(job)], path) for job in layer)
+            tuple(_step(unit, job, commands[id(job)], path, rewritten) for job in layer)
             for layer in _layers(unit)
         ),
         inputs=inputs,
@@ -349,6 +375,53 @@ def _results(
             yield replace(ref, program=not ref.directory and is_program(path))
 
 
+def _siblings(
+    jobs: Iterable[Job],
+    path: _Paths,
+    made: Mapping[str, FileRef],
+    settings: TaskSettings,
+    stems: Collection[str],
+) -> Iterator[FileRef]:
+    """What the jobs above make whose names begin with one of `stems`, declared or not."""
+    for parent in dict.fromkeys(needed for job in jobs for needed in job.dag.dependencies[job]):
+        for output in parent.output:
+            name = path(output, parent)
+            if any(beginning in stems for beginning in beginnings(name)):
+                file = settings.workdir / name
+                if name in made:
+                    yield made[name]
+                elif name not in settings.pending and file.exists():
+                    yield FileRef(name, directory=file.is_dir())
+
+
+def _beside(
+    jobs: Iterable[Job],
+    inputs: Iterable[FileRef],
+    stems: Iterable[str],
+    text: str,
+    settings: TaskSettings,
+) -> Iterator[str]:
+    """The files of this machine whose names begin with one of `stems`, and indexes of inputs."""
+    tools = " ".join([text, *(str(job.rule.wrapper) for job in jobs)])
+    found = [file for stem in sorted(stems) for file in beginning_with(stem, settings.workdir)]
+    for ref in inputs:
+        if _is_here(ref):
+            found += indexes_of(ref.path, settings.workdir, tools)
+    for file in found:
+        if not any(place in settings.produced for place in _with_parents(file)):
+            yield file
+
+
+def names_elsewhere(text: str, job: Job, settings: TaskSettings) -> list[Elsewhere]:
+    """What a job's text names by absolute paths outside of the project."""
+    largest = None if job.is_shell else LARGEST  # a script may be given a whole configuration
+    return named_elsewhere(text, settings.workdir, settings.outside, largest)
+
+
+def _raw(path: str) -> FileRef:
+    return FileRef(path, program=is_program(path))
+
+
 def _outside(text: str, settings: TaskSettings) -> list[str]:
     """What a text names of a workflow that lies outside of the project, and what that uses."""
     if not any(folder in text for folder in settings.outside):
@@ -376,20 +449,11 @@ def folders_of(path: str) -> Iterator[str]:
 
 
 class _Paths:
-    """The project paths and the texts of a unit's jobs."""
+    """The project paths of a unit's jobs."""
 
-    def __init__(self, settings: TaskSettings, jobs: Iterable[Job]) -> None:
+    def __init__(self, settings: TaskSettings) -> None:
         self.workdir = settings.workdir
         self.units = settings.units
-        self.rewritten = Rewriting(
-            settings.workdir,
-            {
-                str(path): project_path(path, settings.workdir, job.rule.name)
-                for job in jobs
-                for path in (*job.input, *_left_by(job))
-            },
-            settings.outside,
-        )
 
     def __call__(self, path: object, job: Job) -> str:
         return project_path(path, self.workdir, job.rule.name)
@@ -461,13 +525,15 @@ def _layers(unit: Unit) -> list[list[Job]]:
     return layers
 
 
-def _step(unit: Unit, job: Job, command: Command, path: _Paths) -> Step:
+def _step(
+    unit: Unit, job: Job, command: Command, path: _Paths, rewritten: Callable[[str], str]
+) -> Step:
     readers = readers_of(job, job_key(unit), path.units)
     outputs = tuple(_output(unit, job, item, path, readers.get(str(item))) for item in job.output)
     benchmark = job.benchmark and Benchmark(path(job.benchmark, job), job.benchmark_repeats or 1)
     read = {path for files in job.dag.depending[job].values() for path in files}
     outputs += tuple(OutputFile(path(log, job), touch=True) for log in job.log if log in read)
-    text = path.rewritten(command.text)
+    text = rewritten(command.text)
     _refuse_secrets(job, text, command.sources, path.workdir)
     tmpdir = job.resources.get("tmpdir")
     return Step(
