@@ -66,5 +66,6 @@ MAX_PAGE = 100  # items, API, maxResults of each list
 MAX_LOG_EVENTS = 10_000  # events, CloudWatch Logs API, GetLogEvents limit
 
 # --- S3 ----------------------------------------------------------------------------------------
+MAX_KEYS = 1_000  # objects, ListObjectsV2, of a page
 MAX_COPY = 5 * 1024**3  # bytes, CopyObject; larger objects are copied in parts
 MIN_COPIED_RANGE = 5 * 1024**2  # bytes, UploadPartCopy: a source must be larger for a range of it

@@ -2,9 +2,9 @@
 
 Uploads carry the digest that was taken of the file, and S3 refuses content of another one: by
 SHA-256 in one request, by the CRC-32 of the whole for an upload in parts, where S3 knows no
-SHA-256 of the whole. An object of the same size and digest is not sent again. s3transfer itself
-downloads beside the target and renames, so that a file is there whole or not at all; what comes is
-compared with the size and the MD5 that S3 lists.
+SHA-256 of the whole. An object of the same size and digest is not sent again. What comes is written
+beside the target and renamed, so that a file is there whole or not at all, and compared with the
+size and the MD5 that S3 lists.
 """
 
 from __future__ import annotations
@@ -13,26 +13,32 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
+from s3transfer.utils import S3_RETRYABLE_DOWNLOAD_ERRORS
 
 from ..errors import AccessDenied, NotFound, ServiceError, StagingError
-from .checksums import Digest, OnBytes
+from ..limits import MAX_KEYS
+from .checksums import WHOLE, Digest, OnBytes
 from .multipart import ResumingClient
 from .session import Services
 from .translate import translated
 
-_MIB = 1024 * 1024
 _LOOK_SECONDS = 0.5  # between two looks whether the process ends
-_PART = 16 * _MIB  # s3transfer takes larger parts where a file would need more than 10,000
+_PART = WHOLE  # s3transfer takes larger parts where a file would need more than 10,000
+_SMALL = 1024 * 1024  # read at once: the tasks of s3transfer for a file take as long as its request
+_TRIES = 5  # to read a body, as in s3transfer
+_LISTED_PER_HEAD = 20  # objects of a listing, which cost about as much as one HEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,15 @@ class Download:
         found = self.path.stat()
         return (found.st_size, found.st_mtime_ns) == (self.listed.size, _time_ns(self.listed))
 
+    @property
+    def has_content(self) -> bool:
+        """Whether the file that is here has the object's content, where its ETag tells it."""
+        if self.listed is None or not _is_md5(self.listed.etag):
+            return False
+        if self.path.is_symlink() or not self.path.is_file():
+            return False
+        return self.path.stat().st_size == self.size and _md5(self.path) == self.listed.etag
+
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of an `s3://` URI; the key may be empty."""
@@ -86,13 +101,33 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 def missing(services: Services, items: Sequence[Upload]) -> list[Upload]:
     """Those that S3 does not have, or has with another content."""
+    listed = _listed(services, [item.uri for item in items])
 
     def is_missing(item: Upload) -> bool:
+        if listed is not None:
+            found = listed.get(item.uri)
+            if found is None:
+                return True
+            if (found.size, found.etag) == (item.digest.size, item.digest.md5):
+                return False
         return not _is_there(services, item.uri, item.digest)
 
     with ThreadPoolExecutor(services.concurrency) as pool:
         absent = list(pool.map(is_missing, items))
     return [item for item, is_absent in zip(items, absent, strict=True) if is_absent]
+
+
+def _listed(services: Services, uris: Sequence[str]) -> Mapping[str, Listed] | None:
+    """What lies where these objects would, by URI; None where HEADs tell it with less work."""
+    most = len(uris) * _LISTED_PER_HEAD
+    if most < MAX_KEYS:
+        return None
+    prefix = os.path.commonprefix(uris)  # noqa: RUF071  # of characters, as S3 has it
+    try:
+        found = list(islice(_each_below(services, prefix), most + 1))
+    except AccessDenied:
+        return None
+    return None if len(found) > most else {item.uri: item for item in found}
 
 
 def upload_many(
@@ -138,8 +173,9 @@ def download_each(
         StagingError: no room, or an object is not what it was listed as.
     """
 
-    def finish(item: Download, future: Any) -> Download:
-        _finish([(f"fetch {item.uri}", future)])
+    def take(item: Download, arrive: Callable[[], object]) -> Download:
+        with _told(f"fetch {item.uri}"):
+            arrive()
         if item.listed is not None:
             _check(services, item.path, item.listed)
             time_ns = _time_ns(item.listed)
@@ -147,20 +183,58 @@ def download_each(
         return item
 
     # A failure cancels what is under way first: then nobody waits for it.
-    with ThreadPoolExecutor(os.cpu_count()) as checks, _transfers(services, services.s3) as manager:
+    with (
+        _workers(os.cpu_count()) as checks,
+        _workers(services.concurrency) as readers,
+        _transfers(services, services.s3) as manager,
+    ):
         arriving = []
         for item in items:
-            bucket, key = split_uri(item.uri)
             try:
                 item.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StagingError(f"cannot make the folder of {item.path}: {error}") from error
+            if item.listed is not None and item.size <= _SMALL:
+                arrive = partial(_read, services, item, item.listed, on_bytes)
+                arriving.append(readers.submit(take, item, arrive))
+                continue
+            bucket, key = split_uri(item.uri)
             future = manager.download(
                 bucket, key, str(item.path), subscribers=[_Progress(on_bytes), _Known(item.listed)]
             )
-            arriving.append(checks.submit(finish, item, future))
+            arriving.append(checks.submit(take, item, future.result))
         for arrived in arriving:
             yield _unless_ending(services, arrived)
+
+
+def _read(services: Services, item: Download, listed: Listed, on_bytes: OnBytes | None) -> None:
+    """Fetch an object that was listed, in one request; none for one that is empty."""
+    data = _body(services, item.uri, listed) if listed.size else b""
+    if on_bytes is not None:
+        on_bytes(len(data))
+    beside = item.path.with_name(f"{item.path.name}.part")
+    try:
+        beside.write_bytes(data)
+        beside.replace(item.path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _body(services: Services, uri: str, listed: Listed) -> bytes:
+    bucket, key = split_uri(uri)
+    tries = 1
+    while True:
+        # An object that was overwritten since the listing is refused.
+        answer = services.s3.get_object(Bucket=bucket, Key=key, IfMatch=f'"{listed.etag}"')
+        try:
+            data: bytes = answer["Body"].read()
+        except S3_RETRYABLE_DOWNLOAD_ERRORS:  # botocore repeats only what has no answer
+            if tries == _TRIES:
+                raise
+            tries += 1
+        else:
+            return data
 
 
 def read_bytes(services: Services, uri: str) -> bytes:
@@ -191,19 +265,21 @@ def write_bytes(services: Services, uri: str, data: bytes) -> None:
 
 def list_prefix(services: Services, uri: str) -> list[Listed]:
     """All objects whose URI begins with `uri`, in the order of their keys."""
+    return list(_each_below(services, uri))
+
+
+def _each_below(services: Services, uri: str) -> Iterator[Listed]:
     bucket, prefix = split_uri(uri)
     with translated(f"list {uri}"):
         pages = services.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [
-            Listed(
-                f"s3://{bucket}/{item['Key']}",
-                item["Size"],
-                item["ETag"].strip('"'),
-                item["LastModified"],
-            )
-            for page in pages
-            for item in page.get("Contents", ())
-        ]
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield Listed(
+                    f"s3://{bucket}/{item['Key']}",
+                    item["Size"],
+                    item["ETag"].strip('"'),
+                    item["LastModified"],
+                )
 
 
 def list_folders(services: Services, uri: str) -> list[str]:
@@ -336,6 +412,16 @@ def _unless_ending(services: Services, awaited: Future[Download]) -> Download:
 
 
 @contextmanager
+def _workers(number: int | None) -> Iterator[ThreadPoolExecutor]:
+    """Threads that begin nothing more once the block is left."""
+    pool = ThreadPoolExecutor(number)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
 def _transfers(services: Services, s3: Any) -> Iterator[Any]:
     config = TransferConfig(
         max_request_concurrency=services.concurrency,
@@ -349,16 +435,23 @@ def _transfers(services: Services, s3: Any) -> Iterator[Any]:
 
 def _finish(futures: Sequence[tuple[str, Any]]) -> None:
     for action, future in futures:
-        try:
-            with translated(action):
-                future.result()
-        except ServiceError as error:
-            error.add_note("files sent or fetched before are kept: the next call goes on there")
-            raise
-        except OSError as error:
-            raise StagingError(
-                f"cannot {action}: {error.strerror or error}",
-                hint="make room and call Snakemake again: what is here is not fetched again"
-                if error.errno in (errno.ENOSPC, errno.EDQUOT)
-                else None,
-            ) from error
+        with _told(action):
+            future.result()
+
+
+@contextmanager
+def _told(action: str) -> Iterator[None]:
+    """What goes wrong on the way, for people."""
+    try:
+        with translated(action):
+            yield
+    except ServiceError as error:
+        error.add_note("files sent or fetched before are kept: the next call goes on there")
+        raise
+    except OSError as error:
+        raise StagingError(
+            f"cannot {action}: {error.strerror or error}",
+            hint="make room and call Snakemake again: what is here is not fetched again"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            else None,
+        ) from error

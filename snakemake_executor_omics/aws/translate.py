@@ -168,10 +168,10 @@ def from_response(action: str, response: Mapping[str, Any]) -> ServiceError:
     text = error.get("Message") or code
     return kind(
         f"cannot {action}: {text} ({code})" if text != code else f"cannot {action}: {code}",
-        hint=_HINTS.get(kind),
+        hint="the object changed meanwhile" if status == 412 else _HINTS.get(kind),
         code=code,
         request_id=request_id,
-        transient=kind is Throttled or status >= 500 or status == 408,
+        transient=kind is Throttled or status >= 500 or status in (408, 412),
     )
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..aws.checksums import Digest, OnBytes
+from ..aws.checksums import WHOLE, Digest, OnBytes
 from ..errors import JournalError, StagingError
 
 _BLOCK = 1024 * 1024
@@ -31,12 +31,13 @@ _COMMIT_SECONDS = 5.0
 # No such column, not a database, damaged: as against locked, full or read-only.
 _DAMAGED = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS digest (
+CREATE TABLE IF NOT EXISTS content (
     path TEXT NOT NULL PRIMARY KEY,
     state TEXT NOT NULL,
     sha256 TEXT NOT NULL,
     crc32 INTEGER NOT NULL,
-    size INTEGER NOT NULL
+    size INTEGER NOT NULL,
+    md5 TEXT
 );
 """
 
@@ -79,7 +80,7 @@ def digest_of(path: Path, on_bytes: OnBytes | None = None) -> Digest:
     Raises:
         StagingError: it cannot be read.
     """
-    sha, crc, size = hashlib.sha256(), 0, 0
+    sha, md5, crc, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0, 0
     block = memoryview(bytearray(_BLOCK))
     try:
         with path.open("rb", buffering=0) as file:
@@ -87,11 +88,13 @@ def digest_of(path: Path, on_bytes: OnBytes | None = None) -> Digest:
                 sha.update(block[:count])
                 crc = zlib.crc32(block[:count], crc)
                 size += count
+                if size < WHOLE:
+                    md5.update(block[:count])
                 if on_bytes is not None:
                     on_bytes(count)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return Digest(sha.hexdigest(), crc, size)
+    return Digest(sha.hexdigest(), crc, size, md5.hexdigest() if size < WHOLE else None)
 
 
 def _unreadable(path: Path, error: OSError) -> StagingError:
@@ -129,7 +132,7 @@ class Digests:
         """The digest of the file `name`, if it was taken in the same state."""
         row = self._try(
             lambda db: db.execute(
-                "SELECT sha256, crc32, size FROM digest WHERE path = ? AND state = ?",
+                "SELECT sha256, crc32, size, md5 FROM content WHERE path = ? AND state = ?",
                 (name, state.text),
             ).fetchone()
         )
@@ -174,13 +177,13 @@ class Digests:
     def forget(self, names: Iterable[str]) -> None:
         """Read these files again the next time."""
         rows = [(name,) for name in names]
-        self._try(lambda db: db.executemany("DELETE FROM digest WHERE path = ?", rows))
+        self._try(lambda db: db.executemany("DELETE FROM content WHERE path = ?", rows))
         self._commit()
 
     def _remember(self, name: str, state: FileState, digest: Digest) -> None:
-        row = (name, state.text, digest.sha256, digest.crc32, digest.size)
+        row = (name, state.text, digest.sha256, digest.crc32, digest.size, digest.md5)
         self._try(
-            lambda db: db.execute("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?)", row)
+            lambda db: db.execute("INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?, ?, ?)", row)
         )
 
     def _commit(self) -> None:

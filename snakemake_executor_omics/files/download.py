@@ -2,7 +2,7 @@
 
 A file that was changed after the run was made, and is not what the run made, is kept beside its
 place. What this project fetched before its head died is no such file: it has the content, and most
-often still the time, of its object.
+often still the time, of its object. What has the content already is not fetched.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import filecmp
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -43,7 +44,9 @@ def fetch(
         StagingError, ServiceError: what came before that is in its place.
     """
     try:
-        wanted = [item for item in downloads if not item.is_here]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            unchanged = pool.map(lambda item: item.is_here or item.has_content, downloads)
+            wanted = [item for item, same in zip(downloads, unchanged, strict=True) if not same]
         places = {_unseen(item, folder): item.path for item in wanted}
     except OSError as error:
         raise StagingError(f"cannot make the folder of a result: {error}") from error

@@ -51,6 +51,30 @@ def test_same_content_is_not_sent_again(services: Services, tmp_path: Path) -> N
     assert transfer.missing(services, [changed]) == [changed]
 
 
+def _requests(services: Services) -> list[str]:
+    found: list[str] = []
+    services.s3.meta.events.register("before-call.s3", lambda model, **_: found.append(model.name))
+    return found
+
+
+@pytest.mark.parametrize("others", [0, 1_100])  # below the same prefix: a listing costs too much
+def test_many_files_are_found_by_one_listing(
+    services: Services, tmp_path: Path, others: int
+) -> None:
+    items = []
+    for number in range(52):
+        (tmp_path / f"{number}").write_text(f"{number}")
+        items.append(_upload(tmp_path / f"{number}", f"in/{number}/x"))
+    transfer.upload_many(services, items[2:])
+    services.s3.put_object(Bucket="results", Key="in/2/x", Body=b"?")  # of the same size
+    for number in range(others):
+        services.s3.put_object(Bucket="results", Key=f"in/y{number}", Body=b"")
+    asked = _requests(services)
+    assert transfer.missing(services, items) == items[:3]
+    # Only what has another ETag is looked at.
+    assert asked.count("HeadObject") == (52 if others else 1)
+
+
 def test_missing_object_leaves_no_file(services: Services, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="fetch s3://results/none"):
         list(transfer.download_each(services, [Download(f"{BUCKET}/none", tmp_path / "sub/none")]))

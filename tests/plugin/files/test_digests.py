@@ -34,7 +34,9 @@ def test_a_digest_is_that_of_the_whole_file(tmp_path: Path, size: int) -> None:
     (tmp_path / "file").write_bytes(data)
     moved: list[int] = []
     found = digest_of(tmp_path / "file", moved.append)
-    assert found == Digest(hashlib.sha256(data).hexdigest(), zlib.crc32(data), size)
+    md5 = hashlib.md5(data).hexdigest()
+    assert found == Digest(hashlib.sha256(data).hexdigest(), zlib.crc32(data), size, md5)
+    assert found == Digest.of_bytes(data)
     assert sum(moved) == size
 
 
@@ -121,7 +123,7 @@ def test_a_damaged_cache_is_made_anew_and_told(tmp_path: Path, kind: str) -> Non
     if kind == "foreign":
         path.unlink()
         db = sqlite3.connect(path)
-        db.execute("CREATE TABLE digest (name TEXT)")
+        db.execute("CREATE TABLE content (name TEXT)")
         db.commit()
         db.close()
     else:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import IncompleteReadError
+from botocore.response import StreamingBody
 
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.aws.transfer import Download, list_prefix
@@ -70,6 +72,37 @@ def test_what_is_here_is_not_fetched_again(services: Services, folder: Path) -> 
     run.land()
     assert run.requests == ["ListObjectsV2", "GetObject"]
     assert run.files()["small"] == b"1"
+
+
+def test_what_has_the_content_already_is_not_fetched(services: Services, folder: Path) -> None:
+    run = Run(services, folder, same=b"run", other=b"run", linked=b"run")
+    (folder / "same").write_bytes(b"run")  # of an earlier run, dated since
+    (folder / "other").write_bytes(b"won")
+    (folder.parent / "elsewhere").write_bytes(b"run")
+    (folder / "linked").symlink_to(folder.parent / "elsewhere")
+    run.land()
+    assert run.requests == ["ListObjectsV2", "GetObject", "GetObject"]
+    assert run.files()["other"] == b"run"
+    assert not (folder / "linked").is_symlink()  # it would be dated, and is a user's
+
+
+def test_a_body_that_breaks_off_is_read_again(
+    services: Services, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(services, folder, out=b"run")
+    read = StreamingBody.read
+    breaks = iter([True, True])
+
+    def broken(body: Any, **size: Any) -> bytes:
+        if next(breaks, False):
+            raise IncompleteReadError(actual_bytes=1, expected_bytes=3)
+        data: bytes = read(body, **size)
+        return data
+
+    monkeypatch.setattr(StreamingBody, "read", broken)
+    run.land()
+    assert run.files() == {"out": b"run"}
+    assert run.requests.count("GetObject") == 3
 
 
 def test_a_file_that_a_user_changed_meanwhile_is_kept(services: Services, folder: Path) -> None:
@@ -152,9 +185,11 @@ def test_an_etag_under_kms_tells_nothing(services: Services, folder: Path) -> No
     )
     (listed,) = list_prefix(services, "s3://results/run/")
     item = Download(listed.uri, folder / "out", replace(listed, etag="0" * 32))
-    services.s3.meta.events.register(
-        "before-call.s3.GetObject", lambda params, **_: params["headers"].pop("If-Match", None)
-    )
+
+    def ask_for_any(params: Any, **_: Any) -> None:
+        params["headers"].pop("If-Match", None)
+
+    services.s3.meta.events.register("before-call.s3.GetObject", ask_for_any)
     fetch(services, [item], run.incoming, None, print, print)
     assert run.files() == {"out": b"run"}
 
@@ -188,16 +223,18 @@ def test_a_head_that_dies_leaves_whole_files_only(
     assert not any(run.incoming.iterdir())
 
 
+@pytest.mark.parametrize("size", [3_000, 3_000_000])
 def test_a_full_disk_leaves_what_was_there(
-    services: Services, folder: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, folder: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    run = Run(services, folder, out=b"run" * 1000)
+    run = Run(services, folder, out=b"x" * size)
     (folder / "out").write_bytes(b"older")
     os.utime(folder / "out", (0, 0))
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     monkeypatch.setattr("s3transfer.download.IOWriteTask._main", full)
     monkeypatch.setattr("s3transfer.download.ImmediatelyWriteIOGetObjectTask._handle_io", full)
     with pytest.raises(StagingError, match="No space left on device\nhint: make room"):
