@@ -53,6 +53,7 @@ def deliver(
     stayed = {path for paths in absent(wave, done, results).values() for path in paths}
     _clear(services, stayed, stored, workdir, partial(keep_newer, since=since, warn=warn))
     fetch(services, wanted, workdir / INCOMING, since, say, warn)
+    inside_of = _by_directory(wave, [item.path for item in wanted], workdir)
     copied = 0
     for level in wave.levels:
         copies = {
@@ -69,7 +70,7 @@ def deliver(
             if (listed := executables_list(task.key)) in sources:
                 _make_executable(task, workdir / listed, workdir)
         outputs = [output for task in tasks for output in task.files if output.path not in stayed]
-        for output in outputs:
+        for output in sorted(outputs, key=lambda output: output.path.count("/")):
             if output.kind is OutputKind.DIRECTORY:
                 archive = archive_beside(output.path)
                 if output.path in stored:
@@ -77,8 +78,9 @@ def deliver(
                     copied += 1
                 else:
                     place = workdir / output.path
-                    keep = partial(keep_newer, place, since=since, warn=warn)
-                    unpack_directory(workdir / archive, place, keep)
+                    brought = inside_of.get(place, ())
+                    before = partial(_before, place, brought, since=since, warn=warn)
+                    unpack_directory(workdir / archive, place, before)
                     (workdir / archive).unlink()
         local = [workdir / output.path for output in outputs if output.path not in stored]
         if local:
@@ -89,6 +91,36 @@ def deliver(
                 _date(path, now)
     if copied:
         say(f"omics: {copied} results copied inside S3")
+
+
+def _by_directory(wave: Wave, paths: Sequence[Path], workdir: Path) -> dict[Path, list[Path]]:
+    """Those of `paths` that lie in directories that are outputs, for each of these."""
+    directories = {
+        workdir / output.path
+        for task in wave.tasks
+        for output in task.files
+        if output.kind is OutputKind.DIRECTORY
+    }
+    found: dict[Path, list[Path]] = {}
+    for path in paths if directories else ():
+        for parent in directories.intersection(path.parents):
+            found.setdefault(parent, []).append(path)
+    return found
+
+
+def _before(
+    place: Path, brought: Collection[Path], fresh: Path, since: datetime | None, warn: Say
+) -> None:
+    """Before `fresh` takes the place of a directory: what this call has brought there goes along.
+
+    An output or a log may lie in a directory that is an output, and is nothing of the user's.
+    """
+    for path in brought:
+        if path.is_file():
+            beside = fresh / path.relative_to(place)
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(beside)
+    keep_newer(place, fresh, since, warn)
 
 
 def absent(

@@ -95,6 +95,35 @@ def test_a_directory_is_unpacked_and_its_archive_is_gone(run: _Run, tmp_path: Pa
     assert not (run.folder / archive_beside("d")).exists()
 
 
+def test_results_may_lie_in_a_directory_that_is_a_result(run: _Run, tmp_path: Path) -> None:
+    for name in ("d/list", "d/sub/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for name in ("d", "d/sub"):
+        archive_directory(tmp_path / "archive", tmp_path / name)
+        run.left(archive_beside(name), (tmp_path / "archive").read_bytes())
+    run.left("d/list", b"d/list")
+    run.left("d/later.log", b"of a job that reads the directory")
+    inner, outer = _task("d/sub", kind=OutputKind.DIRECTORY), _task("d", kind=OutputKind.DIRECTORY)
+    run.deliver(inner, outer, _task("d/list"), _task("d/later"), done=(inner, outer))
+    assert {path.name for path in (run.folder / "d").rglob("*") if path.is_file()} == {
+        *("list", "later.log", "x", TIMESTAMP)
+    }
+    assert not any("omics-kept" in line for line in run.said)
+
+
+def test_what_a_user_put_into_a_directory_meanwhile_is_kept(run: _Run, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    archive_directory(tmp_path / "archive", tmp_path / "d")
+    run.left(archive_beside("d"), (tmp_path / "archive").read_bytes())
+    run.left("d/brought.log", b"")
+    (run.folder / "d").mkdir()
+    (run.folder / "d/notes").write_text("mine")
+    run.deliver(_task("d", kind=OutputKind.DIRECTORY), _task("d/brought"))
+    assert [path.name for path in (run.folder / "d.omics-kept").iterdir()] == ["notes"]
+    assert (run.folder / "d/brought.log").exists()
+
+
 def test_programs_among_the_results_can_be_run(run: _Run) -> None:
     task = _task("tool")
     run.left("tool", b"#!/bin/sh\n")
