@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from snakemake.io import is_flagged
 from snakemake.jobs import Job as SnakemakeJob
 from snakemake.logging import logger
 from snakemake.parser import parse
+from snakemake.settings.types import DeploymentMethod
 from snakemake.shell import shell
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
@@ -465,6 +467,22 @@ def environment_hash(workflow: Any, specification: Any) -> str:
     environment._conda = SimpleNamespace(platform="linux-64")
     digits: str = environment.content_hash
     return digits
+
+
+def know_environment(dag: Any, job: Any) -> None:
+    """Have Snakemake record the environment that a job's rule names, which `--report` shows.
+
+    It does so by itself where jobs run on its own file system. With `--sdm conda` it would also ask
+    a conda of this machine for the environment's hash. Since 8.0: `dag.conda_envs`.
+    """
+    methods = dag.workflow.deployment_settings.deployment_method
+    specification = job.conda_env_spec
+    if specification is None or not specification.is_file or DeploymentMethod.CONDA in methods:
+        return
+    environment = specification.get_conda_env(dag.workflow)
+    with suppress(WorkflowError, OSError):  # a file that is gone since
+        environment.content  # noqa: B018  # it keeps what it reads
+        dag.conda_envs.setdefault((specification, job.container_img_url), environment)
 
 
 def line_of(rule: Any) -> int:

@@ -85,6 +85,7 @@ async def settle(
         ]
         if stayed:
             internals.finish_without(job, stayed)
+        internals.know_environment(dag, job)
         await cache.store(job)
         forget_absent(dag, job)
         # S3 has no write protection; Snakemake itself would look for a local copy.

@@ -353,6 +353,20 @@ def test_an_environment_tells_its_files_without_a_conda(
             path.unlink()
 
 
+def test_the_environment_of_a_rule_is_recorded_with_its_results(
+    workflow: Any, jobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments: dict[Any, Any] = {}
+    monkeypatch.setattr(workflow.dag, "conda_envs", environments)
+    monkeypatch.setattr(jobs["make"], "_conda_env", None)
+    for name in ("make", "join"):
+        internals.know_environment(workflow.dag, jobs[name])
+    tell = "Snakemake records environments in another way now: see know_environment()"
+    assert [found.content for found in environments.values()] == [b"dependencies: [zlib]\n"], tell
+    assert workflow.persistence._conda_env(jobs["make"]), tell
+    assert workflow.persistence._conda_env(jobs["join"]) is None, tell
+
+
 def test_a_rule_has_the_line_of_its_snakefile(jobs: dict[str, Any]) -> None:
     lines = SNAKEFILE.splitlines()
     for name in ("make", "join"):

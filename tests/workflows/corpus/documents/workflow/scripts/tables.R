@@ -1,0 +1,1 @@
+total <- function(path) sum(read.delim(path)$count)

@@ -1,0 +1,1 @@
+HEAD = ("file", "digest")
