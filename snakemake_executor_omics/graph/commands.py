@@ -74,6 +74,12 @@ class Command:
     folders: tuple[Folder, ...] = ()
     names: tuple[str, ...] = ()
 
+    @property
+    def own(self) -> str:
+        """The text without our own code around Python, which is the same for all jobs."""
+        ours, _, own = self.text.partition("\nRULE = ")
+        return own or ours
+
 
 def command_of(job: Job, workdir: Path) -> Command:
     """What `job` runs.
@@ -93,9 +99,7 @@ def command_of(job: Job, workdir: Path) -> Command:
     else:
         command = _script(job, workdir)
     if not job.is_shell:
-        # Of a Python job what is its own: the rest is the same for all.
-        own = command.text.partition("\nRULE = ")
-        command = replace(command, names=named_paths(own[2] or own[0], workdir))
+        command = replace(command, names=named_paths(command.own, workdir))
     return _with_own_sources(command, workdir)
 
 

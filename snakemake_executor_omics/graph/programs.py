@@ -43,7 +43,8 @@ _TELLS_LINKS = re.compile(
     r"\bfind\b[^;|&]*\s-(?:type|size|empty|newer|links)\b"
     r"|\btar\s+[a-zA-Z]*c[a-zA-Z]*\s|\btar\b[^;|&]*\s(?:-[a-zA-Z]*c|--create\b)"
     r"|\bstat\s+(?:-c|--format|--printf)|\bdu\s+-|\bls\s+(?:\S+\s+)*-[a-zA-Z]*[ls]"
-    r"|\b(?:cpio|rsync|lstat|islink|is_symlink|tarfile|make_archive)\b"
+    r"|\b(?:cpio|rsync|lstat|islink|is_symlink|S_ISLNK|Sys\.readlink|tarfile|make_archive)\b"
+    r"|\bfollow_symlinks\s*=\s*False|\bsymlinks\s*=\s*True|\bos\.readlink\b|\.readlink\(\)"
     r"|\[\[?\s+(?:!\s+)?-[Lh]\s"
 )
 
@@ -51,6 +52,22 @@ _TELLS_LINKS = re.compile(
 def tells_links(text: str) -> bool:
     """Whether what runs takes a link for another thing than the file that it leads to."""
     return _TELLS_LINKS.search(text) is not None
+
+
+def program_tells_links(path: str, workdir: Path) -> bool:
+    """Whether a file is a program that does so."""
+    file = workdir / path
+    return (is_program(path) or is_executable(file)) and _tells(file, _changed(file))
+
+
+@lru_cache(maxsize=10_000)
+def _tells(file: Path, changed: int) -> bool:
+    try:
+        return file.stat().st_size <= _LARGEST and tells_links(
+            file.read_text("utf-8", errors="replace")
+        )
+    except OSError:
+        return False
 
 
 def is_executable(path: Path) -> bool:

@@ -44,6 +44,7 @@ from .programs import (
     is_executable,
     is_program,
     may_be_run,
+    program_tells_links,
     tells_links,
     used_by,
     used_by_command,
@@ -337,12 +338,9 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             or any(is_flagged(path, "update") for path in job.output)
             for job in jobs
         )
-        # Our own code around Python is in its text too.
-        or any(
-            tells_links(command.text)
-            for command in commands.values()
-            if "python" not in command.interpreter
-        ),
+        or any(tells_links(command.own) for command in commands.values())
+        or any(program_tells_links(path, settings.workdir) for path in undeclared)
+        or any(ref.program and program_tells_links(ref.path, settings.workdir) for ref in inputs),
         may_fail=settings.keep_going or unit.restart_times >= unit.attempt,
         cache_buster=settings.cache_busters.get(job_key(unit)),
         volatile=any(job.resources.get("omics_cache") == 0 for job in jobs),

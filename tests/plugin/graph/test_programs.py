@@ -10,6 +10,7 @@ from snakemake_executor_omics.graph.programs import (
     files_below,
     is_executable,
     may_be_run,
+    program_tells_links,
     tells_links,
     used_by,
     used_by_command,
@@ -123,6 +124,11 @@ def test_a_file_is_found_that_a_text_names_by_its_folder_and_its_name(tmp_path: 
         "ls -l a",
         "rsync -a a b",
         "if [ -L a ]; then exit 1; fi",
+        "shutil.copy(a, b, follow_symlinks=False)",
+        "stat.S_ISLNK(os.stat(a).st_mode)",
+        "Path(a).is_symlink()",
+        "with tarfile.open(a, 'w') as tar:",
+        'if (Sys.readlink(a) != "") stop()',
     ],
 )
 def test_a_command_that_tells_links_from_files_is_known(text: str) -> None:
@@ -138,7 +144,14 @@ def test_a_command_that_tells_links_from_files_is_known(text: str) -> None:
         "find_circ.py a --type f",
         "here=$(dirname $(readlink -f $0)); ls a",
         "bcftools view -L x",
+        "shutil.copy(a, b); here = Path(__file__).resolve().parent",
     ],
 )
 def test_others_may_have_links(text: str) -> None:
     assert not tells_links(text)
+
+
+def test_a_program_that_tells_links_is_known_by_its_text(tmp_path: Path) -> None:
+    _project(tmp_path, {"pack.py": "import tarfile", "print.py": "print(1)", "a.txt": "tarfile"})
+    names = ("pack.py", "print.py", "a.txt", "absent.py")
+    assert [program_tells_links(name, tmp_path) for name in names] == [True, False, False, False]
