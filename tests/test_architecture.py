@@ -28,6 +28,7 @@ DOORS = [
     (PLUGIN, "botocore", ("aws/",)),
     (PLUGIN, "s3transfer", ("aws/",)),
     (PLUGIN, "rattler", ("images/solver.py",)),
+    (PLUGIN, "vl_convert", ("report/page.py",)),
     (LOCAL, "moto", ("other_services/moto_internals.py",)),
     (LOCAL, "WDL", ("engine/", "definitions/")),
 ]

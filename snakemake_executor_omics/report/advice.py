@@ -29,6 +29,7 @@ _STEP_MB = 100
 _WORTH = 0.005  # dollars; a smaller saving is none
 _MANY = 10  # tasks that are worth packing
 _LONG_WAIT = 60.0  # seconds in a queue that are worth a word
+_TOLD = 3  # rules in one word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def advise(summary: Summary, prices: Prices) -> Advice:
         proposals=tuple(proposals),
         profile=_profile(summary.report, proposals),
         packing=tuple(filter(None, map(_packing, summary.rules))),
-        waiting=tuple(_waiting(summary.rules)),
+        waiting=tuple(filter(None, [_waiting(summary.rules)])),
     )
 
 
@@ -201,20 +202,25 @@ def _packing(rule: RuleSummary) -> str | None:
     )
 
 
-def _waiting(rules: Sequence[RuleSummary]) -> list[str]:
-    """Words on rules whose tasks stood in a queue for longer than they worked."""
+def _waiting(rules: Sequence[RuleSummary]) -> str | None:
+    """A word on rules whose tasks stood in a queue for longer than they worked."""
     slow = [
-        rule
+        (rule.queued.total, rule.rule, rule.queued, rule.seconds.median)
         for rule in rules
         if rule.queued is not None
         and rule.seconds is not None
         and rule.queued.median > max(_LONG_WAIT, rule.seconds.median)
     ]
-    slow.sort(key=lambda rule: -rule.queued.total if rule.queued else 0.0)
-    return [
-        f"{rule.rule}: half of its {rule.queued.count:,} tasks waited for "
-        f"{duration(rule.queued.median)} or longer to work for {duration(rule.seconds.median)}: "
-        "fewer and longer tasks wait less; so do those of more runs, with --omics-parallel-runs"
-        for rule in slow
-        if rule.queued is not None and rule.seconds is not None
+    if not slow:
+        return None
+    slow.sort(key=lambda one: (-one[0], one[1]))
+    told = [
+        f"{rule} {duration(queued.median)} to work for {duration(worked)}"
+        for _, rule, queued, worked in slow[:_TOLD]
     ]
+    more = f" and {len(slow) - _TOLD} more rules" if len(slow) > _TOLD else ""
+    return (
+        f"half of the tasks waited longer than they worked of {', '.join(told)}{more}: a run "
+        "creates its tasks one by one and lets some work at once, so that fewer and longer tasks, "
+        "or more runs (--omics-parallel-runs), wait less"
+    )

@@ -11,6 +11,7 @@ from ..errors import OmicsError
 from ..runs.console import Console
 from .advice import advise
 from .gather import gather
+from .page import EXTRA_MISSING, plotting_library, to_html
 from .summaries import summarize
 from .tables import to_csv, to_json
 from .texts import lines
@@ -24,6 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="also one that Snakemake did not start; without it those of the last call here",
     )
     for kind, what in (
+        ("html", "a page with plots that needs no network"),
         ("json", "all of it, for programs"),
         ("csv", "a line for each task"),
     ):
@@ -37,11 +39,16 @@ def report(console: Console, arguments: argparse.Namespace) -> int:
     found = gather(console, runs, datetime.now(UTC))
     summary = summarize(found)
     advice = advise(summary, prices_of(console.services.region))
+    if arguments.html is not None:
+        library = plotting_library()
+        if library is None:
+            print(f"snakemake-omics: {EXTRA_MISSING}", file=sys.stderr)
+        _write(arguments.html, to_html(summary, advice, library))
     if arguments.json is not None:
         _write(arguments.json, to_json(summary, advice))
     if arguments.csv is not None:
         _write(arguments.csv, to_csv(found.tasks))
-    if arguments.json is arguments.csv is None:
+    if arguments.html is arguments.json is arguments.csv is None:
         print(*lines(summary, advice.lines, advice.profile), sep="\n")
     else:
         for gap in found.gaps:

@@ -93,14 +93,15 @@ def rule_cells(rule: RuleSummary) -> tuple[str, ...]:
         duration(rule.seconds.median if rule.seconds else None),
         duration(rule.seconds.largest if rule.seconds else None),
         duration(rule.queued.median if rule.queued else None),
-        _of(rule.cpus_used.largest if rule.cpus_used else None, rule.cpus),
-        _of(rule.memory_used.largest if rule.memory_used else None, rule.memory_gib),
+        of(rule.cpus_used.largest if rule.cpus_used else None, rule.cpus),
+        of(rule.memory_used.largest if rule.memory_used else None, rule.memory_gib),
         ", ".join(name.removeprefix("omics.") for name in rule.instances),
         dollars(rule.dollars),
     )
 
 
-def _of(used: float | None, asked: float | None) -> str:
+def of(used: float | None, asked: float | None) -> str:
+    """What was used of what was asked for."""
     if used is None:
         return f"? of {number(asked)}" if asked is not None else ""
     return f"{number(used)} of {number(asked)}" if asked is not None else number(used)

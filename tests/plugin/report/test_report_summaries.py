@@ -168,7 +168,7 @@ def test_short_tasks_are_to_be_packed_and_long_queues_told() -> None:
         if task.rule == "trim" and task.created
     )
     (waiting,) = advise(summarize(replace(REPORT, tasks=slow)), PRICES).waiting
-    assert waiting.startswith("trim: half of its 10 tasks waited for 2:0")
+    assert waiting.startswith("half of the tasks waited longer than they worked of trim 2:0")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,433 @@
+"""The plots of a report, as Vega-Lite specifications: data and what is shown of it. Pure.
+
+Colours that depend on light and dark are the page's, which hands them over when it draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..model import JobState
+from .rule_graph import RuleGraph, rule_graph
+from .summaries import RuleSummary, Summary
+from .texts import counted, dollars, duration
+from .timeline import Timeline, at_once, timeline
+
+Spec = dict[str, Any]
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # a name: nothing is read from there
+_MOST_RULES = 60  # in one plot; the tables have all
+# Of rules; none is the red of a failure. Those with the most work have one of their own.
+_COLOURS = (
+    *("#4c78a8", "#72b7b2", "#f2a541", "#8a6fc0", "#54a24b"),
+    *("#9d755d", "#e58fb1", "#b5a03f", "#5fb3d9", "#9aa3ad"),
+)
+_OTHERS = "other rules"
+_STATES = {
+    JobState.DONE: "#3987cf",
+    JobState.CACHED: "#8d99ae",
+    JobState.FAILED: "#d8453b",
+    JobState.CANCELLED: "#dd9532",
+    JobState.RUNNING: "#4ba164",
+    JobState.QUEUED: "#b9a13c",
+}
+_ASKED, _USED, _AVERAGE = "asked for", "most used", "average"
+_NODE = (132, 40)  # pixels of a rule in the graph
+_BETWEEN = (18, 34)
+
+
+def charts(summary: Summary) -> dict[str, Spec]:
+    """The plots that there is something to show in, by name."""
+    found: dict[str, Spec | None] = {
+        "timeline": None,
+        "at-once": None,
+        "cpus": _use(summary, "vCPUs", "cpus", "cpus_used", "cpus_average"),
+        "memory": _use(summary, "GiB of memory", "memory_gib", "memory_used", None),
+        "cost": _cost(summary),
+        "queues": _queues(summary),
+        "graph": None,
+    }
+    times = timeline(summary.report, summary.rules)
+    if times is not None:
+        found["timeline"] = _timeline(times)
+        found["at-once"] = _at_once(times, summary.rules)
+    graph = rule_graph(summary.report.tasks)
+    if graph is not None and len(graph.places) <= 2 * _MOST_RULES:
+        found["graph"] = _graph(graph, summary.rules)
+    return {name: spec for name, spec in found.items() if spec is not None}
+
+
+def _timeline(times: Timeline) -> Spec:
+    rows = [
+        (
+            bar.task.job,
+            bar.task.state.value,
+            bar.created,
+            bar.started,
+            bar.stopped,
+            bar.top,
+            bar.bottom,
+        )
+        for bar in times.bars
+    ]
+    states = [state for state in _STATES if any(bar.task.state is state for bar in times.bars)]
+    x = {"type": "quantitative", "scale": {"domain": [0, times.end], "nice": False}}
+    y = {
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"domain": [0, times.height], "reverse": True, "nice": False},
+    }
+    unit = times.clock.name
+    tooltip = [
+        {"field": "job"},
+        {"field": "state"},
+        {"field": "queued", "title": f"queued ({unit})", "format": ".3~f"},
+        {"field": "took", "title": f"worked ({unit})", "format": ".3~f"},
+    ]
+    return {
+        **_head(f"Tasks by rule: pale while queued. {_since(times)}"),
+        "height": round(times.height),
+        "data": _table(("job", "state", "c", "s", "e", "t", "b"), rows),
+        "transform": [
+            {"calculate": "datum.s - datum.c", "as": "queued"},
+            {"calculate": "datum.e - datum.s", "as": "took"},
+        ],
+        "layer": [
+            {
+                "mark": {"type": "rect", "opacity": 0.3},
+                "encoding": {
+                    "x": {**x, "field": "c", "title": _since(times)},
+                    "x2": {"field": "s"},
+                    "y": {**y, "field": "t"},
+                    "y2": {"field": "b"},
+                    "color": {**_by_state(states), "legend": None},
+                    "tooltip": tooltip,
+                },
+            },
+            {
+                "mark": {"type": "rect", "strokeWidth": 0.4},
+                "encoding": {
+                    "x": {**x, "field": "s"},
+                    "x2": {"field": "e"},
+                    "y": {**y, "field": "t"},
+                    "y2": {"field": "b"},
+                    "color": _by_state(states),
+                    "stroke": {**_by_state(states), "legend": None},
+                    "tooltip": tooltip,
+                },
+            },
+            {
+                "data": _table(("rule", "y"), times.labels),
+                "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 3},
+                "encoding": {
+                    "x": {"datum": 0, "type": "quantitative"},
+                    "y": {**y, "field": "y"},
+                    "text": {"field": "rule"},
+                },
+            },
+        ],
+    }
+
+
+def _at_once(times: Timeline, rules: Sequence[RuleSummary]) -> Spec:
+    heavy = sorted(rules, key=lambda rule: -(rule.seconds.total if rule.seconds else 0))
+    shown = {rule.rule for rule in heavy[: len(_COLOURS) - 1]}
+    names = [rule.rule for rule in rules if rule.rule in shown]
+    rows = at_once(times, names, _OTHERS)
+    kinds = list(dict.fromkeys(kind for _, kind, _ in rows))
+    return {
+        **_head("How many tasks worked at once, by rule"),
+        "height": 200,
+        "data": _table(("x", "rule", "n"), rows),
+        "mark": {"type": "area", "interpolate": "step-after"},
+        "encoding": {
+            "x": {
+                "field": "x",
+                "type": "quantitative",
+                "title": _since(times),
+                "scale": {"domain": [0, times.end], "nice": False},
+            },
+            "y": {"field": "n", "type": "quantitative", "title": "tasks", "stack": True},
+            "color": {
+                "field": "rule",
+                "type": "nominal",
+                "scale": {"domain": kinds, "range": list(_COLOURS[: len(kinds)])},
+                "legend": {"orient": "bottom", "columns": 3, "title": None},
+            },
+            "tooltip": [{"field": "rule"}, {"field": "n", "title": "tasks", "format": ".3~g"}],
+        },
+    }
+
+
+def _use(summary: Summary, what: str, asked: str, used: str, average: str | None) -> Spec | None:
+    rows: list[tuple[str, str, float]] = []
+    names = []
+    for rule in _dearest(summary.rules):
+        most, request = getattr(rule, used), getattr(rule, asked)
+        if most is None or request is None:
+            continue
+        names.append(rule.rule)
+        rows += [(rule.rule, _ASKED, request), (rule.rule, _USED, most.largest)]
+        middle = most.median if average is None else getattr(rule, average)
+        if middle is not None:
+            rows.append((rule.rule, _AVERAGE, middle))
+    if not rows:
+        return None
+    x = {"field": "n", "type": "quantitative", "title": what}
+    y = _rows(names)
+    tooltip = [
+        {"field": "rule"},
+        {"field": "what"},
+        {"field": "n", "title": what, "format": ".3~g"},
+    ]
+    kinds = {"domain": [_ASKED, _USED, _AVERAGE], "range": ["#b5bcc9", "#3987cf", "#dd9532"]}
+    colour = {
+        "field": "what",
+        "type": "nominal",
+        "scale": kinds,
+        "legend": {"orient": "top", "title": None, "symbolType": "square"},
+    }
+    return {
+        **_head(f"{what}: the most that a task of the rule used, of what it asked for"),
+        "height": {"step": 20},
+        "data": _table(("rule", "what", "n"), [(a, b, round(c, 3)) for a, b, c in rows]),
+        "layer": [
+            {
+                "transform": [{"filter": f"datum.what == '{kind}'"}],
+                "mark": mark,
+                "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip},
+            }
+            for kind, mark in (
+                (_ASKED, {"type": "bar", "height": 13, "opacity": 0.7}),
+                (_USED, {"type": "bar", "height": 7}),
+                (_AVERAGE, {"type": "tick", "thickness": 2, "height": 13}),
+            )
+        ],
+    }
+
+
+def _cost(summary: Summary) -> Spec | None:
+    rules = [rule for rule in _dearest(summary.rules) if rule.dollars > 0]
+    rows = [(rule.rule, "instances", rule.dollars, dollars(rule.dollars)) for rule in rules]
+    rows += [(rule.rule, "saved", rule.saved, dollars(rule.saved)) for rule in rules if rule.saved]
+    names = [rule.rule for rule in rules]
+    if summary.totals.storage_dollars:
+        storage = summary.totals.storage_dollars
+        rows.append(("(storage)", "storage", storage, dollars(storage)))
+        names.append("(storage)")
+    if not rows:
+        return None
+    kinds = {
+        "domain": ["instances", "storage", "saved"],
+        "range": ["#3987cf", "#8a6fc0", "#4ba164"],
+    }
+    return {
+        **_head("Dollars by rule and kind; what the run cache saved is beside it"),
+        "height": {"step": 20},
+        "data": _table(
+            ("rule", "kind", "n", "told"), [(a, b, round(c, 6), d) for a, b, c, d in rows]
+        ),
+        "mark": {"type": "bar", "height": 13},
+        "encoding": {
+            "x": {"field": "n", "type": "quantitative", "title": "dollars"},
+            "y": _rows(names),
+            "color": {
+                "field": "kind",
+                "type": "nominal",
+                "scale": kinds,
+                "legend": {"orient": "top", "title": None},
+            },
+            "tooltip": [{"field": "rule"}, {"field": "kind"}, {"field": "told", "title": "cost"}],
+        },
+    }
+
+
+def _queues(summary: Summary) -> Spec | None:
+    rules = [rule for rule in summary.rules if rule.queued is not None and rule.queued.total > 0]
+    rules = sorted(rules, key=lambda rule: -(rule.queued.median if rule.queued else 0))
+    rows = []
+    for rule in rules[:_MOST_RULES]:
+        assert rule.queued is not None
+        for kind, seconds in (
+            ("half of the tasks", rule.queued.median),
+            ("longest", rule.queued.largest),
+        ):
+            rows.append((rule.rule, kind, round(seconds / 60, 3), duration(seconds)))
+    if not rows:
+        return None
+    kinds = ["half of the tasks", "longest"]
+    return {
+        **_head("How long tasks waited for their start"),
+        "height": {"step": 20},
+        "data": _table(("rule", "what", "n", "told"), rows),
+        "layer": [
+            {
+                "transform": [{"filter": f"datum.what == '{kind}'"}],
+                "mark": mark,
+                "encoding": {
+                    "x": {"field": "n", "type": "quantitative", "title": "minutes"},
+                    "y": _rows([rule.rule for rule in rules[:_MOST_RULES]]),
+                    "color": {
+                        "field": "what",
+                        "type": "nominal",
+                        "scale": {"domain": kinds, "range": ["#dd9532", "#8d99ae"]},
+                        "legend": {"orient": "top", "title": None},
+                    },
+                    "tooltip": [{"field": "rule"}, {"field": "what"}, {"field": "told"}],
+                },
+            }
+            for kind, mark in zip(
+                kinds,
+                ({"type": "bar", "height": 11}, {"type": "tick", "thickness": 2, "height": 13}),
+                strict=True,
+            )
+        ],
+    }
+
+
+def _graph(graph: RuleGraph, rules: Sequence[RuleSummary]) -> Spec:
+    wide, high = _NODE
+    step_x, step_y = wide + _BETWEEN[0], high + _BETWEEN[1]
+    width = step_x * graph.width
+    by_name = {rule.rule: rule for rule in rules}
+
+    def centre(name: str) -> tuple[float, float]:
+        layer, place = graph.places[name]
+        return width / 2 + place * step_x, layer * step_y + step_y / 2
+
+    nodes = []
+    for name in graph.places:
+        x, y = centre(name)
+        rule = by_name[name]
+        state = _worst(rule)
+        short = name if len(name) <= 20 else f"{name[:19]}…"
+        nodes.append(
+            (name, short, f"{rule.tasks:,} × {duration(rule.seconds.median)}" if rule.seconds
+             else f"{rule.tasks:,}", counted(rule.states), dollars(rule.dollars), state.value,
+             x, y, x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
+        )  # fmt: skip
+    edges = []
+    for parent, rule_name in graph.edges:
+        (x, y), (x2, y2) = centre(parent), centre(rule_name)
+        below = high / 2 if y2 > y else -high / 2
+        edges.append((x, y + below, x2, y2 - below))
+    height = step_y * graph.layers
+    x_scale = {
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"domain": [0, width], "nice": False},
+    }
+    y_scale = {
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"domain": [0, height], "reverse": True, "nice": False},
+    }
+    states = [state for state in _STATES if any(node[5] == state.value for node in nodes)]
+    tooltip = [
+        {"field": "rule"},
+        {"field": "states", "title": "tasks"},
+        {"field": "cost"},
+    ]
+    return {
+        **_head("Which rule reads from which"),
+        "width": width,
+        "height": height,
+        "data": _table(
+            ("rule", "short", "what", "states", "cost", "state", "x", "y", "l", "r", "t", "b"),
+            nodes,
+        ),
+        "layer": [
+            {
+                "data": _table(("x", "y", "x2", "y2"), edges),
+                "mark": {"type": "rule", "strokeWidth": 1.3, "opacity": 0.6},
+                "encoding": {
+                    "x": {**x_scale, "field": "x"},
+                    "y": {**y_scale, "field": "y"},
+                    "x2": {"field": "x2"},
+                    "y2": {"field": "y2"},
+                },
+            },
+            {
+                "mark": {
+                    "type": "rect",
+                    "cornerRadius": 5,
+                    "fillOpacity": 0.25,
+                    "strokeWidth": 1.5,
+                },
+                "encoding": {
+                    "x": {**x_scale, "field": "l"},
+                    "x2": {"field": "r"},
+                    "y": {**y_scale, "field": "t"},
+                    "y2": {"field": "b"},
+                    "color": _by_state(states),
+                    "stroke": {**_by_state(states), "legend": None},
+                    "tooltip": tooltip,
+                },
+            },
+            *(
+                {
+                    "mark": {"type": "text", "dy": dy, "fontWeight": weight, "fontSize": 11},
+                    "encoding": {
+                        "x": {**x_scale, "field": "x"},
+                        "y": {**y_scale, "field": "y"},
+                        "text": {"field": field},
+                        "tooltip": tooltip,
+                    },
+                }
+                for field, dy, weight in (("short", -7, "bold"), ("what", 8, "normal"))
+            ),
+        ],
+    }
+
+
+def _worst(rule: RuleSummary) -> JobState:
+    for state in (JobState.FAILED, JobState.RUNNING, JobState.QUEUED, JobState.CANCELLED):
+        if rule.count(state):
+            return state
+    return JobState.CACHED if rule.count(JobState.CACHED) == rule.tasks else JobState.DONE
+
+
+def _dearest(rules: Sequence[RuleSummary]) -> list[RuleSummary]:
+    ordered = sorted(rules, key=lambda rule: (-rule.dollars, -rule.tasks, rule.rule))
+    return ordered[:_MOST_RULES]
+
+
+def _head(description: str) -> Spec:
+    return {
+        "$schema": _SCHEMA,
+        "description": description,
+        "width": "container",
+        "autosize": {"type": "fit-x", "contains": "padding"},
+    }
+
+
+def _rows(names: Sequence[str]) -> Spec:
+    return {
+        "field": "rule",
+        "type": "nominal",
+        "sort": list(names),
+        "title": None,
+        "axis": {"labelLimit": 130},
+    }
+
+
+def _by_state(states: Sequence[JobState]) -> Spec:
+    return {
+        "field": "state",
+        "type": "nominal",
+        "scale": {
+            "domain": [state.value for state in states],
+            "range": [_STATES[state] for state in states],
+        },
+        "legend": {"orient": "top", "title": None},
+    }
+
+
+def _since(times: Timeline) -> str:
+    return f"{times.clock.name} since {times.clock.zero:%Y-%m-%d %H:%M} UTC"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Spec:
+    """Rows as they are: to read other formats takes code made of text, which the page forbids."""
+    return {"values": [dict(zip(columns, row, strict=True)) for row in rows]}
