@@ -166,6 +166,7 @@ class Run:
     stopped: datetime | None = None
     storage_type: str | None = None
     storage_gib: int | None = None
+    log_level: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -186,6 +187,7 @@ class Run:
             stopped=data.get("stopTime"),
             storage_type=data.get("storageType"),
             storage_gib=data.get("storageCapacity"),
+            log_level=data.get("logLevel"),
             tags=_tags(data),
         )
 

@@ -37,6 +37,7 @@ from .failures import Failure, failed_by_itself, failure, why_ended
 from .identity import read_by_others, result_identity
 from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
+from .measured import fill_benchmarks
 from .patience import UNSEEN_SECONDS, Patience
 from .progress import changes, dollars_so_far, is_listed, summary
 from .reasons import is_fault
@@ -336,6 +337,18 @@ class Follower:
             )
             made = _delivered(self._connection.services, ended, end, self._workdir)
             self._connection.journal.delivered(ended.run.id, made)
+            done = {key for key, how in end.endings.items() if how.outcome is Outcome.DONE}
+            # Last: a file that is not as its run exported it would be taken for the user's.
+            fill_benchmarks(
+                self._connection.services,
+                ended.run,
+                ended.wave,
+                ended.tasks,
+                done,
+                self._workdir,
+                self._courtesy,
+                self._log,
+            )
             return end
 
         try:
