@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from .translate import translated
 
 _PAUSE = 3.0  # seconds
 _PATIENCE = 1800.0  # seconds; roles and a bucket take a minute
+_ONLY_PROPOSED = "REVIEW_IN_PROGRESS"  # a stack that has nothing but a change set
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}  # imported: made by others
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -26,12 +28,47 @@ class ChangeSet:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A stack that is there: its parameters, its template (text, or an object for JSON), and the
+    name of each resource in the account by that in the template.
+    """
+
+    parameters: frozenset[str]
+    template: Any
+    resources: Mapping[str, str]
+
+
+def deployed(services: Services, stack: str) -> Deployed | None:
+    client = services.client("cloudformation", None)
+    with translated(f"look at the stack {stack}"):
+        if (found := _stack(client, stack)) is None or found["StackStatus"] == _ONLY_PROPOSED:
+            return None
+        template = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+        resources = client.describe_stack_resources(StackName=stack)["StackResources"]
+    return Deployed(
+        frozenset(item["ParameterKey"] for item in found.get("Parameters", ())),
+        template,
+        {
+            item["LogicalResourceId"]: item["PhysicalResourceId"]
+            for item in resources
+            if "PhysicalResourceId" in item
+        },
+    )
+
+
 def propose(
-    services: Services, stack: str, template: str, parameters: Mapping[str, str], name: str
+    services: Services,
+    stack: str,
+    template: str,
+    parameters: Mapping[str, str],
+    name: str,
+    keep: Collection[str] = (),
 ) -> ChangeSet | None:
     """Have CloudFormation work out what would change; None where the stack is so already.
 
-    Nothing is made yet: `drop` leaves no trace of it, `carry_out` does it.
+    `keep` are parameters that stay as they are. Nothing is made yet: `drop` leaves no trace of it,
+    `carry_out` does it.
     """
     client = services.client("cloudformation", None)
     with translated(f"ask CloudFormation what the stack {stack} would change"):
@@ -39,13 +76,16 @@ def propose(
         made = client.create_change_set(
             StackName=stack,
             ChangeSetName=name,
-            ChangeSetType="CREATE" if status in (None, "REVIEW_IN_PROGRESS") else "UPDATE",
+            ChangeSetType="CREATE" if status in (None, _ONLY_PROPOSED) else "UPDATE",
             TemplateBody=template,
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value}
                 for key, value in sorted(parameters.items())
-            ],
+            ]
+            + [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(keep)],
             Capabilities=["CAPABILITY_IAM"],
+            # A log group that the first run made, or an earlier stack has left, is taken over.
+            ImportExistingResources=True,
         )
 
         def answer() -> dict[str, Any] | None:
@@ -89,16 +129,8 @@ def carry_out(services: Services, changes: ChangeSet) -> dict[str, str]:
             lambda: _final(_status(client, changes.stack)), f"the stack {changes.stack}"
         )
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            events = client.describe_stack_events(StackName=changes.stack)["StackEvents"]
-            reasons = [
-                f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-                for event in events
-                if event["ResourceStatus"].endswith("_FAILED") and "ResourceStatusReason" in event
-            ]
-            raise ServiceError(
-                f"the stack {changes.stack} is {status}", hint="; ".join(reversed(reasons))
-            )
-        (stack,) = client.describe_stacks(StackName=changes.stack)["Stacks"]
+            raise _failed(client, changes.stack, status)
+        stack = _stack(client, changes.stack) or {}
     return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
 
 
@@ -116,11 +148,22 @@ def remove(services: Services, stack: str) -> None:
         status = _until(
             lambda: _final(_status(client, stack) or "DELETE_COMPLETE"), f"the stack {stack}"
         )
-    if status != "DELETE_COMPLETE":
-        raise ServiceError(f"the stack {stack} is {status}")
+        if status != "DELETE_COMPLETE":
+            raise _failed(client, stack, status)
 
 
-def _status(client: Any, stack: str) -> str | None:
+def _failed(client: Any, stack: str, status: str) -> ServiceError:
+    """With what CloudFormation says of each resource that it could not change."""
+    events = client.describe_stack_events(StackName=stack)["StackEvents"]
+    reasons = [
+        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in events
+        if event["ResourceStatus"].endswith("_FAILED") and "ResourceStatusReason" in event
+    ]
+    return ServiceError(f"the stack {stack} is {status}", hint="; ".join(reversed(reasons)))
+
+
+def _stack(client: Any, stack: str) -> dict[str, Any] | None:
     try:
         (found,) = client.describe_stacks(StackName=stack)["Stacks"]
     except client.exceptions.ClientError as error:
@@ -128,7 +171,12 @@ def _status(client: Any, stack: str) -> str | None:
         if "does not exist" in str(error):
             return None
         raise
-    return str(found["StackStatus"])
+    return dict(found)
+
+
+def _status(client: Any, stack: str) -> str | None:
+    found = _stack(client, stack)
+    return None if found is None else str(found["StackStatus"])
 
 
 def _final(status: str | None) -> str | None:
@@ -137,7 +185,9 @@ def _final(status: str | None) -> str | None:
 
 def _line(change: Mapping[str, Any]) -> str:
     what = change["ResourceChange"]
-    action = {"Add": "+", "Modify": "~", "Remove": "-"}.get(what["Action"], what["Action"])
+    action = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}.get(
+        what["Action"], what["Action"]
+    )
     replaced = " (made anew)" if what.get("Replacement") == "True" else ""
     return f"{action} {what['LogicalResourceId']}  {what['ResourceType']}{replaced}"
 

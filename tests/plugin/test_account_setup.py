@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +16,14 @@ import pytest
 import yaml
 from botocore.stub import Stubber
 
-from snakemake_executor_omics import account
+from snakemake_executor_omics import account, account_template
+from snakemake_executor_omics.account_template import WITHOUT_BUDGETS
+from snakemake_executor_omics.aws import account_facts as facts
 from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.stacks import carry_out, propose
-from snakemake_executor_omics.errors import ServiceError
+from snakemake_executor_omics.aws.stacks import carry_out, deployed, propose
+from snakemake_executor_omics.doctor import examine
+from snakemake_executor_omics.errors import ServiceError, SettingsError
+from snakemake_executor_omics.images.upstreams import registry_files
 
 NAME = "snakemake-omics"
 ID = f"arn:aws:cloudformation:us-east-1:123456789012:changeSet/x/{'0' * 36}"
@@ -26,20 +33,7 @@ OUTPUTS = {"RoleArn": "arn:aws:iam::123456789012:role/run", "OutputUri": "s3://b
            "HeadPolicyArn": "arn:aws:iam::123456789012:policy/head"}  # fmt: skip
 
 
-class Loader(yaml.SafeLoader):
-    """Reads `!Ref` and its like as what they stand for."""
-
-
-def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {suffix: loader.construct_sequence(node, deep=True)}
-    raise TypeError(node)
-
-
-Loader.add_multi_constructor("!", _intrinsic)  # type: ignore[no-untyped-call]
-TEMPLATE = yaml.load(account.template(), Loader)
+TEMPLATE = account_template.data(account_template.text())
 
 
 def statements(value: Any) -> Iterator[dict[str, Any]]:
@@ -63,7 +57,7 @@ def actions(value: Any) -> set[str]:
 
 
 def test_the_template_fits_into_a_request() -> None:
-    assert len(account.template().encode()) <= 51_200  # CloudFormation, TemplateBody
+    assert len(account_template.text().encode()) <= 51_200  # CloudFormation, TemplateBody
 
 
 @pytest.mark.parametrize("service", ["omics", "ecr", "logs", "codebuild"])
@@ -97,8 +91,8 @@ def test_what_the_template_refers_to_is_in_it() -> None:
             for key, inner in value.items():
                 if key == "Ref":
                     yield inner
-                elif key == "GetAtt":
-                    yield inner.partition(".")[0]
+                elif key == "Fn::GetAtt":
+                    yield inner[0]
                 yield from referred(inner)
         elif isinstance(value, list):
             for inner in value:
@@ -117,10 +111,8 @@ def test_the_bucket_outlives_the_stack_and_no_statement_allows_everything() -> N
             if found["Effect"] == "Allow" and found.get("Resource") == "*"
         ]
     )
-    assert all(
-        action.startswith(("omics:Create", "omics:List")) or action == "ecr:GetAuthorizationToken"
-        for action in everywhere
-    )
+    harmless = ("omics:List", "ecr:Get", "ecr:Describe", "servicequotas:List")
+    assert all(action.startswith(("omics:Create", *harmless)) for action in everywhere)
     assert not any("*" in action for action in actions(TEMPLATE))
 
 
@@ -135,7 +127,8 @@ def cloud() -> Iterator[tuple[Services, Stubber]]:
 
 
 def _proposed(stubber: Stubber, **answer: Any) -> None:
-    stubber.add_client_error("describe_stacks", "ValidationError", "Stack x does not exist")
+    for _ in range(2):
+        stubber.add_client_error("describe_stacks", "ValidationError", "Stack x does not exist")
     stubber.add_response("create_change_set", {"Id": ID})
     stubber.add_response("describe_change_set", answer)
 
@@ -211,6 +204,7 @@ def test_a_stack_that_is_so_already_is_left_alone(cloud: tuple[Services, Stubber
 def test_a_stack_that_fails_says_which_resource_and_why(cloud: tuple[Services, Stubber]) -> None:
     services, stubber = cloud
     _proposed(stubber, Status="CREATE_COMPLETE", Changes=[ADDED])
+    assert deployed(services, NAME) is None
     changes = propose(services, NAME, "{}", {}, "c")
     assert changes is not None
     stubber.add_response("execute_change_set", {})
@@ -227,7 +221,112 @@ def test_what_is_given_goes_to_the_template_and_its_parameters_are_known() -> No
     parser = argparse.ArgumentParser()
     account.add_arguments(parser)
     words = ["--print", "--project", "p", "--existing-bucket", "b", "--input-buckets", "i"]
-    words += ["--kms-key-arn", "k", "--keep-days", "7", "--codebuild"]
+    words += ["--kms-key-arn", "k", "--keep-days", "7", "--codebuild", "--log-days", "30"]
+    words += ["--budget-email", "me@x", "--budget-amount", "50"]
     given = account.parameters(parser.parse_args(words))
     assert set(given) == set(TEMPLATE["Parameters"])
     assert given["KeepDays"] == "7"
+
+
+def _printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    parser = argparse.ArgumentParser()
+    account.add_arguments(parser)
+    assert account.setup(parser.parse_args(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_terraform_is_given_the_same_template_and_every_parameter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = json.loads(_printed(capsys, "--terraform", "--project", "lab", "--stack", "mine"))
+    stack = found["resource"]["aws_cloudformation_stack"]["snakemake_omics"]
+    assert not re.search(r"(?<!\$)\$\{", stack["template_body"])  # nothing for Terraform to fill in
+    assert stack["template_body"].replace("$${", "${") == account_template.text()
+    assert stack["name"] == "mine"
+    assert set(stack["parameters"]) == set(found["variable"]) == set(TEMPLATE["Parameters"])
+    assert found["variable"]["Project"]["default"] == "lab"
+    assert set(found["output"]) == set(TEMPLATE["Outputs"])
+
+
+RULES: dict[str, Any] = {
+    "pullThroughCacheRules": [
+        {"ecrRepositoryPrefix": "quay", "upstreamRegistryUrl": "quay.io"},
+        {"ecrRepositoryPrefix": "docker-hub", "upstreamRegistryUrl": "registry-1.docker.io",
+         "credentialArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+         "ecr-pullthroughcache/hub"},
+    ],
+    "repositoryCreationTemplates": [{"prefix": "quay", "appliedFor": ["PULL_THROUGH_CACHE"]}],
+    "registryPolicy": {"Version": "2012-10-17", "Statement": []},
+}  # fmt: skip
+
+
+def test_what_images_map_writes_becomes_resources_of_the_template(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "registry-rules.json"
+    images = ("quay.io/a/b:1", "debian:12")
+    secret = {"registry-1.docker.io": "arn:aws:secretsmanager:us-east-1:1:secret:x"}
+    files = registry_files(images, "123456789012.dkr.ecr.us-east-1.amazonaws.com", secret)
+    path.write_text(json.dumps(files.rules))
+    found = json.loads(_printed(capsys, "--print", "--registry-rules", str(path)))
+    added = found["Resources"].keys() - TEMPLATE["Resources"].keys()
+    assert added == {
+        *("RegistryRuleQuay", "RegistryRuleDockerHub", "RegistryPolicy"),
+        *("RegistryTemplateQuay", "RegistryTemplateDockerHub"),
+    }
+    assert account_template.of_registry(found).keys() == added
+    assert account_template.of_registry(account_template.text()) == {}
+    terraform = json.loads(_printed(capsys, "--terraform", "--registry-rules", str(path)))
+    body = terraform["resource"]["aws_cloudformation_stack"]["snakemake_omics"]["template_body"]
+    assert json.loads(body.replace("$${", "${")) == found
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        ([], "not what `images map` writes"),
+        ({"pullThroughCacheRules": 3}, "not what `images map` writes"),
+        ({**RULES, "pullThroughCacheRules": [{"ecrRepositoryPrefix": "docker-hub",
+          "credentialArn": "arn:aws:secretsmanager:REGION:ACCOUNT:secret:x"}]}, "lacks the secret"),
+    ],
+)  # fmt: skip
+def test_a_registry_file_that_is_none_is_refused_before_anything_is_asked(
+    rules: Any, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps(rules))
+    with pytest.raises(SettingsError, match=reason):
+        _printed(capsys, "--deploy", "--registry-rules", str(path))
+
+
+def test_the_template_is_clean_by_cfn_lint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfnlint = pytest.importorskip("cfnlint.api")
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps(RULES))
+    for words in (["--print"], ["--print", "--registry-rules", str(path)]):
+        text = _printed(capsys, *words)
+        regions = [region for region in facts.regions() if region not in WITHOUT_BUDGETS]
+        assert [str(found) for found in cfnlint.lint(text, regions=regions)] == []
+    for region in sorted(WITHOUT_BUDGETS):
+        text = _printed(capsys, "--print", "--region", region)
+        found = map(str, cfnlint.lint(text, regions=[region]))
+        assert [one for one in found if not one.startswith("[W")] == []  # what a budget would use
+
+
+def test_a_budget_is_refused_where_there_are_none(
+    cloud: tuple[Services, Stubber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = replace(cloud[0], region="il-central-1")
+    with pytest.raises(SettingsError, match="no budgets"):
+        _call(monkeypatch, services, "y", "--deploy", "--budget-email", "me@example.org")
+
+
+@pytest.mark.parametrize("principal", ["RunRole", "HeadPolicy"])
+def test_the_doctor_asks_for_no_right_that_setup_does_not_give(principal: str) -> None:
+    role = {*examine._BUCKET, *examine._OBJECTS, *examine._LOGS, *examine._PULL, *examine._KEY}
+    head = {*examine._MADE, *examine._OF_WORKFLOWS, *examine._OF_RUNS, *examine._PASS,
+            *examine._BUCKET, *examine._OBJECTS}  # fmt: skip
+    asked = {"RunRole": role, "HeadPolicy": head}[principal]
+    assert asked <= actions(TEMPLATE["Resources"][principal])

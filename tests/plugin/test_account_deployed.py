@@ -1,0 +1,261 @@
+"""The account that `setup` makes, in moto's CloudFormation: made, changed, removed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from botocore.stub import Stubber
+
+from snakemake_executor_omics import account, account_template
+from snakemake_executor_omics.aws import stacks
+from snakemake_executor_omics.aws.account_facts import PullThrough, role_of
+from snakemake_executor_omics.aws.session import Services
+from snakemake_executor_omics.doctor.checks import trust
+from snakemake_executor_omics.doctor.findings import State
+from snakemake_executor_omics.errors import NotFound, SettingsError
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:moto", "ignore:Tried to parse")
+NO_VALUE = {"Ref": "AWS::NoValue"}
+RULES = {
+    "pullThroughCacheRules": [{"ecrRepositoryPrefix": "quay", "upstreamRegistryUrl": "quay.io"}],
+    "repositoryCreationTemplates": [
+        {"prefix": "quay", "appliedFor": ["PULL_THROUGH_CACHE"], "repositoryPolicy": "{}"}
+    ],
+    "registryPolicy": {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "HealthOmics",
+                "Effect": "Allow",
+                "Principal": {"Service": "omics.amazonaws.com"},
+                "Action": ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"],
+                "Resource": "*",
+            }
+        ],
+    },
+}
+ALLOWS = RULES["registryPolicy"]
+
+
+def _without_holes(value: Any, holds: frozenset[str]) -> Any:
+    """What CloudFormation makes of conditional members of lists; moto leaves a hole for each."""
+    if isinstance(value, dict):
+        return {key: _without_holes(inner, holds) for key, inner in value.items()}
+    if not isinstance(value, list):
+        return value
+    found = []
+    for one in value:
+        if isinstance(one, dict) and "Fn::If" in one and NO_VALUE in one["Fn::If"]:
+            condition, then, _ = one["Fn::If"]
+            if condition not in holds:
+                continue
+            one = then
+        found.append(_without_holes(one, holds))
+    return found
+
+
+class Told:
+    """CloudFormation of moto, which forgets the outputs of a change set: it is told them after."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._asked: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def create_change_set(self, **asked: Any) -> Any:
+        self._asked = asked
+        return self._client.create_change_set(**asked)
+
+    def execute_change_set(self, **which: Any) -> None:
+        self._client.execute_change_set(**which)
+        if self._asked["ChangeSetType"] == "CREATE":
+            names = ("StackName", "TemplateBody", "Parameters", "Capabilities")
+            self._client.update_stack(**{name: self._asked[name] for name in names})
+
+
+@pytest.fixture
+def call(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """`snakemake-omics setup` in an empty account."""
+    template = _without_holes(account_template.data(account_template.text()), frozenset())
+    told = Told(services.client("cloudformation", None))
+    one = replace(
+        services,
+        client=lambda name, region: (
+            told if name == "cloudformation" else services.client(name, region)
+        ),
+    )
+    monkeypatch.setattr(account, "connect", lambda *_: one)
+    monkeypatch.setattr(account, "text", lambda: json.dumps(template))
+    monkeypatch.setattr(stacks, "_PAUSE", 0.001)
+
+    def setup(*words: str, answer: str = "y") -> int:
+        parser = argparse.ArgumentParser()
+        account.add_arguments(parser)
+        where = ("--profile", str(tmp_path / "aws"))
+        return account.setup(parser.parse_args([*words, *where]), lambda _: answer)
+
+    return setup
+
+
+def _stack(services: Services) -> dict[str, Any]:
+    (found,) = services.client("cloudformation", None).describe_stacks()["Stacks"]
+    return dict(found)
+
+
+def _parameters(services: Services) -> dict[str, str]:
+    return {item["ParameterKey"]: item["ParameterValue"] for item in _stack(services)["Parameters"]}
+
+
+def test_an_account_is_made_changed_and_left(
+    call: Callable[..., int],
+    services: Services,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call("--deploy", "--project", "lab") == 0
+    profile = yaml.safe_load((tmp_path / "aws/config.yaml").read_text())
+    role = role_of(services, profile["omics-role-arn"])
+    assert trust(role, "123456789012", "us-east-1").state is State.FINE
+    bucket, _, folder = profile["omics-output-uri"].removeprefix("s3://").partition("/")
+    assert folder == "lab"
+    services.s3.head_bucket(Bucket=bucket)
+
+    assert call("--deploy", "--keep-days", "5") == 0  # what is not said stays
+    assert _parameters(services)["Project"] == "lab"
+    assert _parameters(services)["KeepDays"] == "5"
+
+    capsys.readouterr()
+    assert call("--delete", answer="n") == 1
+    assert f"  stays  {bucket}" in capsys.readouterr().out
+    assert _stack(services)["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_there_is_nothing_to_remove_where_nothing_was_made(call: Callable[..., int]) -> None:
+    with pytest.raises(NotFound, match="no stack snakemake-omics"):
+        call("--delete")
+
+
+def test_the_policy_of_who_starts_runs_is_not_too_large(
+    call: Callable[..., int], services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("--project", "p" * 31, "--existing-bucket", "b" * 63, "--codebuild")
+    template = account_template.data(account_template.text())
+    everything = _without_holes(template, frozenset({"HasKey", "HasCodeBuild"}))
+    monkeypatch.setattr(account, "text", lambda: json.dumps(everything))
+    key = "arn:aws:kms:ap-southeast-1:123456789012:key/12345678-1234-1234-1234-123456789012"
+    assert call("--deploy", *names, "--kms-key-arn", key) == 0
+    iam = services.client("iam", None)
+    (policy,) = iam.list_policies(Scope="Local")["Policies"]
+    version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId="v1")["PolicyVersion"]
+    text = json.dumps(version["Document"], separators=(",", ":"))
+    assert len("".join(text.split())) <= 6_144  # IAM quotas, managed policy
+
+
+def _with_registry(
+    monkeypatch: pytest.MonkeyPatch, services: Services, there: PullThrough, tmp_path: Path
+) -> Path:
+    monkeypatch.setattr(account, "pull_through", lambda _: there)
+    path = tmp_path / "registry-rules.json"
+    path.write_text(json.dumps(RULES))
+    return path
+
+
+def _registry(services: Services) -> set[str]:
+    template = stacks.deployed(services, account.STACK)
+    assert template is not None
+    return set(account_template.of_registry(template.template))
+
+
+def test_pull_through_is_added_and_stays(
+    call: Callable[..., int],
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    path = _with_registry(monkeypatch, services, PullThrough(frozenset(), {}, {}), tmp_path)
+    everything = {"RegistryRuleQuay", "RegistryTemplateQuay", "RegistryPolicy"}
+    assert call("--deploy", "--registry-rules", str(path)) == 0
+    assert _registry(services) == everything
+    call("--deploy", "--keep-days", "7")
+    assert _registry(services) == everything
+    ours = PullThrough(frozenset({"quay"}), {"quay": {}}, ALLOWS)  # as it answers from then on
+    monkeypatch.setattr(account, "pull_through", lambda _: ours)
+    found = stacks.deployed(services, account.STACK)
+    assert found is not None
+    made = account_template.of_registry(found.template)
+    assert account._not_of_others(services, made, made) == made
+
+
+def test_what_others_have_made_in_the_registry_is_left_alone(
+    call: Callable[..., int],
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    there = PullThrough(frozenset({"quay"}), {"quay": {}}, ALLOWS)
+    path = _with_registry(monkeypatch, services, there, tmp_path)
+    assert call("--deploy", "--registry-rules", str(path)) == 0
+    assert _registry(services) == set()
+    assert capsys.readouterr().err.count("already") == 3
+
+
+def test_a_policy_of_the_registry_is_never_replaced(
+    call: Callable[..., int],
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    theirs = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "210987654321"},
+                             "Action": "ecr:ReplicateImage"}]}  # fmt: skip
+    there = PullThrough(frozenset(), {}, theirs)
+    path = _with_registry(monkeypatch, services, there, tmp_path)
+    with pytest.raises(SettingsError, match="has a policy already") as error:
+        call("--deploy", "--registry-rules", str(path))
+    assert "ecr:CreateRepository" in str(error.value.hint)
+
+
+def test_after_the_end_a_person_is_told_how_to_remove_what_stays(
+    services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = stacks.Deployed(frozenset(), "", {"Bucket": "b-1", "RunLogs": "/aws/x", "Role": "r"})
+    monkeypatch.setattr(account, "connect", lambda *_: services)
+    monkeypatch.setattr(account, "deployed", lambda *_: found)
+    monkeypatch.setattr(account, "remove", lambda *_: None)
+    parser = argparse.ArgumentParser()
+    account.add_arguments(parser)
+    assert account.setup(parser.parse_args(["--delete", "--yes"])) == 0
+    told = capsys.readouterr()
+    assert "- Role  r" in told.out
+    assert "aws s3 rb s3://b-1 --force" in told.err
+    assert "aws logs delete-log-group --log-group-name /aws/x" in told.err
+
+
+def test_a_stack_that_cannot_be_removed_says_why(services: Services) -> None:
+    client = services.client("cloudformation", None)
+    name, time = account.STACK, "2026-01-01"
+    stack = {"StackName": name, "CreationTime": time}
+    event = {"StackId": "x", "EventId": "1", "StackName": name, "Timestamp": time,
+             "LogicalResourceId": "HeadPolicy", "ResourceStatus": "DELETE_FAILED",
+             "ResourceStatusReason": "Cannot delete a policy attached to entities."}  # fmt: skip
+    with Stubber(client) as stub:
+        stub.add_response(
+            "describe_stacks", {"Stacks": [{**stack, "StackStatus": "CREATE_COMPLETE"}]}
+        )
+        stub.add_response("delete_stack", {})
+        stub.add_response(
+            "describe_stacks", {"Stacks": [{**stack, "StackStatus": "DELETE_FAILED"}]}
+        )
+        stub.add_response("describe_stack_events", {"StackEvents": [event]})
+        one = replace(services, client=lambda *_: client)
+        with pytest.raises(Exception, match="HeadPolicy: Cannot delete a policy attached"):
+            stacks.remove(one, name)
