@@ -5,13 +5,13 @@ Colours that depend on light and dark are the page's, which hands them over when
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..model import JobState
 from .rule_graph import RuleGraph, rule_graph
 from .summaries import RuleSummary, Summary
-from .texts import counted, dollars, duration
+from .texts import counted, dollars, duration, number
 from .timeline import Timeline, at_once, timeline
 
 Spec = dict[str, Any]
@@ -32,7 +32,7 @@ _STATES = {
     JobState.RUNNING: "#4ba164",
     JobState.QUEUED: "#b9a13c",
 }
-_ASKED, _USED, _AVERAGE = "asked for", "most used", "average"
+_STORAGE, _HALF = "(storage)", "half of the tasks"
 _NODE = (132, 40)  # pixels of a rule in the graph
 _BETWEEN = (18, 34)
 
@@ -160,128 +160,111 @@ def _at_once(times: Timeline, rules: Sequence[RuleSummary]) -> Spec:
     }
 
 
+_BAR = {"type": "bar", "height": 13}
+_WIDE = {"type": "bar", "height": 13, "opacity": 0.7}
+_NARROW = {"type": "bar", "height": 7}
+_TICK = {"type": "tick", "thickness": 2, "height": 13}
+
+
 def _use(summary: Summary, what: str, asked: str, used: str, average: str | None) -> Spec | None:
-    rows: list[tuple[str, str, float]] = []
-    names = []
+    rows: list[_Row] = []
     for rule in _dearest(summary.rules):
         most, request = getattr(rule, used), getattr(rule, asked)
         if most is None or request is None:
             continue
-        names.append(rule.rule)
-        rows += [(rule.rule, _ASKED, request), (rule.rule, _USED, most.largest)]
+        rows += [_row(rule.rule, "asked for", request), _row(rule.rule, "most used", most.largest)]
         middle = most.median if average is None else getattr(rule, average)
         if middle is not None:
-            rows.append((rule.rule, _AVERAGE, middle))
-    if not rows:
-        return None
-    x = {"field": "n", "type": "quantitative", "title": what}
-    y = _rows(names)
-    tooltip = [
-        {"field": "rule"},
-        {"field": "what"},
-        {"field": "n", "title": what, "format": ".3~g"},
-    ]
-    kinds = {"domain": [_ASKED, _USED, _AVERAGE], "range": ["#b5bcc9", "#3987cf", "#dd9532"]}
-    colour = {
-        "field": "what",
-        "type": "nominal",
-        "scale": kinds,
-        "legend": {"orient": "top", "title": None, "symbolType": "square"},
-    }
-    return {
-        **_head(f"{what}: the most that a task of the rule used, of what it asked for"),
-        "height": {"step": 20},
-        "data": _table(("rule", "what", "n"), [(a, b, round(c, 3)) for a, b, c in rows]),
-        "layer": [
-            {
-                "transform": [{"filter": f"datum.what == '{kind}'"}],
-                "mark": mark,
-                "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip},
-            }
-            for kind, mark in (
-                (_ASKED, {"type": "bar", "height": 13, "opacity": 0.7}),
-                (_USED, {"type": "bar", "height": 7}),
-                (_AVERAGE, {"type": "tick", "thickness": 2, "height": 13}),
-            )
-        ],
-    }
+            rows.append(_row(rule.rule, "average" if average else "middle task", middle))
+    return _by_rule(
+        f"{what}: the most that a task of the rule used, of what it asked for",
+        what,
+        rows,
+        {
+            "asked for": ("#b5bcc9", _WIDE),
+            "most used": ("#3987cf", _NARROW),
+            "average" if average else "middle task": ("#dd9532", _TICK),
+        },
+    )
 
 
 def _cost(summary: Summary) -> Spec | None:
-    rules = [rule for rule in _dearest(summary.rules) if rule.dollars > 0]
-    rows = [(rule.rule, "instances", rule.dollars, dollars(rule.dollars)) for rule in rules]
-    rows += [(rule.rule, "saved", rule.saved, dollars(rule.saved)) for rule in rules if rule.saved]
-    names = [rule.rule for rule in rules]
-    if summary.totals.storage_dollars:
-        storage = summary.totals.storage_dollars
-        rows.append(("(storage)", "storage", storage, dollars(storage)))
-        names.append("(storage)")
-    if not rows:
-        return None
-    kinds = {
-        "domain": ["instances", "storage", "saved"],
-        "range": ["#3987cf", "#8a6fc0", "#4ba164"],
-    }
-    return {
-        **_head("Dollars by rule and kind; what the run cache saved is beside it"),
-        "height": {"step": 20},
-        "data": _table(
-            ("rule", "kind", "n", "told"), [(a, b, round(c, 6), d) for a, b, c, d in rows]
-        ),
-        "mark": {"type": "bar", "height": 13},
-        "encoding": {
-            "x": {"field": "n", "type": "quantitative", "title": "dollars"},
-            "y": _rows(names),
-            "color": {
-                "field": "kind",
-                "type": "nominal",
-                "scale": kinds,
-                "legend": {"orient": "top", "title": None},
-            },
-            "tooltip": [{"field": "rule"}, {"field": "kind"}, {"field": "told", "title": "cost"}],
+    rules = [rule for rule in _dearest(summary.rules) if rule.dollars or rule.saved]
+    told = [(rule.rule, "instances", rule.dollars) for rule in rules]
+    told += [(rule.rule, "saved", rule.saved) for rule in rules]
+    told.append((_STORAGE, "storage", summary.totals.storage_dollars))
+    if summary.estimated is not None:
+        expected = summary.estimated.rules
+        told += [(rule.rule, "estimated", expected.get(rule.rule, 0.0)) for rule in rules]
+        told.append((_STORAGE, "estimated", summary.estimated.storage_dollars))
+    return _by_rule(
+        "Dollars by rule and kind, and what the run cache saved",
+        "dollars",
+        [(name, kind, round(n, 6), dollars(n)) for name, kind, n in told if n],
+        {
+            "instances": ("#3987cf", _BAR),
+            "storage": ("#8a6fc0", _BAR),
+            "saved": ("#4ba164", _NARROW),
+            "estimated": ("#dd9532", _TICK),
         },
-    }
+    )
 
 
 def _queues(summary: Summary) -> Spec | None:
-    rules = [rule for rule in summary.rules if rule.queued is not None and rule.queued.total > 0]
-    rules = sorted(rules, key=lambda rule: -(rule.queued.median if rule.queued else 0))
-    rows = []
-    for rule in rules[:_MOST_RULES]:
-        assert rule.queued is not None
-        for kind, seconds in (
-            ("half of the tasks", rule.queued.median),
-            ("longest", rule.queued.largest),
-        ):
-            rows.append((rule.rule, kind, round(seconds / 60, 3), duration(seconds)))
-    if not rows:
+    spreads = [(rule.queued, rule.rule) for rule in summary.rules if rule.queued is not None]
+    spreads.sort(key=lambda one: -one[0].median)
+    return _by_rule(
+        "How long tasks waited for their start",
+        "minutes",
+        [
+            (rule, kind, round(seconds / 60, 3), duration(seconds))
+            for queued, rule in spreads[:_MOST_RULES]
+            if queued.total
+            for kind, seconds in ((_HALF, queued.median), ("longest", queued.largest))
+        ],
+        {_HALF: ("#dd9532", _BAR), "longest": ("#8d99ae", _TICK)},
+    )
+
+
+_Row = tuple[str, str, float, str]  # rule, kind, number, and the number as people read it
+
+
+def _row(rule: str, kind: str, n: float) -> _Row:
+    return rule, kind, round(n, 3), number(n)
+
+
+def _by_rule(
+    description: str, title: str, rows: Sequence[_Row], kinds: Mapping[str, tuple[str, Spec]]
+) -> Spec | None:
+    """A row for each rule, in which each kind has a colour and a mark; the last is on top."""
+    shown = [kind for kind in kinds if any(row[1] == kind for row in rows)]
+    if not shown:
         return None
-    kinds = ["half of the tasks", "longest"]
+    encoding = {
+        "x": {"field": "n", "type": "quantitative", "title": title},
+        "y": {
+            "field": "rule",
+            "type": "nominal",
+            "sort": list(dict.fromkeys(row[0] for row in rows)),
+            "title": None,
+            "axis": {"labelLimit": 130},
+        },
+        "color": {
+            "field": "kind",
+            "type": "nominal",
+            "scale": {"domain": shown, "range": [kinds[kind][0] for kind in shown]},
+            "legend": {"orient": "top", "title": None, "symbolType": "square"},
+        },
+        "tooltip": [{"field": "rule"}, {"field": "kind"}, {"field": "told", "title": title}],
+    }
     return {
-        **_head("How long tasks waited for their start"),
+        **_head(description),
         "height": {"step": 20},
-        "data": _table(("rule", "what", "n", "told"), rows),
+        "data": _table(("rule", "kind", "n", "told"), rows),
+        "encoding": encoding,
         "layer": [
-            {
-                "transform": [{"filter": f"datum.what == '{kind}'"}],
-                "mark": mark,
-                "encoding": {
-                    "x": {"field": "n", "type": "quantitative", "title": "minutes"},
-                    "y": _rows([rule.rule for rule in rules[:_MOST_RULES]]),
-                    "color": {
-                        "field": "what",
-                        "type": "nominal",
-                        "scale": {"domain": kinds, "range": ["#dd9532", "#8d99ae"]},
-                        "legend": {"orient": "top", "title": None},
-                    },
-                    "tooltip": [{"field": "rule"}, {"field": "what"}, {"field": "told"}],
-                },
-            }
-            for kind, mark in zip(
-                kinds,
-                ({"type": "bar", "height": 11}, {"type": "tick", "thickness": 2, "height": 13}),
-                strict=True,
-            )
+            {"transform": [{"filter": {"field": "kind", "equal": kind}}], "mark": kinds[kind][1]}
+            for kind in shown
         ],
     }
 
@@ -399,16 +382,6 @@ def _head(description: str) -> Spec:
         "description": description,
         "width": "container",
         "autosize": {"type": "fit-x", "contains": "padding"},
-    }
-
-
-def _rows(names: Sequence[str]) -> Spec:
-    return {
-        "field": "rule",
-        "type": "nominal",
-        "sort": list(names),
-        "title": None,
-        "axis": {"labelLimit": 130},
     }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ..cost.prices import prices_of
 from ..errors import OmicsError
 from ..runs.console import Console
 from .advice import advise
+from .estimate import read_estimate
 from .gather import gather
 from .page import EXTRA_MISSING, plotting_library, to_html
 from .summaries import summarize
@@ -24,6 +26,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="also one that Snakemake did not start; without it those of the last call here",
     )
+    command.add_argument(
+        "--estimate",
+        type=Path,
+        metavar="FILE",
+        help="what snakemake-omics check --json told before, to compare with",
+    )
     for kind, what in (
         ("html", "a page with plots that needs no network"),
         ("json", "all of it, for programs"),
@@ -34,10 +42,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def report(console: Console, arguments: argparse.Namespace) -> int:
     """Write what is asked for; without a file the summary goes to stdout."""
+    estimated = None if arguments.estimate is None else read_estimate(arguments.estimate)
     ids = dict.fromkeys(arguments.run_ids)
     runs = [console.run(id) for id in ids] if ids else console.last_call()
     found = gather(console, runs, datetime.now(UTC))
-    summary = summarize(found)
+    summary = summarize(found, estimated)
     advice = advise(summary, prices_of(console.services.region))
     if arguments.html is not None:
         library = plotting_library()

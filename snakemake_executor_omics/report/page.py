@@ -64,36 +64,33 @@ def to_html(summary: Summary, advice: Advice, library: str | None) -> str:
     plots = charts(summary) if library is not None else {}
     scripts = [_script(library), _script(_source("report.js"))] if library and plots else []
     dearest = sorted(report.tasks, key=lambda task: (-(task.dollars or 0), task.age))[:_MOST_TASKS]
-    kind = "rule" if report.by_rule else "task"
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            title=", ".join(f"{run.name or 'run'} {run.id}" for run in report.runs),
-            runs=list(texts.runs_of(report)),
-            links=[run.link for run in report.runs if run.link],
-            command=report.command,
-            partial=report.is_partial,
-            made=f"{report.made:%Y-%m-%d %H:%M} UTC",
-            cards=_cards(summary),
-            gaps=report.gaps,
-            failures=report.failures,
-            advice=advice,
-            kind=kind,
-            columns=(kind, *texts.RULE_COLUMNS),
-            rows=[(rule.rule, *texts.rule_cells(rule)) for rule in summary.rules],
-            plots=plots,
-            no_plots=EXTRA_MISSING if library is None else "",
-            costs=_costs(summary),
-            prices=report.prices,
-            waits=summary.waits[:_MOST_WAITS],
-            tasks=[_cells(task) for task in dearest],
-            tasks_title="Tasks"
-            if len(report.tasks) <= _MOST_TASKS
-            else f"The {_MOST_TASKS} dearest of {len(report.tasks):,} tasks",
-            ids=" ".join(run.id for run in report.runs),
-            scripts=scripts,
-        )
+    columns, *rows = texts.rule_table(summary)
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        title=", ".join(f"{run.name or 'run'} {run.id}" for run in report.runs),
+        runs=list(texts.runs_of(report)),
+        links=[run.link for run in report.runs if run.link],
+        command=report.command,
+        partial=report.is_partial,
+        made=f"{report.made:%Y-%m-%d %H:%M} UTC",
+        cards=_cards(summary),
+        gaps=report.gaps,
+        failures=report.failures,
+        advice=advice,
+        kind=columns[0],
+        columns=columns,
+        rows=rows,
+        plots=plots,
+        no_plots=EXTRA_MISSING if library is None else "",
+        costs=_costs(summary),
+        prices=report.prices,
+        waits=summary.waits[:_MOST_WAITS],
+        tasks=[_cells(task) for task in dearest],
+        tasks_title="Tasks"
+        if len(report.tasks) <= _MOST_TASKS
+        else f"The {_MOST_TASKS} dearest of {len(report.tasks):,} tasks",
+        ids=" ".join(run.id for run in report.runs),
+        scripts=scripts,
     )
 
 
@@ -130,6 +127,11 @@ def _costs(summary: Summary) -> list[tuple[str, str, str]]:
         ),
         ("together", texts.dollars(total.dollars), ""),
     ]  # fmt: skip
+    if summary.estimated is not None:
+        estimated = summary.estimated
+        rows.append(
+            ("estimated", texts.dollars(estimated.dollars), texts.against(estimated, total))
+        )
     if total.saved or total.unknown_savings:
         note = (
             f"of {total.unknown_savings:,} more cached tasks it is not known"

@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from ..model import JobState
+from .estimate import Estimated
 from .model import Report, ReportedRun, ReportedTask, seconds_between
 
 _UNFINISHED = (JobState.WAITING, JobState.QUEUED, JobState.RUNNING, JobState.ENDED)
@@ -96,17 +97,18 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A report with what it comes to."""
+    """A report with what it comes to, and what was expected."""
 
     report: Report
     rules: Sequence[RuleSummary]
     totals: Totals
     waits: Sequence[Wait]
+    estimated: Estimated | None = None
 
 
-def summarize(report: Report) -> Summary:
+def summarize(report: Report, estimated: Estimated | None = None) -> Summary:
     rules = by_rule(report.tasks)
-    return Summary(report, rules, totals(report, rules), waits(report, rules))
+    return Summary(report, rules, totals(report, rules), waits(report, rules), estimated)
 
 
 def by_rule(tasks: Sequence[ReportedTask]) -> list[RuleSummary]:

@@ -25,6 +25,7 @@ def to_json(summary: Summary, advice: Advice) -> str:
         "totals": {**plain(total), "dollars": total.dollars},
         "rules": plain(summary.rules),
         "waits": plain(summary.waits),
+        "estimated": plain(summary.estimated),
         "advice": plain(advice),
         **plain(report),
     }

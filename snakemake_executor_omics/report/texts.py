@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..model import JobState
+from .estimate import Estimated
 from .model import Report
 from .summaries import RuleSummary, Summary, Totals
 
@@ -72,7 +73,19 @@ def cost_of(report: Report, total: Totals) -> str:
     return line
 
 
-RULE_COLUMNS = (
+def against(estimated: Estimated, total: Totals) -> str:
+    """What was expected, and how far off that was."""
+    off = ""
+    if estimated.dollars and total.dollars:
+        off = f", of which it cost {100 * total.dollars / estimated.dollars:.0f} %"
+    return (
+        f"{dollars(estimated.dollars)} (instances {dollars(estimated.instance_dollars)}, storage "
+        f"{dollars(estimated.storage_dollars)}){off}; {duration(estimated.seconds)} from start to "
+        f"end, of which it took {duration(total.seconds) or '?'}"
+    )
+
+
+_RULE_COLUMNS = (
     "tasks",
     "ended",
     "time",
@@ -85,8 +98,21 @@ RULE_COLUMNS = (
 )
 
 
-def rule_cells(rule: RuleSummary) -> tuple[str, ...]:
-    """The cells of a rule below `RULE_COLUMNS`."""
+def rule_table(summary: Summary) -> list[tuple[str, ...]]:
+    """The head and a row for each rule; with what was estimated, where something was."""
+    estimated = summary.estimated
+    head = ("rule" if summary.report.by_rule else "task", *_RULE_COLUMNS)
+    rows = [(rule.rule, *_cells(rule)) for rule in summary.rules]
+    if estimated is None:
+        return [head, *rows]
+    return [
+        (*head, "estimated"),
+        *((*row, dollars(estimated.rules.get(row[0]))) for row in rows),
+    ]
+
+
+def _cells(rule: RuleSummary) -> tuple[str, ...]:
+    """The cells of a rule below `_RULE_COLUMNS`."""
     return (
         f"{rule.tasks:,}" + (f" (+{rule.retries:,} retries)" if rule.retries else ""),
         counted(rule.states),
@@ -109,14 +135,15 @@ def of(used: float | None, asked: float | None) -> str:
 
 def lines(summary: Summary, advice: Sequence[str], profile: str) -> Iterable[str]:
     """The report, for a terminal; `advice` and `profile` are what to change."""
-    report, rules, total = summary.report, summary.rules, summary.totals
+    report, total = summary.report, summary.totals
     yield from runs_of(report)
     yield ""
-    head = ("rule" if report.by_rule else "task", *RULE_COLUMNS)
-    yield from _table([head, *((rule.rule, *rule_cells(rule)) for rule in rules)])
+    yield from _table(rule_table(summary))
     yield ""
     yield f"tasks: {counted(total.states) or 'none yet'}"
     yield f"cost: {cost_of(report, total)}"
+    if summary.estimated is not None:
+        yield f"estimated: {against(summary.estimated, total)}"
     if total.cpu_share is not None or total.memory_share is not None:
         yield (
             f"in use of what was reserved: vCPUs {share(total.cpu_share) or '?'}, memory "

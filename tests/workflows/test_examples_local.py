@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,9 @@ import pytest
 import yaml
 from running import STARTED, files, forked
 
+import local_healthomics as local
 from snakemake_executor_omics.aws.registry_map import read_registry_map
+from snakemake_executor_omics.cli import main
 from snakemake_executor_omics.settings.checking import resolve
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
@@ -75,13 +78,33 @@ def test_the_quickstart_leaves_its_results_and_nothing_temporary(finished: Path)
     assert found == expected
 
 
-def test_one_run_gives_the_files_of_the_local_executor(finished: Path, tmp_path: Path) -> None:
-    folder = _copy(QUICKSTART, tmp_path / "quickstart")
+@pytest.fixture(scope="module")
+def as_one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quickstart as the README calls it."""
+    folder = _copy(QUICKSTART, tmp_path_factory.mktemp("omics") / "quickstart")
     done = forked(folder, "--executor", "omics", "--omics-endpoint", "local", "--jobs", "100")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(STARTED) == 1
+    return folder
+
+
+def test_one_run_gives_the_files_of_the_local_executor(finished: Path, as_one_run: Path) -> None:
     skipped = (".snakemake", "benchmarks", "results/benchmarks", "logs", "results/logs")
-    assert files(folder, without=skipped) == files(finished, without=skipped)
+    assert files(as_one_run, without=skipped) == files(finished, without=skipped)
+
+
+def test_the_run_has_a_report_though_its_service_has_ended(as_one_run: Path) -> None:
+    where = as_one_run / ".snakemake/omics"
+    assert local.status(where / "local") is None
+    told = where / "report.json"
+    assert main(["report", "--directory", str(as_one_run), "--json", str(told)]) == 0
+    assert local.status(where / "local") is None
+    report = json.loads(told.read_text())
+    assert report["gaps"] == []
+    assert report["totals"]["states"] == {"done": 25}
+    assert all(task["use"]["memory_maximum_gib"] > 0 for task in report["tasks"])
+    assert {task["rule"]: len(task["parents"]) for task in report["tasks"]}["merge"] == 4
+    assert report["prices"]["assumed"].startswith("nothing was billed")
 
 
 def test_the_logs_and_benchmarks_are_written(finished: Path) -> None:
