@@ -419,8 +419,10 @@ def _notebook(job: Job, workdir: Path, location: str, source: str, language: str
         )
         files = [*siblings, *brought]
         first = (
-            "import os, sys\nos.chdir(OMICS_FOLDER)\nsys.path.insert(0, '.omics')\n"
-            "from omics_job import snakemake\nsys.path.append(snakemake.scriptdir)"
+            "import logging, os, pickle, sys\n"
+            "os.chdir(OMICS_FOLDER)\nsys.path.insert(0, '.omics')\n"
+            "from omics_job import snakemake\nsys.path.append(snakemake.scriptdir)\n"
+            "Snakemake, logger = type(snakemake), logging.getLogger('snakemake.logging')"
         )
     else:
         preamble = _preamble(job, workdir, location, source, language)

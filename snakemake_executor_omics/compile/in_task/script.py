@@ -7,7 +7,9 @@ the `snakemake` object that Snakemake documents.
 import hashlib
 import importlib
 import importlib.util
+import logging
 import os
+import pickle
 import runpy
 import sys
 import types
@@ -76,6 +78,14 @@ def script_object(job, folder):
 def run_script(job, script):
     """Run the file `script` with the `snakemake` object that `job` describes."""
     found = script_object(job, os.path.dirname(script))
-    sys.path.insert(0, found.scriptdir)
-    names = {"snakemake": found, "__real_file__": os.path.abspath(script)}
+    sys.path.append(found.scriptdir)  # last: a script may be named after a module that it imports
+    # What Snakemake writes before a script leaves these, and scripts use them unimported.
+    names = {
+        "snakemake": found,
+        "Snakemake": type(found),
+        "logger": logging.getLogger("snakemake.logging"),
+        "pickle": pickle,
+        "sys": sys,
+        "__real_file__": os.path.abspath(script),
+    }
     runpy.run_path(script, init_globals=names, run_name="__main__")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 import sys
 from typing import Any
 
 import pytest
-from snakemake.script import Snakemake
+from snakemake.script import PythonScript, Snakemake
 
 from snakemake_executor_omics.compile.in_task.script import ReportHref, log_fmt_shell, run_script
 from snakemake_executor_omics.compile.in_task.values import NamedList
@@ -75,6 +78,30 @@ def test_a_script_runs_as_the_main_program_beside_its_modules(
     monkeypatch.setenv("OMICS_REPEAT", "2")
     run_script(_JOB, str(script))
     assert capsys.readouterr().out == f"beside A 3 2 {tmp_path} {script}\n"
+
+
+def test_a_script_has_the_names_that_snakemake_leaves_before_it(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preamble = PythonScript._minify_preamble(inspect.getsource(PythonScript.generate_preamble))
+    left = re.findall(r"(?:import (\w+)|(\b\w+) = pickle\.loads\(.snakemake.\));", preamble)
+    names = {first or second for first, second in left} - {"shell"} | {"__real_file__"}
+    assert names >= {"sys", "logger", "snakemake"}
+    script = tmp_path / "script.py"
+    script.write_text("print(sorted(globals()))\nassert isinstance(snakemake, Snakemake)\n")
+    monkeypatch.setattr("sys.path", list(sys.path))
+    run_script(_JOB, str(script))
+    assert names <= set(ast.literal_eval(capsys.readouterr().out))
+
+
+def test_a_script_may_be_named_after_a_module_that_it_imports(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "this.py"
+    script.write_text("import this\nassert this.__file__ != __file__\n")
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    run_script(_JOB, str(script))
 
 
 def test_links_of_reports_are_snakemakes_own() -> None:
