@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,18 +15,12 @@ from pathlib import Path
 import botocore.session
 import pytest
 import yaml
+from pages import DOCS, PAGES, ROOT, blocks, commands, name
 
 from local_healthomics.cli import main as server
 from snakemake_executor_omics.cli import main as plugin
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
-PAGES = sorted(
-    page
-    for page in (*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("examples/*/README.md"))
-    if page.name != "readings.md"
-)
 SETTINGS = DOCS / "settings.md"
 
 HEAD = """# Settings
@@ -65,21 +63,21 @@ def test_the_operations_page_has_a_line_for_every_operation_of_the_model() -> No
     assert Counter(named) == Counter(model.operation_names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_of_a_page_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
     ours = [link for link in links if not link.startswith(("http://", "https://"))]
     assert [link for link in ours if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_options_that_a_page_names_exist(page: Path) -> None:
     known = {setting.name for setting in fields(ExecutorSettings)}
     named = re.findall(r"(?:--|\n#? ?)omics-([a-z][a-z-]*[a-z])(?![\w-]*-…)", page.read_text())
     assert {name.replace("-", "_") for name in named} <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_no_page_installs_the_package_from_an_index(page: Path) -> None:
     """It is on none: it is installed from a clone."""
     for line in page.read_text().splitlines():
@@ -156,3 +154,94 @@ def test_every_command_and_option_of_the_local_healthomics_is_on_its_page(
         server(["up", "--help"])
     options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     assert {option for option in options if f"`{option}" not in page} == set()
+
+
+@pytest.fixture(scope="module")
+def parsers() -> dict[str, Callable[[list[str]], object]]:
+    """What reads the words of each command that the pages name."""
+    from snakemake.cli import get_argument_parser
+
+    from local_healthomics.cli import STATE
+    from local_healthomics.cli import _parser as of_the_service
+    from snakemake_executor_omics.cli import _parser as of_the_plugin
+
+    def service(words: list[str]) -> object:
+        return of_the_service(words, "local-healthomics", STATE).parse_args(words)
+
+    def ours(words: list[str]) -> object:
+        if words[0] == "local":
+            return service(words[1:])
+        arguments, others = of_the_plugin().parse_known_args(words)
+        if words[0] in ("package", "images"):
+            return snakemake.parse_args(others)
+        assert others == []
+        return arguments
+
+    snakemake: argparse.ArgumentParser = get_argument_parser()
+    return {
+        "snakemake": snakemake.parse_args,
+        "snakemake-omics": ours,
+        "local-healthomics": service,
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_commands_of_a_page_are_understood_by_their_programs(
+    page: Path, parsers: dict[str, Callable[[list[str]], object]]
+) -> None:
+    for block in blocks(page):
+        subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
+        for program, *words in commands(block.text):
+            if program in parsers:
+                try:
+                    parsers[program](words)
+                except SystemExit:
+                    pytest.fail(f"{program} does not understand {words}")
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    text = (ROOT / "mkdocs.yml").read_text()
+    named = set(re.findall(r"[ /]([a-z0-9]+\.md)$", text, re.MULTILINE))
+    assert named == {page.name for page in DOCS.glob("*.md")}
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="the extra `docs`")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "troubleshooting/index.html").is_file()
+
+
+def _templates() -> list[str]:
+    """The texts of both packages, with a line break where a value is put in."""
+    found = []
+    for package in ("snakemake_executor_omics", "local_healthomics"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+                elif isinstance(node, ast.JoinedStr):
+                    parts = (getattr(part, "value", "") for part in node.values)
+                    found.append("".join(p if isinstance(p, str) else "\n" for p in parts))
+    return found
+
+
+def test_the_messages_that_troubleshooting_explains_are_ours() -> None:
+    page = (DOCS / "troubleshooting.md").read_text()
+    headings = re.findall(r"^### (.*)$", page, re.MULTILINE)
+    named = [text.strip() for head in headings for _, text in re.findall(r"(`+)(.+?)\1", head)]
+    assert len(named) > 50
+    templates = _templates()
+    tools = {"No such file or directory", "command not found"}  # what these say
+    for text in set(named) - tools:
+        wanted = re.compile(".*".join(map(re.escape, text.removeprefix("NAME").split("…"))), re.S)
+        assert any(map(wanted.search, templates)), text
+
+
+def test_troubleshooting_has_every_reason_of_the_service() -> None:
+    reasons = (ROOT / "snakemake_executor_omics/runs/reasons.py").read_text()
+    page = (DOCS / "troubleshooting.md").read_text()
+    assert {name for name in re.findall(r'"([A-Z_]{6,})"', reasons) if f"`{name}`" not in page} == (
+        set()
+    )

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ import pytest
 from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
-import local_healthomics as local
 from snakemake_executor_omics.aws.objects import copy_objects, look_at
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.errors import StagingError
@@ -467,30 +465,6 @@ def test_large_objects_are_copied_in_parts(project: Project) -> None:
     assert project.get("parts/to") == data
     head = project.services.s3.head_object(Bucket="data", Key="parts/to")
     assert head["ETag"].strip('"').endswith("-3")
-
-
-def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    section = readme[readme.index("## Files in S3") :]
-    install, commands = section.split("```")[1].removeprefix("bash\n").split("\n", 1)
-    assert install == "pip install snakemake-storage-plugin-s3"
-    folder = tmp_path / "cohort"
-    ignore = shutil.ignore_patterns(".snakemake", "results")
-    shutil.copytree(REPOSITORY / "examples" / "cohort", folder, ignore=ignore)
-    try:
-        done = subprocess.run(
-            ["bash", "-ec", commands],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        )
-        assert done.returncode == 0, done.stderr
-        assert "first\t2\nsecond\t1\n" in done.stdout
-        assert not (folder / "results").exists()
-    finally:
-        local.stop(folder / ".snakemake/omics/local")
 
 
 def test_the_environment_of_a_service_that_does_not_run_is_an_error(tmp_path: Path) -> None:
