@@ -165,7 +165,7 @@ def test_the_commands_of_the_ci_smoke_workflow_work(tmp_path: Path) -> None:
     smoke = yaml.safe_load((folder / ".github/workflows/smoke.yml").read_text())
     commands = [step["run"] for step in smoke["jobs"]["smoke"]["steps"] if "run" in step]
     install, *rest = commands
-    assert install == 'pip install "snakemake-executor-plugin-omics[local] @ $PLUGIN"'
+    assert install == 'pip install "snakemake-executor-plugin-omics[local,report] @ $PLUGIN"'
     for command in rest:
         done = subprocess.run(
             ["bash", "-c", command],
@@ -177,6 +177,7 @@ def test_the_commands_of_the_ci_smoke_workflow_work(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert (folder / "results/cohort.tsv").read_text() == "first\t2\nsecond\t1\n"
+    assert "<html" in (folder / "report.html").read_text()
 
 
 def test_the_aws_profile_names_options_that_exist() -> None:

@@ -16,7 +16,13 @@ from running import environment
 from local_healthomics import start, stop
 
 # Where a reader is when a page begins; the others begin in the clone.
-_BEGINS = {"docs/check.md": "examples/cohort", "docs/further.md": "examples/cohort"}
+_BEGINS = {
+    "docs/check.md": "examples/cohort",
+    "docs/further.md": "examples/cohort",
+    "docs/report.md": "examples/cohort",
+}
+# What they have done before.
+_BEFORE = {"docs/report.md": "snakemake --workflow-profile profiles/local"}
 # What a page shows at its end.
 _SHOWS = {
     "docs/local.md": "Hello Grace",
@@ -68,8 +74,8 @@ def clone(tmp_path: Path) -> Iterator[Path]:
         stop(state)
 
 
-def _script(found: list[Block], account: str) -> str:
-    lines = ["set -eo pipefail"]
+def _script(found: list[Block], before: str, account: str) -> str:
+    lines = ["set -eo pipefail", before]
     for number, block in enumerate(found):
         lines.append(f"echo '--- block {number}' >&2")
         if block.status:
@@ -107,7 +113,7 @@ def test_the_commands_of_a_page_work(
     begins = page.parent.relative_to(ROOT) if page.name == "README.md" else Path()
     account = request.getfixturevalue("account") if any(b.on_aws for b in found) else ""
     done = subprocess.run(
-        ["bash", "-c", _script(found, account)],
+        ["bash", "-c", _script(found, _BEFORE.get(name(page), ""), account)],
         cwd=clone / _BEGINS.get(name(page), begins),
         capture_output=True,
         text=True,
