@@ -18,7 +18,7 @@ from .aws.session import region_named
 from .check.checked import Checked, looked_for, undeclared
 from .check.document import document
 from .check.estimate import Assumed, estimate
-from .check.page import page
+from .check.page import brief, page
 from .check.request import REFUSED, CheckRequest
 from .compile import compile_wave, spill
 from .cost.bill import static_gib
@@ -26,10 +26,11 @@ from .cost.instances import instance_of
 from .cost.prices import prices_of
 from .errors import CompileError, OmicsError, UnsupportedRule
 from .graph.durations import benchmarked, known_durations
+from .graph.internals import as_if_run
 from .graph.output_cache import OutputCache
 from .graph.partition import Partition, partition
 from .graph.planned import Planned, plan, wave_of
-from .graph.waves import settings_of
+from .graph.waves import prepare, settings_of
 from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log
 from .model import JobKey, Wave
@@ -56,6 +57,16 @@ def check(workflow: Any, options: Options, workdir: Path, state: Path, log: Log)
     else:
         print(*page(checked), sep="\n")
     return REFUSED if checked.refused else 0
+
+
+def tell_briefly(workflow: Any, options: Options, workdir: Path, log: Log) -> None:
+    """Say in a dry run how much goes where, and what is in the way."""
+    with as_if_run(workflow):
+        prepare(workflow, options)
+        state = workdir / ".snakemake" / "omics"
+        checked = look(workflow, options, workdir, state, CheckRequest())
+    for line in brief(checked):
+        (log.warning if checked.refused else log.info)(f"omics: {line}")
 
 
 def look(

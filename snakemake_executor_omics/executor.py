@@ -25,7 +25,7 @@ from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failures
 from .graph.tasks import job_key
 from .graph.updates import Updates
-from .graph.waves import next_waves
+from .graph.waves import next_waves, prepare
 from .images.folders import EnvironmentFolders
 from .log import WithoutProgress
 from .model import JobKey
@@ -35,7 +35,7 @@ from .runs.interrupts import leave_at_the_next
 from .runs.invocation import Invocation
 from .runs.ledger import Failed, Ledger, Outcome, Returned, RunEnd, Succeeded
 from .settings.checking import resolve
-from .settings.options import LocalRules, Options
+from .settings.options import Options
 
 
 @contextmanager
@@ -253,9 +253,7 @@ def _options(workflow: Any) -> Options:
         raise OmicsError(
             "--immediate-submit does not go with this executor: one run carries the workflow"
         )
-    internals.send_local_inputs(workflow)
-    if options.local_rules is LocalRules.RUN:
-        internals.make_tasks_of_local_rules(workflow)
+    prepare(workflow, options)
     return options
 
 

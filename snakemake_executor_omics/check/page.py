@@ -43,6 +43,18 @@ def page(checked: Checked) -> Iterator[str]:
     )
 
 
+def brief(checked: Checked) -> Iterator[str]:
+    """A few lines, for who did not ask: how much goes where, and what is in the way."""
+    yield from _head(checked)
+    if checked.refused:
+        yield f"refused: {_count(len(checked.refused), 'thing')}"
+        yield from _refused(checked)
+    if checked.internet and not checked.reaches_internet:
+        rules = _names(one.rule for one in checked.internet)
+        yield f"jobs of {rules} look for the internet, which tasks do not reach"
+    yield "`snakemake-omics check` tells more, and what it costs"
+
+
 def _head(checked: Checked) -> Iterator[str]:
     planned = checked.planned
     count = Counter(job.how for job in planned.jobs)

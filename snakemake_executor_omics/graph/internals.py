@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableSet, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -319,8 +319,8 @@ def command_line_of(words: Sequence[str]) -> CommandLine:
     return CommandLine(plugin.get_settings(arguments), folder, snakefile is not None)
 
 
-def before_dry_runs(tell: Callable[[Any], None]) -> None:
-    """Have `tell` called, with Snakemake's logger, when a dry run begins.
+def before_dry_runs(tell: Callable[[Any, Any], None]) -> None:
+    """Have `tell` called, with the workflow and Snakemake's logger, when a dry run begins.
 
     Snakemake swaps the executor for its own there, and asks nothing of the plugin but its settings.
     Since 9.27: the plugin `dryrun` of the registry, whose `executor` it makes; 9.18.1 does not
@@ -333,10 +333,28 @@ def before_dry_runs(tell: Callable[[Any], None]) -> None:
         replaced = original
 
         def __init__(self, workflow: Any, logger: Any) -> None:
-            tell(logger)
+            tell(workflow, logger)
             super().__init__(workflow, logger)
 
     plugin.executor = Telling
+
+
+@contextmanager
+def as_if_run(workflow: Any) -> Iterator[None]:
+    """Have the jobs of a dry run be what they are for a run with this executor.
+
+    Snakemake takes all of them for local ones there. What was changed or evaluated meanwhile is
+    put back. Since 9.18.1: `workflow._executor_plugin`, `_localrules`.
+    """
+    plugin, local = workflow._executor_plugin, set(workflow._localrules)
+    workflow._executor_plugin = ExecutorPluginRegistry().get_plugin("omics")
+    try:
+        yield
+    finally:
+        workflow._executor_plugin, workflow._localrules = plugin, local
+        if hasattr(workflow, "omics_sends_local_inputs"):
+            del workflow.omics_sends_local_inputs
+        forget_values(workflow.dag.jobs)
 
 
 # --- a job's outputs -------------------------------------------------------------------------

@@ -19,12 +19,19 @@ from ..images.chosen import read_chosen
 from ..images.naming import ImageNames
 from ..log import Log
 from ..model import JobKey, Wave
-from ..settings.options import Environments, Options
+from ..settings.options import Environments, LocalRules, Options
 from . import internals
 from .partition import Partition, partition
 from .selection import Selection, select, tell_selection
 from .storage import Storage, check_buckets, survey
 from .tasks import TaskSettings, job_key, members, task_settings
+
+
+def prepare(workflow: Any, options: Options) -> None:
+    """Have Snakemake take for local what is local here, before anyone asks which jobs are."""
+    internals.send_local_inputs(workflow)
+    if options.local_rules is LocalRules.RUN:
+        internals.make_tasks_of_local_rules(workflow)
 
 
 def settings_of(

@@ -85,6 +85,25 @@ def test_an_image_that_aws_cannot_pull_is_none_for_the_local_service(folder: Pat
     assert "HealthOmics pulls images from ECR only (Snakefile, line 8)" in done.stderr
 
 
+def test_a_dry_run_tells_how_much_goes_where_and_what_is_in_the_way(folder: Path) -> None:
+    """And changes nothing of what Snakemake tells of its jobs, which are local ones for it."""
+    dry = ("-n", "--quiet", "host", "--jobs", "1", "--executor")
+    omics = forked(folder, *dry, "omics", "--omics-endpoint", "local", LIMS_TOKEN="swordfish")
+    assert omics.returncode == 0, omics.stderr
+    ours = [line for line in omics.stderr.splitlines() if line.startswith("omics: ")]
+    assert (
+        "omics: the local HealthOmics: 9 tasks in 2 runs, 1 job of local rules, which run here"
+        in ours
+    )
+    assert any(line.startswith("omics: - rule report: asks for 1 CPUs") for line in ours)
+    local = forked(folder, *dry, "local", "--cores", "1", LIMS_TOKEN="swordfish")
+    shown = [
+        sorted(found.stderr.replace("localrule", "rule").splitlines()) for found in (local, omics)
+    ]
+    assert {line for line in shown[0] if "mem_mb" in line} <= set(shown[1])
+    assert not (folder / ".snakemake/omics").exists()
+
+
 @pytest.mark.parametrize(("ended", "status"), [(0, 0), (REFUSED, 1), (1, 2), (-9, 2)])
 def test_the_command_tells_refusal_from_failure(
     ended: int, status: int, monkeypatch: pytest.MonkeyPatch

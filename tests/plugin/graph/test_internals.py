@@ -519,16 +519,30 @@ def test_a_command_line_is_read_with_its_profile(
     assert internals.command_line_of(words).has_snakefile
 
 
+def test_within_a_dry_run_jobs_can_be_what_they_are_for_a_run(
+    workflow: Any, jobs: dict[str, Any]
+) -> None:
+    told(workflow, "_executor_plugin", "as_if_run")
+    before = dict(vars(workflow))
+    with internals.as_if_run(workflow):
+        internals.send_local_inputs(workflow)
+        internals.make_tasks_of_local_rules(workflow)
+        found = {name: job.is_local for name, job in jobs.items()}
+    assert found == {"all": True, "make": False, "join": False}
+    assert all(job.is_local for job in jobs.values())
+    assert vars(workflow) == before
+
+
 def test_a_dry_run_is_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = ExecutorPluginRegistry().get_plugin("dryrun")
     monkeypatch.setattr(plugin, "executor", plugin.executor)
     told: list[str] = []
-    internals.before_dry_runs(lambda log: told.append("first"))
-    internals.before_dry_runs(lambda log: told.append("second"))
+    internals.before_dry_runs(lambda workflow, log: told.append("first"))
+    internals.before_dry_runs(lambda workflow, log: told.append(f"{len(workflow.dag)} jobs"))
     (tmp_path / "Snakefile").write_text("rule a:\n    output: 'a'\n    shell: 'touch a'\n")
     monkeypatch.chdir(tmp_path)
     with SnakemakeApi(OutputSettings(quiet=set())) as api:
         api.workflow(
             resource_settings=ResourceSettings(cores=1), snakefile=tmp_path / "Snakefile"
         ).dag(dag_settings=DAGSettings()).execute_workflow(executor="dryrun")
-    assert told == ["second"]
+    assert told == ["1 jobs"]
