@@ -17,7 +17,6 @@ from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
-from .compile import task_name
 from .doctor.examine import refuse_a_bad_start
 from .errors import OmicsError, ServiceError
 from .graph import internals
@@ -121,6 +120,7 @@ class Executor(RemoteExecutor):
             in_flight=self._ledger.holds,
             is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
             left=self._runs.left,
+            earlier=self._runs.durations,
         )
         if self._options.makes_environments:
             self._environments.make(waves)
@@ -140,7 +140,7 @@ class Executor(RemoteExecutor):
         """
         unit = job_key(job)
         tasks = self._ledger.placement(unit, keys_of(job)).tasks
-        place = f"{tasks[0][0] if tasks else '-'}/{','.join(task_name(key) for _, key in tasks)}"
+        place = f"{tasks[0][0] if tasks else '-'}/{','.join(name for _, name in tasks)}"
         is_cached = self._cache.has(unit)
         info = SubmittedJobInfo(job=job, external_jobid="cache" if is_cached else place)
         info.aux = {"unit": unit}

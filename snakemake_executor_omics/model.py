@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from heapq import heappop, heappush
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -127,6 +128,29 @@ class Resources:
     disk_gib: int | str | None = None
     fallbacks: tuple[Fallback, ...] = ()
 
+    @classmethod
+    def of_pack(cls, jobs: Sequence[Resources]) -> Resources:
+        """What is enough for jobs one after the other, whose numbers are known and GPUs the same.
+
+        Their files stay, so that room on a disk adds up as their time does.
+        """
+        memory = [job.memory_mb or _LEAST_MEMORY_MB for job in jobs]
+        return replace(
+            jobs[0],
+            cpus=max(job.cpus for job in jobs),
+            memory_mb=None if all(job.memory_mb is None for job in jobs) else max(map(int, memory)),
+            disk_gib=_total(job.disk_gib for job in jobs),
+            timeout=_total(job.timeout for job in jobs),
+        )
+
+
+_LEAST_MEMORY_MB = 1074  # the service's default
+
+
+def _total(numbers: Iterable[int | str | None]) -> int | None:
+    known = list(numbers)
+    return None if None in known else sum(int(number) for number in known if number is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -200,7 +224,8 @@ class Task:
     Where a `may_fail` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `cache_buster` sets a task apart from
     one of the same text whose failure the run cache would serve. A `volatile` task is never in the
-    run cache. `environment` is what its image was made of, and is active in it.
+    run cache. A `local` one is of a local rule, which takes little by its author's word.
+    `environment` is what its image was made of, and is active in it.
     """
 
     key: JobKey
@@ -213,6 +238,7 @@ class Task:
     may_fail: bool = False
     cache_buster: str | None = None
     volatile: bool = False
+    local: bool = False
     s3_targets: Mapping[str, str] = field(default_factory=dict)
     container: str
     environment: Environment | None = None
@@ -251,9 +277,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The part of the job graph that goes into one run, in topological order."""
+    """The part of the job graph that goes into one run, in topological order.
+
+    The jobs of each of `packs` share a task of the service, one after the other: a job whose inputs
+    failed is left out, and the others go on.
+    """
 
     tasks: tuple[Task, ...]
+    packs: tuple[tuple[JobKey, ...], ...] = ()
 
     @property
     def raw_inputs(self) -> tuple[str, ...]:
@@ -324,11 +355,51 @@ class Wave:
         return {task.key: task.parents for task in self.tasks}
 
     @property
+    def packed(self) -> dict[JobKey, tuple[JobKey, ...]]:
+        """The pack of each job that is in one."""
+        return {key: pack for pack in self.packs for key in pack}
+
+    @property
+    def calls(self) -> list[tuple[JobKey, ...]]:
+        """The jobs of each task of the service, behind the tasks that it waits for."""
+        packed = self.packed
+        if not packed:
+            return [(task.key,) for task in self.tasks]
+        name = {task.key: packed.get(task.key, (task.key,))[0] for task in self.tasks}
+        above: dict[JobKey, set[JobKey]] = {first: set() for first in name.values()}
+        below: dict[JobKey, set[JobKey]] = {first: set() for first in name.values()}
+        for task in self.tasks:
+            for parent in task.parents:
+                if name[parent] != name[task.key]:
+                    above[name[task.key]].add(name[parent])
+                    below[name[parent]].add(name[task.key])
+        places = {first: place for place, first in enumerate(above)}
+        firsts = list(above)
+        ready = [place for first, place in places.items() if not above[first]]
+        found = []
+        while ready:  # a heap, already in order
+            first = firsts[heappop(ready)]
+            found.append(packed.get(first, (first,)))
+            for child in below[first]:
+                above[child].remove(first)
+                if not above[child]:
+                    heappush(ready, places[child])
+        return found
+
+    @property
+    def may_fail(self) -> frozenset[JobKey]:
+        """Jobs whose failure lets the run go on, and is told by an exit code."""
+        return frozenset(
+            {key for pack in self.packs for key in pack}
+            | {task.key for task in self.tasks if task.may_fail}
+        )
+
+    @property
     def uncertain(self) -> frozenset[JobKey]:
         """Jobs that may be left out of a run that completes: they, or one above, may fail."""
-        found: set[JobKey] = set()
+        found = set(self.may_fail)
         for task in self.tasks:  # parents first
-            if task.may_fail or any(ref.producer in found for ref in task.inputs):
+            if any(ref.producer in found for ref in task.inputs):
                 found.add(task.key)
         return frozenset(found)
 
@@ -349,7 +420,12 @@ class Wave:
                 else replace(task, inputs=tuple(map(within, task.inputs)))
                 for task in self.tasks
                 if task.key in chosen
-            )
+            ),
+            tuple(
+                left
+                for pack in self.packs
+                if len(left := tuple(key for key in pack if key in chosen)) > 1
+            ),
         )
 
 
@@ -357,15 +433,16 @@ class Wave:
 class Definition:
     """A compiled wave.
 
-    `parameters` maps a workflow input to the raw path it stands for; `names` maps each WDL task
-    name to its job, `texts` each job to the text of its task.
+    `parameters` maps a workflow input to the raw path it stands for; `names` maps each job to the
+    name of its WDL task, which packed jobs share. `texts` has for each job the text of a task that
+    is its own, whether it is packed or not.
     """
 
     zip: bytes
     files: Mapping[str, str]
     template: Mapping[str, Mapping[str, object]]
     parameters: Mapping[str, str]
-    names: Mapping[str, JobKey]
+    names: Mapping[JobKey, str]
     digest: str
     texts: Mapping[JobKey, str] = field(default_factory=dict)
 

@@ -16,9 +16,10 @@ from .compile import compile_wave, spill
 from .errors import SelectionError
 from .files.upload import stage
 from .graph.selection import select, tell_selection
-from .graph.waves import cut, settings_of
+from .graph.waves import durations_of, runs_of, settings_of, tell_packs
 from .log import Log
-from .model import Wave
+from .model import JobKey, Wave
+from .runs.journal import Journal
 from .runs.submission import write_definition
 from .settings.options import Options
 
@@ -33,7 +34,8 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     """
     region = region_named(options.region, options.aws_profile)
     selection = select(workflow.dag, (), settings_of(workflow, options, workdir, region))
-    parts = cut(selection.wave, options)
+    durations = durations_of(workflow, selection.wave, options, workdir, _earlier(workdir))
+    parts, waves = runs_of(selection.wave, options, durations)
     if not parts.runs:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(
@@ -42,11 +44,24 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
             hint=_way_out(reasons),
         )
     tell_selection(selection, parts, log)
+    tell_packs(waves, log)
     written: list[Path] = []
-    for number, keys in enumerate(parts.runs, start=1):
-        below = folder if len(parts.runs) == 1 else folder / f"run-{number}"
-        written += _write(selection.wave.only(keys), options, workdir, below, log)
+    for number, wave in enumerate(waves, start=1):
+        below = folder if len(waves) == 1 else folder / f"run-{number}"
+        written += _write(wave, options, workdir, below, log)
     return written
+
+
+def _earlier(workdir: Path) -> dict[JobKey, float]:
+    """The seconds that tasks of runs from this folder took, if there were any."""
+    path = workdir / ".snakemake" / "omics" / "journal.sqlite"
+    if not path.exists():
+        return {}
+    journal = Journal(path)
+    try:
+        return journal.durations()
+    finally:
+        journal.close()
 
 
 def _way_out(reasons: Sequence[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from .bundle import WORKFLOW, compile_wave, spill
 from .jobs import JOBS_FILE, jobs_of
-from .names import parameter_name, task_name
+from .names import names_of, parameter_name, task_name
 from .render import python_source
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "WORKFLOW",
     "compile_wave",
     "jobs_of",
+    "names_of",
     "parameter_name",
     "python_source",
     "spill",

@@ -16,7 +16,7 @@ from ..errors import CompileError, LimitExceeded
 from ..limits import MAX_PARAMETER_BYTES, MAX_PARAMETER_DESCRIPTION, MAX_TEMPLATE_ENTRIES
 from ..model import Definition, Wave
 from .jobs import JOBS_FILE, jobs_of
-from .names import parameter_name, task_name
+from .names import names_of, parameter_name, task_name
 from .render import render_readme, render_task, render_workflow
 
 WORKFLOW = "snakemake"
@@ -29,8 +29,8 @@ def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({}))
     Raises:
         CompileError: two jobs share a name, or the raw inputs exceed the template's limit.
     """
-    names = {task_name(task.key): task.key for task in wave.tasks}
-    if len(names) != len(wave.tasks):
+    names = names_of(wave)
+    if len({task_name(key) for key in names}) != len(wave.tasks):
         raise CompileError("two jobs of the workflow have the same rule, wildcards and outputs")
     parameters = {parameter_name(path): path for path in wave.raw_inputs if path not in literals}
     if len(parameters) > MAX_TEMPLATE_ENTRIES:

@@ -8,20 +8,31 @@ from __future__ import annotations
 from typing import Any
 
 from ..model import Wave
-from .names import task_name
+from .names import names_of, task_name
 
 JOBS_FILE = "jobs.json"
 
 
 def jobs_of(wave: Wave) -> dict[str, dict[str, Any]]:
-    """The content of `JOBS_FILE`, by the task's name: job, rule, results, log files, parents."""
-    return {
-        task_name(task.key): {
+    """The content of `JOBS_FILE`, by the task's name: job, rule, results, log files, parents.
+
+    Parents are other tasks. Jobs that share a task stand in it by the names that tasks of their own
+    would have.
+    """
+    names = names_of(wave)
+    found: dict[str, dict[str, Any]] = {}
+    for task in wave.tasks:
+        name = names[task.key]
+        above = dict.fromkeys(names[parent] for parent in task.parents)
+        told = {
             "job": str(task.key),
             "rule": task.key.rule,
             "files": [output.path for step in task.steps for output in step.outputs],
             "logs": list(task.logs),
-            "parents": list(map(task_name, task.parents)),
+            "parents": [parent for parent in above if parent != name],
         }
-        for task in wave.tasks
-    }
+        if name == task_name(task.key):
+            found[name] = told
+        else:
+            found.setdefault(name, {"jobs": {}})["jobs"][task_name(task.key)] = told
+    return found

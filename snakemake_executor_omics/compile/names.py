@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 
-from ..model import JobKey
+from ..model import JobKey, Wave
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _READABLE = 40  # characters of a rule or a path that are shown
@@ -44,6 +45,20 @@ def task_name(key: JobKey) -> str:
         if shown and len(name) + 1 + len(shown) <= _WITH_VALUES:
             name += f"_{shown}"
     return f"{name}_{_digest([key.rule, key.wildcards, key.outputs], 10)}"
+
+
+def pack_name(keys: Sequence[JobKey]) -> str:
+    """The WDL task's name of jobs that share one: their rules, how many, and a hash."""
+    rules = _readable("pack_" + "_".join(dict.fromkeys(key.rule for key in keys)))
+    return f"{rules}_{len(keys)}_{_digest([task_name(key) for key in keys], 10)}"
+
+
+def names_of(wave: Wave) -> dict[JobKey, str]:
+    """The WDL task's name of each job of a wave."""
+    found = {task.key: task_name(task.key) for task in wave.tasks}
+    for pack in wave.packs:
+        found.update(dict.fromkeys(pack, pack_name(pack)))
+    return found
 
 
 def parameter_name(path: str) -> str:

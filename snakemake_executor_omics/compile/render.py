@@ -10,12 +10,15 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import jinja2
 
 from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Resources, Step, Task, Wave
-from .names import parameter_name, task_name
+from .names import names_of, pack_name, parameter_name, task_name
 from .quoting import heredoc_delimiter, wdl_command, wdl_string
 from .sandbox import EXECUTABLES, archive, left_by_task, project_folder, seen_by_job, stand_in
 
@@ -72,17 +75,150 @@ _INDEXES = frozenset((".bai", ".crai", ".csi", ".dict", ".idx", ".tbi"))  # in p
 _ACTIVATE = 'source activate "$1" && shift && exec "$@"'
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a job finds its files: the names of its lists in WDL, and of what lies beside it.
+
+    A packed job has a `number`; of its inputs those in `beside` are left by jobs of its task.
+    """
+
+    number: int | None = None
+    optional: bool = False
+    beside: Mapping[JobKey, tuple[int, Task]] = field(default_factory=dict)
+
+    def wdl(self, name: str) -> str:
+        return name if self.number is None else f"{name}_{self.number}"
+
+    def given(self, name: str) -> str:
+        """The list, also where the job is left out."""
+        return f"select_first([{self.wdl(name)}, []])" if self.optional else self.wdl(name)
+
+    def left(self, key: JobKey, path: str) -> str:
+        """Where a job of this task has left a file, seen from the task's folder."""
+        number, task = self.beside[key]
+        output = next((o for o in task.files if o.path == path), OutputFile(path))
+        return posixpath.join(str(number), left_by_task(output, _folder(task)))
+
+
+def _folder(task: Task) -> str:
+    return project_folder(_paths(task))
+
+
 def render_task(task: Task) -> str:
     """The WDL task of one job, or of the jobs of a group."""
-    title = " ".join(str(task.key).split())
-    folder = project_folder(_paths(task))
-    indexed = _indexed(ref.path for ref in task.inputs if not ref.directory)
-    files_in = {
-        "inputs": _placed((_way(task, ref, indexed), ref.path) for ref in task.inputs),
-        "sources": _placed(
-            ("program" if path in task.executables else "copy", path) for path in task.sources
+    place = _Place()
+    return _env.get_template("task.wdl.j2").render(
+        name=task_name(task.key),
+        inputs=_lists(task, place),
+        script=_script(task, place, may_fail=task.may_fail),
+        files=_left(task) or "[]",
+        logs=[left_by_task(OutputFile(log), _folder(task)) for log in task.logs],
+        may_fail=task.may_fail,
+        volatile=task.volatile,
+        code_file=_CODE_FILE,
+        container=task.container,
+        resources=task.resources,
+        memory=_memory(task.resources),
+    )
+
+
+def render_pack(tasks: Sequence[Task], uncertain: Collection[JobKey] = ()) -> str:
+    """The WDL task of jobs that share one, in an order in which they can run.
+
+    Each job has a folder of its own there, with its script as in a task of its own, and outputs
+    that bear its number. The task ends well whatever becomes of them. What a job reads from one
+    beside it does not leave the task; where a job of another task may have failed, the one that
+    reads from it is left out alone.
+    """
+    beside = {task.key: (number, task) for number, task in enumerate(tasks, 1)}
+    members: list[dict[str, object]] = []
+    inputs: list[str] = []
+    for number, task in beside.values():
+        outside = [key for key in task.parents if key not in beside]
+        place = _Place(number, any(key in uncertain for key in outside), beside)
+        lists = _lists(task, place)
+        inputs += [
+            f"Array[File]{'?' if place.optional and name != place.wdl('sources') else ''} {name}"
+            for name in lists
+        ]
+        runs = f'~{{if defined({place.wdl("inputs")}) then "true" else "false"}}'
+        folder = posixpath.join(str(number), _folder(task))
+        members.append(
+            {
+                "script": _script(task, place, may_fail=True),
+                "runs": runs if place.optional else "true",
+                "earlier": [beside[key][0] for key in task.parents if key in beside],
+                "code_file": f"{number}/{_CODE_FILE}",
+                "files": _left(task, str(number)),
+                "logs": [left_by_task(OutputFile(log), folder) for log in task.logs],
+            }
+        )
+    rules = ", ".join(dict.fromkeys(task.key.rule for task in tasks))
+    script = _env.get_template("pack.sh.j2").render(
+        title=f"{len(tasks)} jobs: {rules}", members=members, code_file=_CODE_FILE
+    )
+    resources = Resources.of_pack([task.resources for task in tasks])
+    return _env.get_template("pack.wdl.j2").render(
+        name=pack_name([task.key for task in tasks]),
+        inputs=inputs,
+        script=script.rstrip("\n"),
+        members=members,
+        container=tasks[0].container,
+        resources=resources,
+        memory=_memory(resources),
+    )
+
+
+def _lists(task: Task, place: _Place) -> list[str]:
+    """The names of the lists of files that the WDL task of a job is given."""
+    return [
+        *(
+            [place.wdl("inputs")]
+            if any(r.producer not in place.beside for r in task.inputs)
+            else []
         ),
-    }
+        *([place.wdl("sources")] if task.sources else []),
+        *([place.wdl("modes")] if any(key not in place.beside for key in task.may_run) else []),
+    ]
+
+
+def _left(task: Task, below: str = "") -> str:
+    """The WDL list of what a job leaves in the folder `below`, which is its own."""
+    folder = posixpath.join(below, _folder(task))
+    left = ", ".join(wdl_string(left_by_task(output, folder)) for output in task.files)
+    executables = wdl_string(left_by_task(OutputFile(EXECUTABLES), folder))
+    # One more where there are executable ones: storage in S3 and the run cache keep no modes.
+    return f"flatten([[{left}], glob({executables})])" if left else ""
+
+
+def _script(task: Task, place: _Place, *, may_fail: bool) -> str:
+    """What the task of a job runs."""
+    title = " ".join(str(task.key).split())
+    indexed = _indexed(ref.path for ref in task.inputs if not ref.directory)
+    outside = [ref for ref in task.inputs if ref.producer not in place.beside]
+    inside = [ref for ref in task.inputs if ref.producer in place.beside]
+    files_in: list[dict[str, Any]] = [
+        {
+            **_placed((_way(task, ref, indexed), ref.path) for ref in outside),
+            "wdl": place.given("inputs"),
+        },
+        {
+            **_placed((_way(task, ref, indexed), ref.path) for ref in inside),
+            "beside": [place.left(ref.producer, ref.path) for ref in inside if ref.producer],
+        },
+        {
+            **_placed(
+                ("program" if path in task.executables else "copy", path) for path in task.sources
+            ),
+            "wdl": place.wdl("sources"),
+        },
+    ]
+    lists = [key for key in task.may_run if key in place.beside]
+    modes: list[dict[str, object]] = []
+    if len(lists) < len(task.may_run):
+        modes.append({"wdl": place.given("modes")})
+    if lists:
+        modes.append({"beside": [place.left(key, EXECUTABLES) for key in lists]})
     numbers = {step.key: number for number, step in enumerate(task.steps, 1)}
     layers = [
         {
@@ -101,16 +237,15 @@ def render_task(task: Task) -> str:
     script = _env.get_template("task.sh.j2").render(
         title=f"rule {title}" if len(task.steps) == 1 else title,
         cache_buster=task.cache_buster,
-        code_file=_CODE_FILE if task.may_fail else None,
+        code_file=_CODE_FILE if may_fail else None,
         activates=task.environment is not None,
-        folder=folder,
+        folder=_folder(task),
         files_in=files_in,
         logs=task.logs,
         ways=_WAYS,
-        modes=task.may_run,
+        modes=modes,
         delimiter=heredoc_delimiter(
-            "\n".join(line for placed in files_in.values() for line in placed["lines"]),
-            "OMICS_JOB",
+            "\n".join(chain(*(it["lines"] for it in files_in))), "OMICS_JOB"
         ),
         single=_step(task.steps[0], numbers) if len(task.steps) == 1 else None,
         layers=layers,
@@ -139,25 +274,7 @@ def render_task(task: Task) -> str:
         ],
         executables=PurePosixPath(EXECUTABLES).name,
     )
-    left = ", ".join(wdl_string(left_by_task(output, folder)) for output in task.files)
-    executables = wdl_string(left_by_task(OutputFile(EXECUTABLES), folder))
-    return _env.get_template("task.wdl.j2").render(
-        name=task_name(task.key),
-        inputs=[
-            *(name for name, placed in files_in.items() if placed["lines"]),
-            *(["modes"] if task.may_run else []),
-        ],
-        script=script.rstrip("\n"),
-        # One more where there are executable ones: storage in S3 and the run cache keep no modes.
-        files=f"flatten([[{left}], glob({executables})])" if left else "[]",
-        logs=[left_by_task(OutputFile(log), folder) for log in task.logs],
-        may_fail=task.may_fail,
-        volatile=task.volatile,
-        code_file=_CODE_FILE,
-        container=task.container,
-        resources=task.resources,
-        memory=_memory(task.resources),
-    )
+    return script.rstrip("\n")
 
 
 def _memory(resources: Resources) -> str | None:
@@ -273,6 +390,59 @@ def _step(step: Step, numbers: Mapping[JobKey, int]) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What the workflow's text says of jobs: where their results are, and which may be missing."""
+
+    wave: Wave
+    names: Mapping[JobKey, str]
+    numbers: Mapping[JobKey, int]
+    positions: Mapping[JobKey, Mapping[str, int]]
+    uncertain: Collection[JobKey]
+    internal: Collection[str]
+    readers: Mapping[str, Collection[JobKey]]
+
+    @classmethod
+    def of(cls, wave: Wave) -> _Calls:
+        return cls(
+            wave,
+            names_of(wave),
+            {key: number for pack in wave.packs for number, key in enumerate(pack, 1)},
+            {
+                task.key: {output.path: index for index, output in enumerate(task.files)}
+                for task in wave.tasks
+            },
+            wave.uncertain,
+            wave.internal,
+            wave.readers,
+        )
+
+    def output(self, key: JobKey, name: str) -> str:
+        """An output of a job's task; packed ones bear the job's number."""
+        number = f"_{self.numbers[key]}" if key in self.numbers else ""
+        return f"{self.names[key]}.{name}{number}"
+
+    def files(self, key: JobKey) -> str:
+        files = self.output(key, "files")
+        return f"select_first([{files}])" if key in self.uncertain else files
+
+    def modes(self, key: JobKey) -> str:
+        return _executables(self.files(key), len(self.positions[key]))
+
+    def file(self, ref: FileRef) -> str:
+        if ref.producer is None:
+            return parameter_name(ref.path)
+        return f"{self.files(ref.producer)}[{self.positions[ref.producer][ref.path]}]"
+
+    def needs(self, task: Task, beside: Collection[JobKey] = ()) -> list[str]:
+        """The files of other tasks without which the job is left out."""
+        return [
+            self.output(parent, "files")
+            for parent in task.parents
+            if parent in self.uncertain and parent not in beside
+        ]
+
+
 def render_workflow(
     wave: Wave, workflow: str, literals: Mapping[str, str], texts: Mapping[JobKey, str]
 ) -> str:
@@ -280,62 +450,67 @@ def render_workflow(
 
     The inputs named in `literals` have their URI as default; `texts` are those of the tasks.
     """
-    positions = {
-        task.key: {output.path: index for index, output in enumerate(task.files)}
-        for task in wave.tasks
-    }
-    uncertain, internal, readers = wave.uncertain, wave.internal, wave.readers
+    calls = _Calls.of(wave)
+    tasks = {task.key: task for task in wave.tasks}
+    together = [[tasks[key] for key in keys] for keys in wave.calls]
     return _env.get_template("main.wdl.j2").render(
         workflow=workflow,
         parameters=[
             {"name": parameter_name(path), "default": literals.get(path)}
             for path in wave.raw_inputs
         ],
+        calls=[
+            {
+                "name": calls.names[jobs[0].key],
+                "arguments": _arguments(jobs[0], calls)
+                if len(jobs) == 1
+                else _pack_arguments(jobs, calls),
+                "needs": calls.needs(jobs[0]) if len(jobs) == 1 else [],
+            }
+            for jobs in together
+        ],
         tasks=[
             {
                 "name": task_name(task.key),
-                "arguments": _arguments(task, positions, uncertain),
-                "needs": [
-                    f"{task_name(parent)}.files" for parent in task.parents if parent in uncertain
-                ],
-                "uncertain": task.key in uncertain,
-                "may_fail": task.may_fail,
-                "files": _exported(task, internal, uncertain),
-                "temporary": _temporary(task, internal, readers, uncertain),
-                "logs": task.logs,
-                "text": texts[task.key],
+                "needs": task.key not in calls.numbers and calls.needs(task),
+                "uncertain": task.key in calls.uncertain,
+                "files": _exported(task, calls),
+                "temporary": _temporary(task, calls),
+                "logs": calls.output(task.key, "logs") if task.logs else None,
+                "code": calls.output(task.key, "code")
+                if task.may_fail or task.key in calls.numbers
+                else None,
             }
             for task in wave.tasks
+        ],
+        texts=[
+            texts[jobs[0].key] if len(jobs) == 1 else render_pack(jobs, calls.uncertain)
+            for jobs in together
         ],
     )
 
 
-def _exported(task: Task, internal: Collection[str], uncertain: Collection[JobKey]) -> str:
+def _exported(task: Task, calls: _Calls) -> str:
     """What a task leaves outside of the run: all of its files, but for those that stay in it."""
-    name, files = task_name(task.key), _files(task.key, uncertain)
-    left = [index for index, output in enumerate(task.files) if output.path not in internal]
+    output, files = calls.output(task.key, "files"), calls.files(task.key)
+    left = [index for index, made in enumerate(task.files) if made.path not in calls.internal]
     if len(left) == len(task.files):
-        return f"{name}.files"
+        return output
     value = "[]" if not left else _chosen(files, left, len(task.files))
-    return f"if (defined({name}.files)) then {value} else None" if task.key in uncertain else value
+    return f"if (defined({output})) then {value} else None" if files != output else value
 
 
-def _temporary(
-    task: Task,
-    internal: Collection[str],
-    readers: Mapping[str, Collection[JobKey]],
-    uncertain: Collection[JobKey],
-) -> str | None:
+def _temporary(task: Task, calls: _Calls) -> str | None:
     """A task's files that stay in the run, if one that reads them may fail: for its next try."""
-    stay = [index for index, output in enumerate(task.files) if output.path in internal]
-    read_by = {key for index in stay for key in readers.get(task.files[index].path, ())}
-    doubtful = sorted(f"{task_name(key)}.files" for key in read_by if key in uncertain)
+    stay = [index for index, made in enumerate(task.files) if made.path in calls.internal]
+    read_by = {key for index in stay for key in calls.readers.get(task.files[index].path, ())}
+    doubtful = sorted(calls.output(key, "files") for key in read_by if key in calls.uncertain)
     if not doubtful:
         return None
-    name, files = task_name(task.key), _files(task.key, uncertain)
+    output, files = calls.output(task.key, "files"), calls.files(task.key)
     lacks = f"length(select_all([{', '.join(doubtful)}])) < {len(doubtful)}"
-    if task.key in uncertain:
-        lacks = f"defined({name}.files) && {lacks}"
+    if files != output:
+        lacks = f"defined({output}) && {lacks}"
     # Which of them are executable stands in the list that goes with the others, if there are any.
     everything = len(stay) == len(task.files)
     listed = ", ".join(f"{files}[{index}]" for index in stay)
@@ -349,12 +524,8 @@ def _chosen(files: str, indexes: Iterable[int], count: int) -> str:
     return f"flatten([[{listed}], {_executables(files, count)}])"
 
 
-def _arguments(
-    task: Task,
-    positions: Mapping[JobKey, Mapping[str, int]],
-    uncertain: Collection[JobKey],
-) -> list[str]:
-    inputs = [_expression(ref, positions, uncertain) for ref in task.inputs]
+def _arguments(task: Task, calls: _Calls) -> list[str]:
+    inputs = [calls.file(ref) for ref in task.inputs]
     sources = [parameter_name(path) for path in task.sources]
     found = [
         f"{name} = [{', '.join(values)}]"
@@ -362,33 +533,34 @@ def _arguments(
         if values
     ]
     if task.may_run:
-        modes = ", ".join(_modes(key, len(positions[key]), uncertain) for key in task.may_run)
+        modes = ", ".join(map(calls.modes, task.may_run))
         found.append(f"modes = flatten([{modes}])")
     return found
 
 
-def _modes(key: JobKey, count: int, uncertain: Collection[JobKey]) -> str:
-    return _executables(_files(key, uncertain), count)
+def _pack_arguments(jobs: Sequence[Task], calls: _Calls) -> list[str]:
+    """What the jobs of a pack are given from outside of it; nothing where a file is missing."""
+    beside = {task.key for task in jobs}
+    found = []
+    for number, task in enumerate(jobs, 1):
+        needs = calls.needs(task, beside)
+        there = f"if (length(select_all([{', '.join(needs)}])) == {len(needs)}) then "
+        before, after = (there, " else None") if needs else ("", "")
+        inputs = [calls.file(ref) for ref in task.inputs if ref.producer not in beside]
+        modes = [calls.modes(key) for key in task.may_run if key not in beside]
+        sources = [parameter_name(path) for path in task.sources]
+        if inputs:
+            found.append(f"inputs_{number} = {before}[{', '.join(inputs)}]{after}")
+        if sources:
+            found.append(f"sources_{number} = [{', '.join(sources)}]")
+        if modes:
+            found.append(f"modes_{number} = {before}flatten([{', '.join(modes)}]){after}")
+    return found
 
 
 def _executables(files: str, count: int) -> str:
     """The list of a task's executable files, which it leaves after its `count` others, if any."""
     return f"if (length({files}) > {count}) then [{files}[{count}]] else []"
-
-
-def _files(key: JobKey, uncertain: Collection[JobKey]) -> str:
-    files = f"{task_name(key)}.files"
-    return f"select_first([{files}])" if key in uncertain else files
-
-
-def _expression(
-    ref: FileRef,
-    positions: Mapping[JobKey, Mapping[str, int]],
-    uncertain: Collection[JobKey],
-) -> str:
-    if ref.producer is None:
-        return parameter_name(ref.path)
-    return f"{_files(ref.producer, uncertain)}[{positions[ref.producer][ref.path]}]"
 
 
 def render_readme(wave: Wave, workflow: str) -> str:
@@ -405,7 +577,11 @@ def render_readme(wave: Wave, workflow: str) -> str:
         {"id": ids[rule], "name": rule, "jobs": count} for rule, count in jobs.items()
     ]
     return _env.get_template("README.md.j2").render(
-        workflow=workflow, tasks=wave.tasks, rules=rules, edges=list(edges)
+        workflow=workflow,
+        tasks=wave.tasks,
+        rules=rules,
+        edges=list(edges),
+        packs=len(wave.packs),
     )
 
 

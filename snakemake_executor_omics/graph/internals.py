@@ -255,7 +255,14 @@ def make_tasks_of_local_rules(workflow: Any) -> None:
     There is `localrules:` to add to them and nothing to take away. Since 8.0:
     `workflow._localrules`.
     """
-    workflow._localrules -= {rule.name for rule in workflow.rules if not rule.norun}
+    chosen = {rule.name for rule in workflow.rules if not rule.norun}
+    workflow.omics_local_rules = workflow._localrules & chosen
+    workflow._localrules -= chosen
+
+
+def is_made_a_task(rule: Any) -> bool:
+    """Whether a rule is local by its author, and its jobs are tasks all the same."""
+    return rule.name in getattr(rule.workflow, "omics_local_rules", ())
 
 
 def send_local_inputs(workflow: Any) -> None:

@@ -46,20 +46,22 @@ def partition(
     max_tasks: int,
     parallel_runs: int | None = 1,
     left: Sequence[Collection[K]] = (),
+    tasks: Mapping[K, K] | None = None,
 ) -> Partition[K]:
     """Cut `order`, which is topological, into runs of at most `max_tasks` tasks.
 
     Parents that are not in `order` are taken as done. With `parallel_runs`, so many runs are made
     if the graph has so many branches; they may be more if `max_tasks` asks for it. None is as many
     as the graph is worth. `left` are the tasks of each run that is in flight already: they stay
-    together, whatever else there is, so that the run is met again.
+    together, whatever else there is, so that the run is met again. `tasks` names a task for those
+    of the order that share one, which counts for how many runs the graph is worth.
     """
     if max_tasks < 1 or (parallel_runs is not None and parallel_runs < 1):
         raise ValueError("max_tasks and parallel_runs must be at least 1")
     if left:
-        return _beside(order, parents, max_tasks, parallel_runs, left)
+        return _beside(order, parents, max_tasks, parallel_runs, left, tasks)
     if parallel_runs is None:
-        parallel_runs = enough_runs(order, parents)
+        parallel_runs = enough_runs(order, parents, tasks=tasks)
     if len(order) <= max_tasks and parallel_runs == 1:
         return Partition((tuple(order),) if order else (), ())
     positions = {task: position for position, task in enumerate(order)}
@@ -108,12 +110,13 @@ def _beside(
     max_tasks: int,
     parallel_runs: int | None,
     left: Sequence[Collection[K]],
+    tasks: Mapping[K, K] | None,
 ) -> Partition[K]:
     """The runs that are `left`, as far as their tasks are in `order`, and a cut of the rest."""
     wanted = set(order)
     run_of: dict[K, int] = {}
-    for number, tasks in enumerate(left):
-        for task in tasks:
+    for number, together in enumerate(left):
+        for task in together:
             run_of.setdefault(task, number)
     kept: dict[int, list[K]] = {}
     placed: dict[K, int | None] = {}
@@ -130,16 +133,20 @@ def _beside(
             placed[task] = None  # of no run: what is below it waits as well
         else:
             rest.append(task)
-    cut = partition(rest, parents, max_tasks, parallel_runs)
+    cut = partition(rest, parents, max_tasks, parallel_runs, tasks=tasks)
     waits = {*deferred, *cut.deferred}
     return Partition(
-        (*(tuple(tasks) for tasks in kept.values()), *cut.runs),
+        (*(tuple(run) for run in kept.values()), *cut.runs),
         tuple(task for task in order if task in waits),
     )
 
 
 def enough_runs(
-    order: Sequence[K], parents: Mapping[K, Sequence[K]], *, at_most: int = ACTIVE_RUNS
+    order: Sequence[K],
+    parents: Mapping[K, Sequence[K]],
+    *,
+    at_most: int = ACTIVE_RUNS,
+    tasks: Mapping[K, K] | None = None,
 ) -> int:
     """How many runs the tasks of `order`, which is topological, are worth: 1 for most workflows.
 
@@ -148,11 +155,15 @@ def enough_runs(
     until the longest chain of tasks, which no number of runs shortens, is what is waited for.
     How long a task works is not asked: the longer, the more a chain of them weighs as well.
     """
+    tasks = tasks or {}
     depth: dict[K, int] = {}
-    for task in order:
-        depth[task] = 1 + max((depth.get(parent, 0) for parent in parents.get(task, ())), default=0)
+    for job in order:
+        task = tasks.get(job, job)
+        above = (tasks.get(parent, parent) for parent in parents.get(job, ()))
+        deep = 1 + max((depth.get(parent, 0) for parent in above if parent != task), default=0)
+        depth[task] = max(deep, depth.get(task, 0))
     longest = max(depth.values(), default=0)
-    wide = len(order) // max(longest * TASKS_PER_RUN, SMALLEST_RUN)
+    wide = len(depth) // max(longest * TASKS_PER_RUN, SMALLEST_RUN)
     return max(1, min(at_most, wide))
 
 

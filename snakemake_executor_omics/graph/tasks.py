@@ -36,7 +36,7 @@ from .commands import Command, Unknown, command_of
 from .elsewhere import LARGEST, Elsewhere, named_elsewhere, project_paths
 from .environments import EnvironmentReader
 from .folders import files_of
-from .internals import environment_hash, line_of, scheduler_limits
+from .internals import environment_hash, is_made_a_task, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
 from .prefixes import beginning_with, beginnings, indexes_of
 from .programs import (
@@ -344,6 +344,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         may_fail=settings.keep_going or unit.restart_times >= unit.attempt,
         cache_buster=settings.cache_busters.get(job_key(unit)),
         volatile=any(job.resources.get("omics_cache") == 0 for job in jobs),
+        local=all(is_made_a_task(job.rule) for job in jobs),
         s3_targets={
             path(file, job): uri
             for job in jobs

@@ -21,6 +21,8 @@ from ..log import Log
 from ..model import JobKey, Wave
 from ..settings.options import Environments, LocalRules, Options
 from . import internals
+from .durations import Duration, benchmarked, known_durations
+from .packing import pack
 from .partition import Partition, partition
 from .selection import Selection, select, tell_selection
 from .storage import Storage, check_buckets, survey
@@ -65,7 +67,45 @@ def cut(wave: Wave, options: Options, left: Sequence[Collection[JobKey]] = ()) -
     """The runs of a wave; `left` are the jobs of each run that is in flight already."""
     order = [task.key for task in wave.tasks]
     limits = (options.max_tasks_per_run, options.parallel_runs)
-    return partition(order, wave.parents, *limits, left)
+    tasks = {key: pack[0] for key, pack in wave.packed.items()}
+    return partition(order, wave.parents, *limits, left, tasks)
+
+
+def durations_of(
+    workflow: Any, wave: Wave, options: Options, workdir: Path, earlier: Mapping[JobKey, float]
+) -> dict[JobKey, Duration]:
+    """How long the jobs of a wave take, as far as that is known and decides something.
+
+    `earlier` are the seconds of tasks of earlier runs.
+    """
+    if options.pack is not None:
+        return {}
+    return known_durations(wave.tasks, benchmarked(workflow.dag.jobs, workdir), earlier)
+
+
+def runs_of(
+    wave: Wave,
+    options: Options,
+    durations: Mapping[JobKey, Duration],
+    left: Sequence[Sequence[Collection[JobKey]]] = (),
+) -> tuple[Partition[JobKey], list[Wave]]:
+    """The runs of a wave, with the jobs in each that share tasks.
+
+    `left` has the jobs of each task of each run that is in flight already.
+    """
+    before = [jobs for tasks in left for jobs in tasks]
+    whole = pack(wave, durations, options.pack, before=before)  # tells how many tasks there are
+    parts = cut(whole, options, [[key for jobs in tasks for key in jobs] for tasks in left])
+    waves = (wave.only(keys) for keys in parts.runs)
+    return parts, [pack(part, durations, options.pack, before=before) for part in waves]
+
+
+def tell_packs(waves: Sequence[Wave], log: Log) -> None:
+    """How many jobs share tasks."""
+    packs = [pack for wave in waves for pack in wave.packs]
+    if packs:
+        tasks = "one task" if len(packs) == 1 else f"{len(packs)} tasks"
+        log.info(f"omics: {sum(map(len, packs))} of the jobs share {tasks}")
 
 
 def next_waves(
@@ -79,12 +119,14 @@ def next_waves(
     cache_busters: Mapping[JobKey, str],
     in_flight: Callable[[JobKey], bool],
     is_here: Callable[[JobKey], bool],
-    left: Sequence[Collection[str]] = (),
+    left: Sequence[Sequence[Collection[str]]] = (),
+    earlier: Mapping[JobKey, float] = MappingProxyType({}),
 ) -> list[Wave]:
     """The waves that have the `ready` jobs, each for a run of its own.
 
     `in_flight` tells jobs that a run carries already, `is_here` those whose results are here,
-    `left` has the names of the tasks of each run that an earlier call left in flight.
+    `left` has the names of the jobs of each task of each run that an earlier call left in flight,
+    `earlier` the seconds that tasks of earlier runs took.
 
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
@@ -128,10 +170,13 @@ def next_waves(
         selection = _with_images(selection, options, services, registry_map or {}, log)
     check_buckets(services, selection.wave)
     by_name = {task_name(task.key): task.key for task in selection.wave.tasks} if left else {}
-    known = [[by_name[name] for name in names if name in by_name] for names in left]
-    parts = cut(selection.wave, options, known)
+    known = [
+        [[by_name[name] for name in names if name in by_name] for names in tasks] for tasks in left
+    ]
+    durations = durations_of(workflow, selection.wave, options, workdir, earlier)
+    parts, waves = runs_of(selection.wave, options, durations, known)
     tell_selection(selection, parts, log)
-    waves = [selection.wave.only(keys) for keys in parts.runs]
+    tell_packs(waves, log)
     if staying := sum(len(wave.internal) for wave in waves):
         log.info(
             f"omics: {staying} temporary results stay in their run, for the jobs that read them"

@@ -319,7 +319,9 @@ def _names(target: str, name: str, task: KnownTask | None) -> bool:
     if task is None:  # of a run that was started elsewhere: names begin with rule and wildcards
         return re.fullmatch(rf"{re.escape(target)}(_\w+)?_[0-9a-f]{{10}}", name) is not None
     path = PurePosixPath(target).as_posix()
-    return target in (task.job, task.rule) or path in (*task.files, *task.logs)
+    if path in (*task.files, *task.logs):
+        return True
+    return any(target in (job.job, job.rule) for job in (task, *task.jobs.values()))
 
 
 def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ..aws.session import Services
 from ..model import Task
 from .courtesy import Courtesy
 from .missing import missing_advice
-from .printed_logs import are_complete, split_logs
+from .printed_logs import JobLines, are_complete, split_jobs, split_logs
 from .reasons import advice, is_fault, is_out_of_memory, memory_advice
 
 TAIL = 30  # lines of a failed task's log that are shown
@@ -69,11 +69,13 @@ def failure(
     courtesy: Courtesy,
     workdir: Path,
     code: int | None = None,
+    number: int | None = None,
 ) -> Failure:
     """Why a job failed, with its log files where the task could print them.
 
     `workdir` is the project's folder, which may have what the job lacked. `code` is what a task
-    that completed all the same told of its job.
+    that completed all the same told of its job. `number` is the job's in a task of several, one
+    after the other: where that ended in the middle, only the job that it was at has failed.
     """
     if run_task is None:
         return Failure(
@@ -92,9 +94,14 @@ def failure(
     lines = courtesy.ask(
         "the logs of tasks are",
         f"logs:GetLogEvents on log group {LOG_GROUP}",
-        lambda: _complete_log(services, stream, task, run_task, by_itself),
+        lambda: _complete_log(services, stream, task, run_task, by_itself, number),
         list[str](),
     )
+    if number is not None:
+        parts = split_jobs(lines)
+        if code is None and parts and not (number in parts and parts[number].is_open):
+            return Failure(reason="stopped", message=run.status_message or "", stopped=True)
+        lines = parts[number].lines if number in parts else lines
     logs, rest = split_logs(lines, task.logs)
     told = None if code is None else f"the job ended with exit code {code}"
     message = told or (detail.status_message if detail else None) or run.status_message
@@ -196,7 +203,12 @@ def _hints(reason: str | None, task: Task, code: int | None) -> tuple[str, ...]:
 
 
 def _complete_log(
-    services: Services, stream: str, task: Task, run_task: RunTask, by_itself: bool
+    services: Services,
+    stream: str,
+    task: Task,
+    run_task: RunTask,
+    by_itself: bool,
+    number: int | None = None,
 ) -> list[str]:
     """The lines of a task, up to the end of the last log file that it prints.
 
@@ -206,7 +218,11 @@ def _complete_log(
     began = time.monotonic()
     while True:
         lines = task_log(services, stream)
-        if not by_itself or run_task.stopped is None or are_complete(lines, task.logs):
+        if not by_itself or run_task.stopped is None:
+            return lines
+        part = None if number is None else split_jobs(lines).get(number, JobLines())
+        own = lines if part is None else part.lines
+        if (part is None or not part.is_open) and are_complete(own, task.logs):
             return lines
         # Whichever is longer: the clocks of this machine and of the service may differ.
         stopped = (datetime.now(UTC) - run_task.stopped).total_seconds()

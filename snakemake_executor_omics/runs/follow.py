@@ -23,7 +23,6 @@ from ..aws.records import Run, RunStatus, RunTask
 from ..aws.runs import get_run, list_tasks
 from ..aws.session import Services
 from ..aws.transfer import write_bytes
-from ..compile import task_name
 from ..cost.prices import prices_of
 from ..errors import ServiceError
 from ..files.exported import exports_of
@@ -87,7 +86,7 @@ def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedR
         seen.definition.names,
         tasks,
         run.status,
-        may_fail={task.key for task in seen.wave.tasks if task.may_fail},
+        may_fail=seen.wave.may_fail,
     )
     return replace(seen, run=run, tasks=tasks, states=states, polls=1)
 
@@ -105,8 +104,9 @@ def collect(
     Results come first; why a job failed is asked when they are here.
     """
     run, wave = ended.run, ended.wave
-    completed = run.status is RunStatus.COMPLETED
-    run_tasks = {task.key: ended.tasks.get(task_name(task.key)) for task in wave.tasks}
+    completed, packed = run.status is RunStatus.COMPLETED, wave.packed
+    names, may_fail = ended.definition.names, wave.may_fail
+    run_tasks = {task.key: ended.tasks.get(names[task.key]) for task in wave.tasks}
     if completed:
         export = results.exported(services, run, wave)
     else:
@@ -118,6 +118,7 @@ def collect(
         goes_on = not wave.internal or not any(
             _is_the_end(services, run, task, run_tasks[task.key], ended.states, courtesy)
             for task in wave.tasks
+            if task.key not in may_fail
         )
         export = results.kept(services, run, wave, done, courtesy, goes_on=goes_on)
     outcomes = {
@@ -127,10 +128,18 @@ def collect(
     here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
     deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
     journal.remember_exports(exports_of(wave, here, export.all, workdir))
-    journal.remember_durations(_durations({key: run_tasks[key] for key in here}))
+    alone = here - packed.keys()  # how long a job of a pack took is not told
+    journal.remember_durations(_durations({key: run_tasks[key] for key in alone}))
     failures = {
         task.key: failure(
-            services, run, task, run_tasks[task.key], courtesy, workdir, export.codes.get(task.key)
+            services,
+            run,
+            task,
+            run_tasks[task.key],
+            courtesy,
+            workdir,
+            export.codes.get(task.key),
+            packed[task.key].index(task.key) + 1 if task.key in packed else None,
         )
         for task in wave.tasks
         if outcomes[task.key] is Outcome.FAILED
@@ -164,7 +173,7 @@ def _is_the_end(
 
     One that it would try again, or with `--keep-going`, may fail.
     """
-    if states[task.key] is not JobState.FAILED or task.may_fail or not task.files:
+    if states[task.key] is not JobState.FAILED or not task.files:
         return False
     if run_task is None:
         return not is_fault(run.failure_reason)
@@ -180,6 +189,8 @@ def _outcome(
 ) -> Outcome:
     if not completed:
         if state.is_success:
+            if key in export.codes:
+                return Outcome.STOPPED
             return Outcome.DONE if key in export.downloads else Outcome.LOST
         return Outcome.FAILED if state is JobState.FAILED else Outcome.STOPPED
     if key not in export.codes:

@@ -41,7 +41,8 @@ class Invocation:
 
     def __init__(self, options: Options, workdir: Path, log: Log) -> None:
         self.ledger = Ledger()
-        self.left: list[frozenset[str]] = []  # the tasks of each run that earlier calls left
+        # Of each run that earlier calls left the tasks, of each task the names of its jobs.
+        self.left: list[list[tuple[str, ...]]] = []
         self.lock = threading.Lock()  # of the ledger, and of what goes with a change of it
         self.workdir = workdir
         self.state = workdir / ".snakemake" / "omics"  # what must survive
@@ -55,6 +56,13 @@ class Invocation:
     def services(self) -> Services:
         """The clients. Connects, when it is the first time."""
         return self._connect().connection.services
+
+    @property
+    def durations(self) -> dict[JobKey, float]:
+        """Seconds that the tasks of earlier runs took, where it matters."""
+        return (
+            {} if self._options.pack is not None else self._connect().connection.journal.durations()
+        )
 
     def _connect(self) -> _Service:
         if self._service is None:
@@ -85,7 +93,7 @@ class Invocation:
         wait = bool(self.ledger.in_flight)
         started = persistently(connection, options, log, call) if wait else call()
         with self.lock:
-            self.ledger.place(started.run.id, wave.parents)
+            self.ledger.place(started.run.id, wave.parents, started.definition.names)
         service.follower.follow(started)
 
     async def start_again(self, wave: Wave, lost: Collection[JobKey]) -> None:

@@ -7,8 +7,10 @@ import json
 import os
 import sys
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..compile import JOBS_FILE
 from .journal import Journal
@@ -19,6 +21,7 @@ class KnownTask:
     """The job of a task: as a person calls it, its rule, its results and its log files.
 
     `parents` are the tasks of the run that it reads from; none are known of an older version's run.
+    Where jobs share the task, `jobs` has each by the name that a task of its own would have.
     """
 
     job: str
@@ -26,6 +29,7 @@ class KnownTask:
     files: tuple[str, ...]
     logs: tuple[str, ...]
     parents: tuple[str, ...] = ()
+    jobs: Mapping[str, KnownTask] = field(default_factory=dict)
 
 
 def read_jobs(definition: Path) -> dict[str, KnownTask]:
@@ -47,23 +51,39 @@ def unpacked_jobs(definition: bytes) -> dict[str, KnownTask]:
 
 def _jobs(text: bytes) -> dict[str, KnownTask]:
     try:
-        return {
-            name: KnownTask(
-                task["job"],
-                task["rule"],
-                tuple(task["files"]),
-                tuple(task["logs"]),
-                tuple(task.get("parents", ())),
-            )
-            for name, task in json.loads(text).items()
-        }
+        return {name: _task(told) for name, told in json.loads(text).items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def tasks_in_flight(journal: Journal, state: Path) -> list[frozenset[str]]:
-    """The names of the tasks of each run that earlier calls left in flight, the newest first."""
-    return [frozenset(read_jobs(state / start.definition)) for start in journal.in_flight()]
+def _task(told: Any) -> KnownTask:
+    if "jobs" not in told:
+        return KnownTask(
+            told["job"],
+            told["rule"],
+            tuple(told["files"]),
+            tuple(told["logs"]),
+            tuple(told.get("parents", ())),
+        )
+    jobs = {name: _task(job) for name, job in told["jobs"].items()}
+    rules = ", ".join(dict.fromkeys(job.rule for job in jobs.values()))
+    return KnownTask(
+        f"{len(jobs)} jobs of {rules}",
+        rules,
+        tuple(path for job in jobs.values() for path in job.files),
+        tuple(path for job in jobs.values() for path in job.logs),
+        tuple(dict.fromkeys(parent for job in jobs.values() for parent in job.parents)),
+        jobs,
+    )
+
+
+def tasks_in_flight(journal: Journal, state: Path) -> list[list[tuple[str, ...]]]:
+    """The tasks of each run that earlier calls left in flight, the newest run first.
+
+    Of each task the names that tasks of its jobs alone would have.
+    """
+    runs = (read_jobs(state / start.definition) for start in journal.in_flight())
+    return [[tuple(task.jobs) or (name,) for name, task in tasks.items()] for tasks in runs]
 
 
 def command_line(project: Path) -> tuple[str, tuple[str, ...]]:

@@ -95,9 +95,12 @@ Answer = Succeeded | Failed | Returned
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The tasks of a unit, each with its run. A group is not `complete` while jobs of it wait."""
+    """The run and the task of each job of a unit, which a group and a pack may have in common.
 
-    tasks: tuple[tuple[str, JobKey], ...]
+    A group is not `complete` while jobs of it wait.
+    """
+
+    tasks: tuple[tuple[str, str], ...]
     complete: bool
     in_flight: bool
 
@@ -113,6 +116,7 @@ class Ledger:
         self._cache_busters = dict(cache_busters or {})
         self._parents: dict[str, Mapping[JobKey, Collection[JobKey]]] = {}  # of runs in flight
         self._run: dict[JobKey, str] = {}  # of a job in flight
+        self._name: dict[JobKey, str] = {}  # of a job's task
         self._done: dict[JobKey, str] = {}
         self._untold: dict[JobKey, Ending] = {}  # other jobs of their group are in flight
         self._asked: dict[JobKey, tuple[JobKey, ...]] = {}  # unit -> its tasks
@@ -125,8 +129,16 @@ class Ledger:
 
     # --- what goes in --------------------------------------------------------------------
 
-    def place(self, run: str, parents: Mapping[JobKey, Collection[JobKey]]) -> None:
-        """Put jobs into a run; `parents` has each with those of the run that it reads from."""
+    def place(
+        self,
+        run: str,
+        parents: Mapping[JobKey, Collection[JobKey]],
+        names: Mapping[JobKey, str] = MappingProxyType({}),
+    ) -> None:
+        """Put jobs into a run; `parents` has each with those of the run that it reads from.
+
+        `names` are those of their tasks there, which several may share.
+        """
         if run in self._parents:
             raise ValueError(f"run {run} is in flight already")
         for key in parents:
@@ -134,6 +146,7 @@ class Ledger:
                 raise ValueError(f"{key} has a run already")
         self._parents[run] = dict(parents)
         self._run.update(dict.fromkeys(parents, run))
+        self._name.update(names)
 
     def ask(self, unit: JobKey, members: Collection[JobKey]) -> Answer | None:
         """Snakemake waits for a unit of these jobs; the answer, where it is known already."""
@@ -227,8 +240,12 @@ class Ledger:
         """Where a unit of these jobs is."""
         tasks = self._tasks(unit, members)
         placed = [(self._run.get(key) or self._done.get(key), key) for key in tasks]
-        known = tuple((run, key) for run, key in placed if run is not None)
-        return Placement(known, len(known) == len(tasks), any(key in self._run for key in tasks))
+        known = [(run, self._name.get(key, str(key))) for run, key in placed if run is not None]
+        return Placement(
+            tuple(dict.fromkeys(known)),
+            len(known) == len(tasks),
+            any(key in self._run for key in tasks),
+        )
 
     # --- how it is decided ---------------------------------------------------------------
 

@@ -8,12 +8,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 _BEGIN = re.compile(r"=== log (\d+\.\d+) (.*) ===$")
 _LINE = re.compile(r"\[log (\d+\.\d+)(\+?)\] ?")
 _END = re.compile(r"=== end of log (\d+\.\d+): (\d+) lines ===$")
+_JOB_BEGIN = re.compile(r"=== job (\d+) ===$")
+_JOB_END = re.compile(r"=== end of job (\d+): exit code \d+ ===$")
 _PRINTED = 1_000_000  # bytes, at most
 _CUT = "(of a longer log: its last MB)\n"
+
+
+@dataclass(slots=True)
+class JobLines:
+    """What a job printed in a task of several; it `is_open` until its end is told."""
+
+    lines: list[str] = field(default_factory=list)
+    is_open: bool = True
+
+
+def split_jobs(lines: Iterable[str]) -> dict[int, JobLines]:
+    """The lines of each job that a task of several has begun, by its number."""
+    found: dict[int, JobLines] = {}
+    job: JobLines | None = None
+    for line in lines:
+        if (match := _JOB_BEGIN.search(line)) is not None and int(match[1]) not in found:
+            job = found[int(match[1])] = JobLines()
+        elif job is None:
+            continue
+        elif (match := _JOB_END.search(line)) is not None and found.get(int(match[1])) is job:
+            if before := line[: match.start()]:
+                job.lines.append(before)
+            job.is_open, job = False, None
+        else:
+            job.lines.append(line)
+    return found
 
 
 def split_logs(lines: Iterable[str], logs: Collection[str]) -> tuple[dict[str, str], list[str]]:

@@ -33,7 +33,8 @@ class Export:
     """What a run left: the downloads of each job whose files are all there.
 
     `codes` are the exit codes of jobs that left nothing, where a completed run told them; that of
-    a job that was left out, because one that it needs failed, is None.
+    a job that was left out, because one that it needs failed, is None. So is that of a job whose
+    task ended well without its files, in a run that did not complete.
     """
 
     downloads: Mapping[JobKey, list[Download]]
@@ -72,7 +73,8 @@ def exported(services: Services, run: Run, wave: Wave) -> Export:
         known = told is not None or f"{name}_files" in layout or f"{name}_temporary" in layout
         if task.key in uncertain and not known and done.isdisjoint(read_by):
             code = summary.get(f"{name}_code")
-            codes[task.key] = code if isinstance(code, int) else None
+            # In a pack one that was left out has told -1.
+            codes[task.key] = code if isinstance(code, int) and code >= 0 else None
         files = _found(task.key, left, _items(told, listed), layout.get(f"{name}_files", {}))
         if files is not None and not done.issuperset(read_by):
             told = _items(summary.get(f"{name}_temporary"), listed)
@@ -156,8 +158,10 @@ def kept(
     """
     entries = _Entries(services, run, courtesy)
     downloads: dict[JobKey, list[Download]] = {}
-    internal, readers = wave.internal, wave.readers
+    codes: dict[JobKey, int | None] = {}
+    internal, readers, packed, may_fail = wave.internal, wave.readers, wave.packed, wave.may_fail
     for task in reversed(wave.tasks):  # what a job's files are read by comes before it
+        number = f"_{packed[task.key].index(task.key) + 1}" if task.key in packed else ""
         run_task = done.get(task.key)
         if run_task is None:
             continue
@@ -170,14 +174,20 @@ def kept(
                 for key in readers.get(output.path, ())
             )
         ]
-        if not wanted:
+        if not wanted and task.key not in may_fail:
             downloads[task.key] = []
         for layouts in entries.of(run_task):
-            files = _found(task.key, task.files, {}, layouts.get("files", {}), wanted)
-            if files is not None:
-                downloads[task.key] = files + _logs(task, layouts.get("logs", {}))
+            left, logs = layouts.get(f"files{number}", {}), layouts.get(f"logs{number}", {})
+            files = _found(task.key, task.files, {}, left, wanted)
+            if files is not None and (left or task.key not in may_fail):
+                downloads[task.key] = files + _logs(task, logs)
                 break
-    return Export(dict(reversed(downloads.items())), {})
+            if not left and task.key in may_fail:
+                codes[task.key] = None
+    return Export(
+        dict(reversed(downloads.items())),
+        {key: code for key, code in codes.items() if key not in downloads},
+    )
 
 
 class _Entries:

@@ -41,18 +41,18 @@ def _age(task: RunTask) -> tuple[float, float, str]:
 
 
 def job_states(
-    names: Mapping[str, JobKey],
+    names: Mapping[JobKey, str],
     tasks: Mapping[str, RunTask],
     run: RunStatus,
     may_fail: Collection[JobKey] = (),
 ) -> dict[JobKey, JobState]:
-    """The state of every job of a run.
+    """The state of every job of a run; `names` are those of their tasks, which some share.
 
     A FAILED task is final only when the run is: the service may try it again until then. Nor is a
     `may_fail` job that completed: whether it failed is told when the run has ended.
     """
     states = {}
-    for name, key in names.items():
+    for key, name in names.items():
         task = tasks.get(name)
         if task is None:
             states[key] = JobState.CANCELLED if run.is_final else JobState.WAITING

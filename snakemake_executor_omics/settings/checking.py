@@ -117,6 +117,7 @@ def resolve(settings: Any, *, project: str) -> Options:
         image_base=(_text(settings, "image_base") or IMAGE_BASE).removeprefix("docker://"),
         max_tasks_per_run=_whole(settings, "max_tasks_per_run", 1, MAX_NUMBER) or 1000,
         parallel_runs=_parallel_runs(settings, near=local or _is_near(endpoint_url)),
+        pack=_pack(settings, near=local or _is_near(endpoint_url)),
         local_rules=_choice(settings, "local_rules", LocalRules) or LocalRules.HERE,
         package=None if package is None else Path(package),
         images=images,
@@ -209,6 +210,15 @@ def _parallel_runs(settings: Any, *, near: bool) -> int | None:
     if asked is None or str(asked).strip().lower() == "auto":
         return 1 if near else None
     return _whole(settings, "parallel_runs", 1, 1000)
+
+
+def _pack(settings: Any, *, near: bool) -> int | None:
+    """None for jobs that are known to be short: by itself not on this machine, which bills none."""
+    asked = getattr(settings, "pack", None)
+    asked = ("off" if near else "auto") if asked is None else str(asked).strip().lower()
+    if asked == "auto":
+        return None
+    return 1 if asked == "off" else _whole(settings, "pack", 1, 1000)
 
 
 _Enum = TypeVar("_Enum", bound=StrEnum)

@@ -239,6 +239,14 @@ class ExecutorSettings(ExecutorSettingsBase):
         "service, whose runs share a machine.",
         metavar="N|auto",
     )
+    pack: Optional[str] = _option(
+        "Whether jobs share a task, one after the other: a task waits minutes for its instance and "
+        "is billed a minute at least. 'auto': chains and siblings that are known to be short, by "
+        "their benchmark files, by earlier runs from this folder or by their runtime; 'off': none; "
+        "a number: so many of those that ask for the same, however long they take. Default: auto; "
+        "off on a local service, which bills nothing.",
+        metavar="auto|off|N",
+    )
     local_rules: Optional[str] = _option(
         "Where local rules that run something run: 'here', as Snakemake has it, which cuts the "
         "graph into several runs where they are in its middle, or in the 'run', as any other rule. "

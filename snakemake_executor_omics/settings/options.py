@@ -201,6 +201,7 @@ class Options:
     image_base: str = IMAGE_BASE
     max_tasks_per_run: int = 1000
     parallel_runs: int | None = None  # None: as many as the graph is worth
+    pack: int | None = None  # most jobs in a task; None: those that are known to be short
     local_rules: LocalRules = LocalRules.HERE
     package: Path | None = None
     images: str | None = None

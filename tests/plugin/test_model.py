@@ -22,6 +22,26 @@ from snakemake_executor_omics.model import (
 )
 
 
+def test_a_part_of_a_wave_has_what_is_left_of_its_packs() -> None:
+    wave = Wave(tuple(map(_task, "abcd")), (tuple(map(_key, "abc")),))
+    assert wave.only(map(_key, "acd")).packs == (tuple(map(_key, "ac")),)
+    assert wave.only(map(_key, "ad")).packs == ()
+
+
+def test_the_tasks_of_packs_come_behind_those_that_they_wait_for() -> None:
+    wave = Wave(
+        (_task("a"), _task("b"), _task("c", "b"), _task("d", "a"), _task("e", "c")),
+        (tuple(map(_key, "ae")),),
+    )
+    assert [" ".join(key.rule for key in jobs) for jobs in wave.calls] == ["b", "c", "a e", "d"]
+
+
+def test_a_job_of_a_pack_may_fail_and_what_reads_from_it_is_uncertain() -> None:
+    wave = Wave((_task("a"), _task("b"), _task("c", "b"), _task("d")), (tuple(map(_key, "ab")),))
+    assert wave.may_fail == frozenset(map(_key, "ab"))
+    assert wave.uncertain == frozenset(map(_key, "abc"))
+
+
 def _key(name: str) -> JobKey:
     return JobKey(name, (), (f"{name}.txt",))
 

@@ -82,8 +82,10 @@ def test_two_jobs_of_one_identity_are_refused() -> None:
 def test_each_name_leads_back_to_its_job() -> None:
     tasks = (_task("a"), _task("b", FileRef("a.txt", JobKey("a", (), ("a.txt",)))))
     definition = compile_wave(Wave(tasks))
-    assert set(definition.names.values()) == {task.key for task in tasks}
-    assert all(f"task {name} " in definition.files["main.wdl"] for name in definition.names)
+    assert set(definition.names) == {task.key for task in tasks}
+    assert all(
+        f"task {name} " in definition.files["main.wdl"] for name in definition.names.values()
+    )
 
 
 def test_the_digest_tells_definitions_apart() -> None:

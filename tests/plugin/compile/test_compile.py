@@ -64,6 +64,7 @@ COUNT = Task(
     resources=Resources(memory_mb='ceil(2.0 * size(inputs, "MB"))'),
 )
 WAVE = Wave((TRIM, COUNT))
+FORGIVING = Wave(tuple(dataclasses.replace(task, may_fail=True) for task in WAVE.tasks))
 
 
 def test_a_volatile_task_says_so_to_the_service_and_no_other_does() -> None:
@@ -142,9 +143,69 @@ def test_what_stays_in_the_run_changes_no_task() -> None:
     assert render_task(exported) == render_task(wave.tasks[1])
 
 
-@pytest.mark.parametrize("may_fail", [False, True])
-def test_the_definition_passes_the_strict_check(tmp_path: Path, may_fail: bool) -> None:
-    wave = Wave(tuple(dataclasses.replace(task, may_fail=may_fail) for task in WAVE.tasks))
+def _packs() -> Wave:
+    """Two jobs that share a task, two others below it that share one, and what gathers."""
+    first = [
+        dataclasses.replace(
+            task,
+            key=JobKey("trim", (), (f"{name}.fq",)),
+            layers=(
+                (
+                    Step(
+                        key=JobKey("trim", (), (f"{name}.fq",)),
+                        command="",
+                        outputs=(OutputFile(f"{name}.fq"),),
+                        logs=(f"{name}.log",),
+                    ),
+                ),
+            ),
+        )
+        for task, name in ((TRIM, "a"), (TRIM, "b"))
+    ]
+    second = [
+        Task(
+            key=JobKey("call", (), (f"{name}.vcf",)),
+            layers=(
+                (
+                    Step(
+                        key=JobKey("call", (), (f"{name}.vcf",)),
+                        command="",
+                        outputs=(OutputFile(f"{name}.vcf", readers=(COUNT.key,)),),
+                    ),
+                ),
+            ),
+            inputs=(FileRef(f"{name}.fq", above.key), FileRef("ref.fa")),
+            may_run=(above.key,),
+            sources=("call.py",),
+            container="debian:12",
+        )
+        for name, above in (("a", first[0]), ("b", first[1]))
+    ]
+    gather = dataclasses.replace(
+        COUNT,
+        inputs=tuple(FileRef(task.files[0].path, task.key) for task in second),
+        resources=Resources(memory_mb='ceil(2.0 * size(inputs, "MB"))'),
+    )
+    packs = tuple(tuple(task.key for task in tasks) for tasks in (first, second))
+    return Wave((*first, *second, gather), packs)
+
+
+def test_jobs_that_share_a_task_have_outputs_of_their_own(request: pytest.FixtureRequest) -> None:
+    wave = _packs()
+    definition = compile_wave(wave)
+    got, want = definition.files["main.wdl"], GOLDEN / "packs" / "main.wdl"
+    if request.config.getoption("--update-golden"):
+        want.parent.mkdir(exist_ok=True)
+        want.write_text(got)
+    assert got == want.read_text()
+    assert len(WDL.load(str(want)).tasks) == 3
+    assert len(set(definition.names.values())) == 3
+    alone = compile_wave(dataclasses.replace(wave, packs=()))
+    assert definition.texts == alone.texts
+
+
+@pytest.mark.parametrize("wave", [WAVE, FORGIVING, _packs()], ids=["plain", "may fail", "packs"])
+def test_the_definition_passes_the_strict_check(tmp_path: Path, wave: Wave) -> None:
     (tmp_path / "main.wdl").write_text(compile_wave(wave).files["main.wdl"])
     check = [sys.executable, "-m", "WDL", "check", "--strict", str(tmp_path / "main.wdl")]
     done = subprocess.run(check, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from snakemake_executor_omics.compile import compile_wave
-from snakemake_executor_omics.compile.render import render_task
+from snakemake_executor_omics.compile.render import render_pack, render_task
 from snakemake_executor_omics.model import (
     FileRef,
     JobKey,
@@ -279,3 +279,122 @@ def test_the_engine_gets_a_long_name_under_a_short_one(tmp_path: Path, name: str
     for short, path in zip([*files, *logs], [f"out/{name}", f"logs/{name}"], strict=True):
         assert len(Path(short).name.encode()) <= 200
         assert (tmp_path / "work" / short).samefile(tmp_path / "work" / path)
+
+
+# --- jobs that share a task -----------------------------------------------------------------------
+
+
+def _member(name: str, command: str, *inputs: FileRef, output: OutputFile | None = None) -> Task:
+    output = output or OutputFile(f"out/{name}.txt")
+    step = Step(
+        key=JobKey(name, (), (output.path,)),
+        command=command,
+        outputs=(output,),
+        logs=(f"logs/{name}.log",),
+    )
+    return Task(key=step.key, layers=((step,),), inputs=inputs, container="debian:12")
+
+
+def _run_pack(
+    jobs: list[Task], given: dict[str, list[str] | None], folder: Path
+) -> tuple[dict[str, object], str]:
+    """Run the task that the jobs share; its outputs, and what it said.
+
+    `given` are the texts of the files of each input list, None where they are not there.
+    """
+    uncertain = {ref.producer for task in jobs for ref in task.inputs if ref.producer}
+    document = WDL.parse_document(f"version 1.1\n{render_pack(jobs, uncertain)}")
+    document.typecheck()
+    (compiled,) = document.tasks
+    values = WDL.Env.Bindings()
+    for name, texts in given.items():
+        staged = []
+        for number, text in enumerate(texts or ()):
+            file = folder / name / str(number) / "file"
+            file.parent.mkdir(parents=True)
+            file.write_text(text)
+            file.chmod(0o444)
+            staged.append(WDL.Value.File(str(file)))
+        array = WDL.Value.Array(WDL.Type.File(), staged)
+        values = values.bind(name, WDL.Value.Null() if texts is None else array)
+    work = folder / "work"
+    library = _Library(work)
+    script = compiled.command.eval(values, library).value
+    work.mkdir()
+    done = subprocess.run(
+        ["bash"], input=script.encode(), cwd=work, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
+    library.read_int = WDL.StdLib.StaticFunction(
+        "read_int",
+        [WDL.Type.File()],
+        WDL.Type.Int(),
+        lambda path: WDL.Value.Int(int((work / path.value).read_text())),
+    )
+    found: dict[str, object] = {}
+    for output in compiled.outputs:
+        value = output.expr.eval(values, library)
+        found[output.name] = value.json
+        values = values.bind(output.name, value)
+    for name, paths in found.items():
+        if name.startswith("files") and isinstance(paths, list):
+            found[name] = [(work / path).read_text() for path in paths]
+    return found, done.stderr.decode()
+
+
+def test_a_job_of_a_pack_that_fails_takes_only_those_along_that_read_from_it(
+    tmp_path: Path,
+) -> None:
+    good = _member("good", "cat in/x > out/good.txt; echo fine > logs/good.log", FileRef("in/x"))
+    bad = _member("bad", "echo lost > out/bad.txt; echo why > logs/bad.log; false; exit 7")
+    after = _member("after", "cp out/bad.txt out/after.txt", FileRef("out/bad.txt", bad.key))
+    other = _member("other", "ls out > out/other.txt; pwd; echo said")
+    jobs = [good, bad, after, other]
+    jobs[1] = dataclasses.replace(
+        bad, layers=((dataclasses.replace(bad.steps[0], interpreter="bash -e"),),)
+    )
+    found, said = _run_pack(jobs, {"inputs_1": ["text\n"]}, tmp_path)
+    assert [found[f"code_{number}"] for number in range(1, 5)] == [0, 1, -1, 0]
+    assert found["files_1"] == ["text\n"]
+    assert (found["files_2"], found["files_3"]) == (None, None)
+    assert found["files_4"] == ["other.txt\n"]  # a folder of its own
+    assert found["logs_2"] == ["2/logs/bad.log"]
+    lines = said.splitlines()
+    second = lines[lines.index("=== job 2 ===") : lines.index("=== end of job 2: exit code 1 ===")]
+    assert "[log 1.1] why" in second
+    assert "=== job 3 ===" not in lines
+    assert f"{tmp_path}/work/4" in lines[lines.index("=== job 4 ===") :]
+
+
+def test_jobs_of_a_pack_hand_on_files_folders_and_programs(tmp_path: Path) -> None:
+    """One whose project folder lies deeper than another's, and names with quotes, as well."""
+    folder = OutputFile("d'ir", OutputKind.DIRECTORY)
+    first = _member("first", 'mkdir -p "d\'ir/sub"; echo 1 > "d\'ir/sub/file"', output=folder)
+    make = "printf '#!/bin/sh\\necho ran\\n' > ../tool; chmod +x ../tool"
+    second = _member("second", make, output=OutputFile("../tool"))
+    last = dataclasses.replace(
+        _member(
+            "last",
+            '{ cat "d\'ir/sub/file"; ../tool; cat in/y; } > out/last.txt',
+            FileRef("d'ir", first.key, directory=True),
+            FileRef("../tool", second.key),
+            FileRef("in/y", JobKey("elsewhere", (), ("in/y",))),
+        ),
+        may_run=(second.key,),
+        sources=("script.py",),
+    )
+    given: dict[str, list[str] | None] = {"inputs_3": ["y\n"], "sources_3": ["source"]}
+    found, said = _run_pack([first, second, last], given, tmp_path)
+    assert found["files_3"] == ["1\nran\ny\n"], said
+    executables = found["files_2"]
+    assert isinstance(executables, list)
+    assert executables[1] == "../tool\n"
+
+
+def test_a_job_of_a_pack_is_left_out_where_a_job_of_another_task_has_failed(
+    tmp_path: Path,
+) -> None:
+    needs = _member("needs", "touch out/needs.txt", FileRef("x", JobKey("failed", (), ("x",))))
+    free = _member("free", "touch out/free.txt")
+    found, _ = _run_pack([needs, free], {"inputs_1": None}, tmp_path)
+    assert (found["code_1"], found["files_1"], found["code_2"]) == (-1, None, 0)

@@ -217,6 +217,15 @@ def test_a_graph_is_spread_until_its_longest_chain_is_what_is_waited_for(
     assert enough_runs(list(graph), graph) == runs
 
 
+def test_jobs_that_share_a_task_count_as_one() -> None:
+    graph: Graph = {f"a{number}": [] for number in range(2_400)}
+    graph |= {f"b{number}": [f"a{number}"] for number in range(2_400)}
+    tasks = {job: f"a{int(job[1:]) // 12 * 12}" for job in graph}
+    assert enough_runs(list(graph), graph) == 10
+    assert enough_runs(list(graph), graph, tasks=tasks) == 2
+    assert len(partition(list(graph), graph, 10_000, None, tasks=tasks).runs) == 2
+
+
 class CountedParents(dict[str, list[str]]):
     """Counts how often the graph is looked at."""
 

@@ -49,7 +49,7 @@ def _task(name: str, *inputs: FileRef) -> Task:
 
 A = _task("a")
 B = _task("b", FileRef("a.txt", A.key))
-NAMES = {task_name(task.key): task.key for task in (A, B)}
+NAMES = {task.key: task_name(task.key) for task in (A, B)}
 
 
 def _followed(status: RunStatus) -> FollowedRun:

@@ -81,6 +81,38 @@ def test_a_failure_says_why_shows_the_last_lines_and_where_there_is_more(
     ]
 
 
+PACK = (
+    "=== job 1 ===",
+    "of the first",
+    "=== end of job 1: exit code 0 ===",
+    "=== job 2 ===",
+    "=== log 1.1 a.log ===",
+    "[log 1.1] of the second",
+    "=== end of log 1.1: 1 lines ===",
+    "why",
+)
+
+
+def test_a_failed_job_of_a_pack_shows_what_it_printed_itself(
+    services: Services, omics: Stubber
+) -> None:
+    _detail(omics)
+    _log(services, *PACK, "=== end of job 2: exit code 3 ===", "=== job 3 ===", "of the third")
+    found = failure(services, RUN, TASK, ROW, Courtesy(Said()), HERE, code=3, number=2)
+    assert found.logs == {"a.log": "of the second\n"}
+    assert (found.lines, found.stopped) == (("why",), False)
+
+
+@pytest.mark.parametrize(("number", "stopped"), [(1, True), (2, False), (3, True)])
+def test_where_a_pack_is_ended_only_the_job_that_it_was_at_has_failed(
+    services: Services, omics: Stubber, number: int, stopped: bool
+) -> None:
+    _detail(omics)
+    _log(services, *PACK)
+    found = failure(services, RUN, TASK, ROW, Courtesy(Said()), HERE, number=number)
+    assert found.stopped is stopped
+
+
 def test_a_failure_is_told_without_any_right_to_ask_why(services: Services, omics: Stubber) -> None:
     omics.add_client_error("get_run_task", "AccessDeniedException", http_status_code=403)
     said = Said()

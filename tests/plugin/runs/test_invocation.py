@@ -73,7 +73,11 @@ class _Service:
 
     def _submit(self, connection: Any, options: Any, wave: Wave, *_: Any) -> Any:
         self.waves.append(tuple(task.key for task in wave.tasks))
-        return SimpleNamespace(run=SimpleNamespace(id=str(len(self.waves))), wave=wave)
+        return SimpleNamespace(
+            run=SimpleNamespace(id=str(len(self.waves))),
+            wave=wave,
+            definition=SimpleNamespace(names={}),
+        )
 
     def _persistently(self, *arguments: Any) -> Any:
         self.waited.append(True)

@@ -24,7 +24,7 @@ def test_the_tasks_of_runs_that_an_earlier_call_left_are_known_by_name(tmp_path:
         folder.mkdir(parents=True)
         (folder / JOBS_FILE).write_text(json.dumps(jobs_of(WAVE)))
     journal.ended("77")
-    assert tasks_in_flight(journal, tmp_path) == [frozenset(), {task_name(KEY)}]
+    assert tasks_in_flight(journal, tmp_path) == [[], [(task_name(KEY),)]]
     journal.close()
 
 
@@ -35,6 +35,25 @@ def test_a_definition_tells_its_jobs_as_the_folder_does(tmp_path: Path) -> None:
     assert told == read_jobs(tmp_path)
     assert told[task_name(KEY)].files == ("S1.bam",)
     assert unpacked_jobs(b"no zip") == {}
+
+
+def test_jobs_that_share_a_task_are_known_with_it(tmp_path: Path) -> None:
+    keys = [JobKey("call", (("s", name),), (f"{name}.vcf",)) for name in "ab"]
+    tasks = [
+        Task(
+            key=key,
+            layers=((Step(key=key, command="true", outputs=(OutputFile(key.outputs[0]),)),),),
+            inputs=(FileRef("S1.bam", KEY),),
+            container="x/y:1",
+        )
+        for key in keys
+    ]
+    wave = Wave((*WAVE.tasks, *tasks), (tuple(keys),))
+    definition = compile_wave(wave)
+    task = unpacked_jobs(definition.zip)[definition.names[keys[0]]]
+    assert (task.job, task.rule, task.files) == ("2 jobs of call", "call", ("a.vcf", "b.vcf"))
+    assert task.parents == (task_name(KEY),)
+    assert list(task.jobs) == [task_name(key) for key in keys]
 
 
 def test_a_definition_tells_which_tasks_a_task_reads_from(tmp_path: Path) -> None:

@@ -110,6 +110,13 @@ def test_a_caught_failure_sets_the_next_try_apart_from_it() -> None:
     assert ledger.cache_busters == {A: "1"}
 
 
+def test_jobs_that_share_a_task_are_found_by_its_name() -> None:
+    ledger = Ledger()
+    ledger.place("1", {A: (), B: ()}, {A: "pack", B: "pack"})
+    assert ledger.placement(A, [A]).tasks == (("1", "pack"),)
+    assert ledger.placement(JobKey("group", (), ()), [A, B]).tasks == (("1", "pack"),)
+
+
 def test_a_group_goes_back_while_jobs_of_it_have_had_no_run() -> None:
     group = JobKey("group_a_b", (), ("a.txt", "b.txt"))
     ledger = Ledger()

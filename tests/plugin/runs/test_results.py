@@ -44,6 +44,8 @@ def _task(name: str, *, needs: Task | None = None, may_fail: bool = False) -> Ta
 
 
 A = _task("a")
+B = _task("b")
+C = _task("c", needs=B)
 DONE = RunTask(id="t1", name=task_name(A.key), status=TaskStatus.COMPLETED)
 
 
@@ -118,6 +120,16 @@ def test_a_caught_failure_has_a_code_and_its_logs_and_what_it_left_out_has_none(
     export = exported(s3, RUN, Wave((broken, below)))
     assert export.codes == {broken.key: 3, below.key: None}
     assert [item.path for item in export.downloads[broken.key]] == [Path("a.log")]
+
+
+def test_of_a_pack_each_job_has_its_own_end(s3: Services) -> None:
+    wave = Wave((A, B, C), ((A.key, B.key, C.key),))
+    _put(s3, f"runs/77/out/{task_name(A.key)}_files/0/a.txt")
+    codes = zip((A, B, C), (0, 3, -1), strict=True)
+    _summary(s3, **{f"{task_name(task.key)}_code": code for task, code in codes})
+    export = exported(s3, RUN, wave)
+    assert [item.path for item in export.downloads[A.key]] == [Path("a.txt")]
+    assert export.codes == {B.key: 3, C.key: None}  # the last was left out
 
 
 def test_a_run_that_does_not_say_where_it_wrote_is_an_error(s3: Services) -> None:
@@ -258,6 +270,18 @@ def test_a_job_without_all_its_files_is_in_no_entry(s3: Services, omics: Stubber
     _cache(omics, "s3://results/cache")
     _put(s3, "cache/77/t1/entry/out/logs/0/a.log")
     assert kept(s3, RUN, Wave((A,)), {A.key: DONE}, Courtesy(Said())).downloads == {}
+
+
+def test_what_finished_jobs_of_a_pack_made_is_in_its_entry_by_their_numbers(
+    s3: Services, omics: Stubber
+) -> None:
+    """One that failed there has not lost its results: it has none."""
+    wave = Wave((A, B), ((A.key, B.key),))
+    _cache(omics, "s3://results/cache")
+    _put(s3, "cache/77/t1/entry/out/files_2/0/b.txt", "cache/77/t1/entry/out/logs_2/0/b.log")
+    found = kept(s3, RUN, wave, {A.key: DONE, B.key: DONE}, Courtesy(Said()), goes_on=False)
+    assert [str(item.path) for item in found.downloads[B.key]] == ["b.txt", "b.log"]
+    assert found.codes == {A.key: None}
 
 
 def test_a_run_without_a_cache_has_kept_nothing_and_nobody_is_asked(

@@ -12,7 +12,7 @@ from snakemake_executor_omics.runs.progress import summary
 from snakemake_executor_omics.runs.states import job_states, newest_tasks
 
 KEY = JobKey("align", (("sample", "A"),), ("A.bam",))
-NAMES = {"align_1": KEY}
+NAMES = {KEY: "align_1"}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

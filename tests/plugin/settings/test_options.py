@@ -47,6 +47,23 @@ def test_how_many_runs_is_for_the_graph_to_say_where_they_do_not_share_a_machine
     assert given(**values).parallel_runs == runs
 
 
+@pytest.mark.parametrize(
+    ("values", "most"),
+    [
+        ({}, None),
+        ({"pack": "Off"}, 1),
+        ({"pack": 12}, 12),
+        ({"endpoint": "local"}, 1),
+        ({"endpoint": "http://127.0.0.1:8000"}, 1),
+        ({"endpoint": "local", "pack": "auto"}, None),
+    ],
+)
+def test_short_jobs_share_tasks_where_tasks_are_billed_or_it_is_asked_for(
+    values: dict[str, Any], most: int | None
+) -> None:
+    assert given(**values).pack == most
+
+
 def test_local_endpoint_needs_nothing_else() -> None:
     local = resolve(Namespace(endpoint="local"), project="my project")
     assert local.local
@@ -112,6 +129,8 @@ def test_a_service_on_this_machine_is_waited_for_for_a_minute(
         ({"request_id": "x" * 101}, "--omics-request-id"),
         ({"max_tasks_per_run": 0}, "--omics-max-tasks-per-run"),
         ({"parallel_runs": 0}, "--omics-parallel-runs"),
+        ({"pack": "some"}, "--omics-pack"),
+        ({"pack": 0}, "--omics-pack"),
         ({"parallel_runs": "many"}, "--omics-parallel-runs"),
         ({"include": ["../x"]}, "--omics-include"),
         ({"include": ["/etc/*"]}, "--omics-include"),
