@@ -1,12 +1,14 @@
 """The conda environments of Snakemake's jobs become ours, each read once.
 
 A `container:` beside `conda:` is what Snakemake makes the environment in: its image is the base of
-the environment's.
+the environment's. One that no registry has (`oras://`, a file of Apptainer) cannot be: then the
+environment is all that the rule has, as with Snakemake's `--sdm conda`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,25 @@ from ..model import Environment
 from .internals import environment_files
 from .resources import GPU_NAMES
 
+_NO_REGISTRY = re.compile(r".*://.*|.*\.(sif|simg|img)|[./~].*")
+
+
+def is_of_a_registry(image: str) -> bool:
+    """Whether an image is none of a file of Apptainer, or of its libraries."""
+    return _NO_REGISTRY.fullmatch(image) is None
+
 
 class EnvironmentReader:
-    """Reads environments of jobs; the files of one are read once."""
+    """Reads environments of jobs; the files of one are read once.
 
-    def __init__(self, workdir: Path, base: str) -> None:
+    `left_out` has the images that no environment is made in, by rule.
+    """
+
+    def __init__(self, workdir: Path, base: str, *, from_registries: bool = False) -> None:
+        self.left_out: dict[str, str] = {}
         self._workdir = workdir
         self._base = base
+        self._from_registries = from_registries
         self._found: dict[tuple[str, str, bool], Environment] = {}
 
     def of(self, job: Any) -> Environment | None:
@@ -55,6 +69,9 @@ class EnvironmentReader:
         place = str(file.get_path_or_uri(secret_free=True))
         image = job.container_img_url
         base = self._base if not image else str(image).removeprefix("docker://")
+        if self._from_registries and not is_of_a_registry(base):
+            self.left_out[job.rule.name] = base
+            base = self._base
         gpu = _has_gpu(job)
         if (place, base, gpu) not in self._found:
             self._found[place, base, gpu] = self._read(job, specification, place, base, gpu)

@@ -285,6 +285,13 @@ def _notes(
             f"the conda environments of these rules are not used, their tasks have only what their "
             f"image has: {listed}. --omics-environments on uses them"
         )
+    if settings.environments is not None and (left_out := settings.environments.left_out):
+        for image in sorted(set(left_out.values())):
+            rules = ", ".join(sorted(rule for rule in left_out if left_out[rule] == image))
+            yield (
+                f"HealthOmics pulls images from registries only, so that these rules have their "
+                f"conda environment without {image}: {rules}"
+            )
     if between:
         yield (
             f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "

@@ -34,7 +34,7 @@ from ..model import (
 )
 from .commands import Command, Unknown, command_of
 from .elsewhere import LARGEST, Elsewhere, named_elsewhere, project_paths
-from .environments import EnvironmentReader
+from .environments import EnvironmentReader, is_of_a_registry
 from .folders import files_of
 from .internals import environment_hash, is_made_a_task, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
@@ -162,7 +162,9 @@ def task_settings(
         storage=storage or Storage(),
         outside=workflow_folders(snakefiles_of(workflow), workdir),
         images=images,
-        environments=EnvironmentReader(workdir, images.base) if environments else None,
+        environments=EnvironmentReader(workdir, images.base, from_registries=from_registries)
+        if environments
+        else None,
         from_registries=from_registries,
     )
 
@@ -207,17 +209,14 @@ def environment_of(job: Job, settings: TaskSettings) -> Environment | None:
     return None if settings.environments is None else settings.environments.of(job)
 
 
-_NO_REGISTRY = re.compile(r".*://.*|.*\.(sif|simg|img)|[./~].*")
-
-
 def _refuse_what_no_registry_has(job: Job, image: str, settings: TaskSettings) -> None:
     """Files of Apptainer and its libraries are images that HealthOmics has no way to."""
-    if settings.from_registries and _NO_REGISTRY.fullmatch(image):
+    if settings.from_registries and not is_of_a_registry(image):
         raise UnsupportedRule(
             job.rule.name,
             f"has the image {image}, and HealthOmics pulls images from registries only",
             hint="name an image of a registry (docker://…); `apptainer build --sandbox` and "
-            "`docker import` make one of an image file",
+            "`docker import` make one of an image file; or give the rule a `conda:` environment",
         )
 
 

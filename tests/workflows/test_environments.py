@@ -101,10 +101,12 @@ def test_an_environment_of_this_machine_and_image_files_are_refused_at_once(
 ) -> None:
     folder = project(
         tmp_path,
-        SNAKEFILE.replace('"envs/aligner.yaml"', '"mine"').replace(
+        SNAKEFILE.replace('"envs/aligner.yaml"', '"mine"')
+        .replace(
             '    output: "file.txt"',
             "    container: 'library://tool:1'\n    output: \"file.txt\"",
-        ),
+        )
+        .replace('    conda: "envs/{name}.yaml".format(name="aligner")\n', ""),
     )
     done = package(folder)
     assert done.returncode == 1
