@@ -3,8 +3,8 @@
 python benchmarks/simulate.py            the table of docs/performance.md
 python benchmarks/simulate.py --json     the same for programs
 
-The cut into runs is the plugin's own (`graph/partition.py`), and so are its model of the service
-(`cost/makespan.py`) and the prices.
+The cut into runs and the packs are the plugin's own (`graph/waves.py`), and so are its model of
+the service (`cost/makespan.py`) and the prices.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from snakemake_executor_omics.cost.bill import task_dollars
 from snakemake_executor_omics.cost.instances import Instance, smallest
 from snakemake_executor_omics.cost.makespan import Service, Work, spans
 from snakemake_executor_omics.cost.prices import prices_of
-from snakemake_executor_omics.graph.partition import successive
+from snakemake_executor_omics.graph.durations import Duration, Source
+from snakemake_executor_omics.graph.waves import runs_of
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Step, Task, Wave
+from snakemake_executor_omics.settings.options import Options
 
 PRICES = prices_of("us-east-1")
 
@@ -45,12 +48,13 @@ class SimulatedTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out: hours until the last job is done, dollars for instances, runs, waves."""
+    """What came out: hours until the last job is done, dollars for instances, and how many."""
 
     hours: float
     dollars: float
     runs: int
     waves: int
+    tasks: int
 
 
 def simulate(
@@ -61,18 +65,81 @@ def simulate(
     *,
     parallel_runs: int | None = None,
     max_tasks: int = 1_000,
+    pack: int | None = 1,
 ) -> Outcome:
-    """The waves of a graph one after the other, each cut as the plugin cuts it.
+    """The waves of a graph one after the other, each cut and packed as the plugin does it.
 
     What a wave defers starts when all of that wave's runs have ended: the plugin itself goes on
     as soon as the runs above a job have ended, so this is an upper bound.
     """
-    work = {name: Work(task.seconds, task.instance.vcpus) for name, task in tasks.items()}
-    waves, clock = successive(order, parents, max_tasks, parallel_runs), 0.0
-    for runs in waves:
-        clock = max(span.end for span in spans(runs, parents, work, service, clock))
-    dollars = sum(task.dollars for task in tasks.values())
-    return Outcome(clock / 3600, dollars, sum(map(len, waves)), len(waves))
+    options = Options(
+        role_arn="",
+        output_uri="",
+        workflow_name="",
+        max_tasks_per_run=max_tasks,
+        parallel_runs=parallel_runs,
+        pack=pack,
+    )
+    left = Wave(tuple(_task(name, parents.get(name, ()), tasks[name]) for name in order))
+    durations = {
+        task.key: Duration(tasks[name].seconds, Source.BENCHMARK)
+        for name, task in zip(order, left.tasks, strict=True)
+    }
+    found = Outcome(0.0, 0.0, 0, 0, 0)
+    while left.tasks:
+        parts, waves = runs_of(left, options, durations)
+        runs, above, together = _tasks_of(waves, dict(zip(map(_key, order), order, strict=True)))
+        joined = {
+            name: SimulatedTask(
+                sum(tasks[job].seconds for job in jobs),
+                max(tasks[job].cpus for job in jobs),
+                max(tasks[job].memory_gib for job in jobs),
+            )
+            for name, jobs in together.items()
+        }
+        work = {name: Work(task.seconds, task.instance.vcpus) for name, task in joined.items()}
+        found = Outcome(
+            max(span.end for span in spans(runs, above, work, service, found.hours * 3600)) / 3600,
+            found.dollars + sum(task.dollars for task in joined.values()),
+            found.runs + len(runs),
+            found.waves + 1,
+            found.tasks + len(joined),
+        )
+        left = left.only(parts.deferred)
+    return found
+
+
+def _key(name: int) -> JobKey:
+    return JobKey("job", (), (str(name),))
+
+
+def _task(name: int, parents: Sequence[int], task: SimulatedTask) -> Task:
+    step = Step(key=_key(name), command="", outputs=(OutputFile(str(name)),))
+    return Task(
+        key=_key(name),
+        layers=((step,),),
+        inputs=tuple(FileRef(str(parent), _key(parent)) for parent in parents),
+        container="",
+        resources=Resources(cpus=task.cpus, memory_mb=task.memory_gib * 1000),
+    )
+
+
+def _tasks_of(
+    waves: Sequence[Wave], names: Mapping[JobKey, int]
+) -> tuple[list[list[int]], dict[int, list[int]], dict[int, list[int]]]:
+    """The tasks of each run, by their first job; those that each waits for; and its jobs."""
+    runs, above, together = [], {}, {}
+    for wave in waves:
+        tasks = {task.key: task for task in wave.tasks}
+        calls = wave.calls
+        first = {names[key]: names[jobs[0]] for jobs in calls for key in jobs}
+        runs.append([names[jobs[0]] for jobs in calls])
+        for jobs in calls:
+            name = names[jobs[0]]
+            together[name] = [names[key] for key in jobs]
+            needed = {first[names[key]] for job in jobs for key in tasks[job].parents}
+            above[name] = sorted(needed - {name})
+    return runs, above, together
 
 
 # --- shapes of graphs ---------------------------------------------------------------------------
@@ -123,10 +190,47 @@ def rows() -> list[dict[str, object]]:
     return found
 
 
+def steps(samples: int, *seconds: float) -> tuple[Graph, dict[int, SimulatedTask]]:
+    """Chains of jobs that take so long each, and a short one that gathers."""
+    order, parents = cohort(samples, len(seconds))
+    times = [second for second in seconds for _ in range(samples)]
+    return (order, parents), {
+        job: SimulatedTask(time) for job, time in zip(order, [*times, 5.0], strict=True)
+    }
+
+
+def pack_rows() -> list[dict[str, object]]:
+    """The table of packs: each workload without, with packs of a fixed number, and as `auto`."""
+    found = []
+    for name, (graph, tasks), most in (
+        (
+            "10,000 independent jobs of 5 seconds",
+            (cohort(10_000, 1, gather=False), dict.fromkeys(range(10_000), SimulatedTask(5.0))),
+            (1, 6, 12, 24, 48, None),
+        ),
+        ("24 jobs of 5 seconds", steps(24, 5.0), (1, 6, 12, 24, None)),
+        ("24 jobs of 20 seconds", steps(24, 20.0), (1, 2, 3, 6, 12, None)),
+        ("500 samples x 6 steps of 10 seconds", steps(500, *[10.0] * 6), (1, 6, 24, None)),
+        ("a chain of 50 jobs of 20 seconds", steps(1, *[20.0] * 50), (1, 3, 8, 50, None)),
+        ("a chain of 20 jobs of 75 seconds", steps(1, *[75.0] * 20), (1, 2, 5, 20, None)),
+        (
+            "500 samples: 5 s, 5 s, 1 hour, 5 s, 5 s, 30 minutes, 5 s",
+            steps(500, 5.0, 5.0, 3600.0, 5.0, 5.0, 1800.0, 5.0),
+            (1, None),
+        ),
+    ):
+        order, parents = graph
+        for number in most:
+            outcome = simulate(order, parents, tasks, Service(), pack=number)
+            how = {None: "auto", 1: "off"}.get(number, number)
+            found.append({"workload": name, "pack": how, **asdict(outcome)})
+    return found
+
+
 def main() -> None:
-    table = rows()
+    table, packs = rows(), pack_rows()
     if "--json" in sys.argv:
-        print(json.dumps(table, indent=2))
+        print(json.dumps({"runs": table, "packs": packs}, indent=2))
         return
     print(
         "| workload | runs asked for | runs | waves | hours | dollars |\n|---|---|---|---|---|---|"
@@ -134,6 +238,12 @@ def main() -> None:
     for row in table:
         print(
             f"| {row['workload']} | {row['runs asked for']} | {row['runs']} | {row['waves']} "
+            f"| {row['hours']:.2f} | {row['dollars']:.2f} |"
+        )
+    print("\n| workload | pack | tasks | runs | hours | dollars |\n|---|---|---|---|---|---|")
+    for row in packs:
+        print(
+            f"| {row['workload']} | {row['pack']} | {row['tasks']} | {row['runs']} "
             f"| {row['hours']:.2f} | {row['dollars']:.2f} |"
         )
 

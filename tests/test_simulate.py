@@ -45,6 +45,14 @@ def test_the_instances_of_all_runs_share_the_accounts_vcpus() -> None:
     assert hours(4, 100, few, runs=2) == 200
 
 
+def test_short_jobs_share_the_minute_that_is_billed() -> None:
+    """Twelve of 5 s make a task: two tasks, the second created 5 s after the first."""
+    order, parents = cohort(24, 1, gather=False)
+    outcome = simulate(order, parents, dict.fromkeys(order, SimulatedTask(5)), Service(), pack=None)
+    assert (outcome.tasks, outcome.hours * 3600) == (2, 300 + 5 + 180 + 60)
+    assert outcome.dollars == pytest.approx(2 * 0.1148 / 60)
+
+
 def test_what_gathers_across_runs_is_a_wave_of_its_own() -> None:
     order, parents = cohort(4, 2)
     tasks = dict.fromkeys(order, SimulatedTask(100))
