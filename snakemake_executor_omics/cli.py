@@ -65,8 +65,14 @@ def _parser() -> argparse.ArgumentParser:
         "Snakemake's own.",
         allow_abbrev=False,  # `--config` is Snakemake's
     )
-    package.add_argument("snakefile", nargs="+", type=Path)
-    package.add_argument("--output", type=Path, required=True, metavar="DIR")
+    package.add_argument("snakefile", nargs="+", type=Path, metavar="SNAKEFILE")
+    package.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the folder to write to; of several Snakefiles a folder each in it",
+    )
     package.set_defaults(run=_package)
 
     check = commands.add_parser(
@@ -122,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_console_command(commands, name, call, help)
 
     commands.add_parser(
-        "local", help="the local HealthOmics of this project: up, status, env, down"
+        "local", help="the local HealthOmics of this project: up, status, env, rights, down"
     )
     return parser
 
@@ -154,7 +160,7 @@ def _add_console_command(
     )
     if name == "runs":
         command.add_argument(
-            "--last", type=int, default=10, metavar="N", help="how many ended ones"
+            "--last", type=int, default=10, metavar="N", help="how many ended ones (default: 10)"
         )
     elif name == "logs":
         command.add_argument("target", metavar="JOB|FILE|RUN", help="a job is named by its rule")
@@ -163,11 +169,11 @@ def _add_console_command(
     elif name == "report":
         add_report_arguments(command)
     elif name != "attach":
-        command.add_argument("run_id", nargs="?", metavar="RUN")
+        command.add_argument("run_id", nargs="?", metavar="RUN", help="its id, as `runs` lists it")
     if name == "status":
         command.add_argument("--all", action="store_true", help="with the jobs that are done")
     command.add_argument(
-        "--directory", type=Path, default=Path(), metavar="DIR", help="the project"
+        "--directory", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
     )
     for option, metavar in (
         ("endpoint", "local|URL"),

@@ -26,7 +26,20 @@ SETTINGS = DOCS / "settings.md"
 HEAD = """# Settings
 
 Every setting is a command line option, and a key of a profile without the two dashes. Those with
-an environment variable can be given there too.
+an environment variable can be given there too. `snakemake --help` has them with the same words.
+
+```yaml
+executor: omics
+jobs: 1000
+omics-role-arn: arn:aws:iam::123456789012:role/HealthOmicsRun
+omics-output-uri: s3://my-bucket/my-project
+omics-region: us-east-1
+omics-run-group-max-cpus: 500             # the ones that most projects touch,
+omics-include: ["scripts/*.py"]           # several values are a list,
+omics-environments: "off"                 # and on and off want quotes, in YAML
+```
+
+`examples/cohort/profiles` names every one of them, with a word on when.
 
 | option | value | environment variable | what it is |
 |---|---|---|---|
