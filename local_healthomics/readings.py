@@ -10,9 +10,11 @@ Readings of times are in seconds, any number; they are 0 by default, so that nob
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Readings = Mapping[str, str]
 
@@ -332,6 +334,47 @@ def add_reading_option(parser: argparse.ArgumentParser) -> None:
         help="answer as AWS may where its documents leave it open (docs/readings.md): "
         + ", ".join(_BY_NAME),
     )
+    parser.add_argument(
+        "--readings",
+        action=_FromFile,
+        dest="reading",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="the same for each of a JSON object, such as the account test writes",
+    )
+
+
+class _FromFile(argparse.Action):
+    """`--readings FILE`: as if each were given as `--reading`, at this place of the line."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        try:
+            namespace.reading = [*namespace.reading, *read_file(Path(str(values)))]
+        except ValueError as error:
+            raise argparse.ArgumentError(self, str(error)) from error
+
+
+def read_file(path: Path) -> list[tuple[str, str]]:
+    """Readings of a JSON object, names to values.
+
+    Raises:
+        ValueError: it is none, or has a reading that there is not.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} has no object of names and values")
+    return [parsed(f"{name}={value}") for name, value in found.items()]
 
 
 def markdown() -> str:
@@ -357,7 +400,8 @@ AWS's documents leave some of HealthOmics' behaviour open, or say two things of 
 HealthOmics has a *reading*: a named switch with the plausible answers. The default is the strict
 one. `local-healthomics up --reading NAME=VALUE` (as often as wanted) chooses another, and so does
 `--omics-local-reading NAME=VALUE ...` for the service that `--omics-endpoint local` starts. The
-readings that are times make a rehearsal of AWS's schedules possible.
+readings that are times make a rehearsal of AWS's schedules possible. `--readings FILE` takes them
+from a JSON object, such as `tests/account` writes of an account of AWS's.
 
 What people have published of the real service is no reading: the local one answers so. This page
 is made from `local_healthomics/readings.py`.

@@ -15,13 +15,19 @@ from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).parent
 _FOLDERS = {
-    "account": "service",
+    "account": "workflow",
     "clients": "service",
     "faults": "workflow",
     "workflows": "workflow",
 }
 # Tests of a file in these share what takes long to make: one worker does them all.
-_TOGETHER = ("clients/", "healthomics/", "workflows/test_examples", "workflows/test_storage")
+_TOGETHER = (
+    "account/",
+    "clients/",
+    "healthomics/",
+    "workflows/test_examples",
+    "workflows/test_storage",
+)
 
 # Whoever asks for one of these has a local HealthOmics, or its engine, in a process of its own.
 _SERVICES = {

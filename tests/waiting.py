@@ -14,12 +14,14 @@ T = TypeVar("T")
 SECONDS = 240
 
 
-def until(read: Callable[[], T], wanted: Callable[[T], object] = bool) -> T:
+def until(
+    read: Callable[[], T], wanted: Callable[[T], object] = bool, *, seconds: float = SECONDS
+) -> T:
     """What is read, once it is what is wanted."""
-    tick, end = threading.Event(), time.monotonic() + SECONDS
+    tick, end = threading.Event(), time.monotonic() + seconds
     while True:
         found = read()
         if wanted(found):
             return found
-        assert time.monotonic() < end, f"after {SECONDS} s still not what is waited for: {found!r}"
+        assert time.monotonic() < end, f"after {seconds} s still not what is waited for: {found!r}"
         tick.wait(0.02)

@@ -18,7 +18,15 @@ from local_healthomics.engine.events import EventStream
 from local_healthomics.engine.images import RegistryMap
 from local_healthomics.engine.logs import TaskLog
 from local_healthomics.options import ServerOptions, add_server_options, mean_the_same
-from local_healthomics.readings import DEFAULTS, READINGS, Reading, markdown, parsed, readings
+from local_healthomics.readings import (
+    DEFAULTS,
+    READINGS,
+    Reading,
+    markdown,
+    parsed,
+    read_file,
+    readings,
+)
 
 from .conftest import TEMPLATE, WDL, Clients, connect, zipped
 
@@ -81,6 +89,40 @@ def test_a_reading_has_its_default_among_several_values_and_says_who_says_so(
 def test_a_reading_that_is_none_is_refused_with_those_there_are(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         parsed(text)
+
+
+def test_a_server_takes_readings_of_a_file_as_if_each_were_an_option(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_server_options(parser)
+    file = tmp_path / "readings.json"
+    file.write_text('{"task-home": "root", "log-delay": 2.5}')
+    given = parser.parse_args(["--readings", str(file), "--reading", "task-home=unset"])
+    found = ServerOptions.of(given).readings
+    assert (found["task-home"], found["log-delay"]) == ("unset", "2.5")  # the last one counts
+    assert ServerOptions.of(parser.parse_args([])).readings == DEFAULTS
+    assert mean_the_same(
+        ["--readings", str(file)], ["--reading=task-home=root", "--reading=log-delay=2.5"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"task-home": "moon"}', "reading task-home: 'moon' is none of"),
+        ('{"task-house": "root"}', "'task-house' is none of the readings"),
+        ("[]", "has no object"),
+        ("{", "is no JSON"),
+        (None, "cannot read"),
+    ],
+)
+def test_a_file_of_readings_that_is_none_is_refused(
+    text: str | None, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "readings.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=says):
+        read_file(path)
 
 
 def test_a_server_takes_readings_as_options() -> None:
