@@ -16,7 +16,7 @@ JOBS_FILE = "jobs.json"
 def jobs_of(wave: Wave) -> dict[str, dict[str, Any]]:
     """The content of `JOBS_FILE`, by the task's name: job, rule, results, log files, parents.
 
-    Parents are other tasks. Jobs that share a task stand in it by the names that tasks of their own
+    Parents are other tasks; what a task `reads` was there before. Jobs that share a task stand in it by the names that tasks of their own
     would have.
     """
     names = names_of(wave)
@@ -30,6 +30,7 @@ def jobs_of(wave: Wave) -> dict[str, dict[str, Any]]:
             "files": [output.path for step in task.steps for output in step.outputs],
             "logs": list(task.logs),
             "parents": [parent for parent in above if parent != name],
+            "reads": [ref.path for ref in task.inputs if ref.producer is None],
         }
         if name == task_name(task.key):
             found[name] = told

@@ -129,8 +129,9 @@ def _smaller(
             continue
         found = Proposal(
             rule=rule.rule,
-            threads=few,
-            mem_mb=much,
+            # All of the instance is paid for, so all of it may be asked for.
+            threads=None if few is None else min(cpus, instance.vcpus),
+            mem_mb=None if much is None else _megabytes(instance.memory_gib, down=True),
             instance=instance.name,
             saves=rule.dollars * (1 - hourly / now),
             why="",
@@ -160,8 +161,9 @@ def _hourly(rule: RuleSummary, prices: Prices) -> float | None:
     return max((hourly for hourly in known if hourly is not None), default=None)
 
 
-def _megabytes(gib: float) -> int:
-    return math.ceil(gib * _MB_PER_GIB / _STEP_MB) * _STEP_MB
+def _megabytes(gib: float, *, down: bool = False) -> int:
+    steps = gib * _MB_PER_GIB / _STEP_MB
+    return (math.floor(steps) if down else math.ceil(steps)) * _STEP_MB
 
 
 def _profile(report: Report, proposals: Sequence[Proposal]) -> str:
@@ -179,8 +181,8 @@ def _profile(report: Report, proposals: Sequence[Proposal]) -> str:
         return ""
     runs = ", ".join(run.id for run in report.runs)
     return (
-        f"# Measured in run {runs}, {report.made:%Y-%m-%d}. With head-room: "
-        f"{MEMORY_HEAD_ROOM:.0%} of memory, {CPU_HEAD_ROOM:.0%} of vCPUs.\n"
+        f"# Measured in run {runs}, {report.made:%Y-%m-%d}, with head-room "
+        f"of {MEMORY_HEAD_ROOM:.0%} of memory and {CPU_HEAD_ROOM:.0%} of vCPUs.\n"
         "# A mem_mb that grows with the attempt does so no more where it is set here.\n"
         + yaml.safe_dump(sections, sort_keys=True, allow_unicode=True)
     )

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from ..aws.logs import LOG_GROUP, log_tail
 from ..aws.manifest import Manifest, read_manifest
@@ -22,6 +23,7 @@ from ..model import JobState
 from ..runs.console import Console, KnownRun
 from ..runs.courtesy import Courtesy
 from ..runs.failures import TAIL, ask_why, names_another, places
+from ..runs.known import KnownTask
 from ..runs.printed_logs import split_logs
 from ..runs.reasons import advice
 from ..runs.states import STATES, newest_tasks
@@ -97,6 +99,7 @@ class _Gathering:
         self._console, self._services, self._courtesy = console, services, courtesy
         self._prices, self._gaps = prices, gaps
         self._origins: dict[str, dict[str, RunTask]] = {}
+        self._makers: dict[str, str] = {}  # of files and directories, by path
 
     def add(self, known: KnownRun) -> None:
         rows = list_tasks(self._services, known.run.id)
@@ -117,6 +120,7 @@ class _Gathering:
         # The service promises no order.
         self.tasks += sorted(found, key=lambda task: task.age)
         self.runs.append(self._run(known, manifest))
+        self._makers |= {path: name for name, job in known.tasks.items() for path in job.files}
 
     def _manifest(self, run: Run) -> Manifest:
         if not run.status.is_final:
@@ -184,8 +188,18 @@ class _Gathering:
             use=use,
             dollars=task_bill(self._prices, row, use),
             saved=self._saved(row) if row.cache_hit else None,
-            parents=job.parents if job else (),
+            parents=self._parents(job) if job else (),
         )
+
+    def _parents(self, job: KnownTask) -> tuple[str, ...]:
+        """The tasks that a job reads from, of its run and of those before."""
+        earlier = [
+            self._makers[place]
+            for path in job.reads
+            for place in (path, *map(str, PurePosixPath(path).parents))
+            if place in self._makers
+        ]
+        return tuple(dict.fromkeys((*job.parents, *earlier)))
 
     def _saved(self, row: RunTask) -> float | None:
         """What the task was billed in the run that made what the run cache had."""

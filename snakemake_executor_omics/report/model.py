@@ -49,7 +49,8 @@ class ReportedTask:
     `rule` is what tasks are put together by: the job's rule, or the name that the task's call has
     in its workflow. `cpus`, `memory_gib` and `gpus` are what it asked for, `use` is what the
     service measured. `dollars` are what it is billed, `saved` what a task from the run cache was
-    billed when it ran; both None where that is not known.
+    billed when it ran; both None where that is not known. `parents` are the names of the tasks that
+    it reads from.
     """
 
     run: str

@@ -84,7 +84,10 @@ def to_html(summary: Summary, advice: Advice, library: str | None) -> str:
         no_plots=EXTRA_MISSING if library is None else "",
         costs=_costs(summary),
         prices=report.prices,
-        waits=summary.waits[:_MOST_WAITS],
+        waits=[
+            (wait.what, texts.duration(wait.seconds), texts.note_of(wait))
+            for wait in summary.waits[:_MOST_WAITS]
+        ],
         tasks=[_cells(task) for task in dearest],
         tasks_title="Tasks"
         if len(report.tasks) <= _MOST_TASKS
@@ -180,7 +183,6 @@ def _environment() -> jinja2.Environment:
     )
     filters: Mapping[str, Any] = {
         "dollars": texts.dollars,
-        "duration": texts.duration,
         "address": _with_link,
     }
     environment.filters |= filters

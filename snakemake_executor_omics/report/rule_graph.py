@@ -29,12 +29,9 @@ class RuleGraph:
 def rule_graph(tasks: Iterable[ReportedTask]) -> RuleGraph | None:
     """The graph of the rules; None where no task tells what it reads from."""
     tasks = list(tasks)
-    rules = {(task.run, task.name): task.rule for task in tasks}
+    rules = {task.name: task.rule for task in tasks}
     found = dict.fromkeys(
-        (rules[task.run, parent], task.rule)
-        for task in tasks
-        for parent in task.parents
-        if (task.run, parent) in rules
+        (rules[parent], task.rule) for task in tasks for parent in task.parents if parent in rules
     )
     edges = [(parent, rule) for parent, rule in found if parent != rule]
     if not edges:

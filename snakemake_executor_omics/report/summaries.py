@@ -62,10 +62,11 @@ class RuleSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Time in which nothing worked, or that tasks stood in a queue."""
+    """Time in which nothing worked, or that tasks stood in a queue: then half of them, `of` all."""
 
     what: str
     seconds: float
+    of: Spread | None = None
     note: str = ""
 
 
@@ -215,8 +216,7 @@ def waits(report: Report, rules: Sequence[RuleSummary]) -> list[Wait]:
         Wait(
             what=f"tasks of {rule.rule} until they started",
             seconds=rule.queued.median,
-            note=f"the middle one of {rule.queued.count}; the longest "
-            f"{rule.queued.largest:,.0f} s, together {rule.queued.total:,.0f} s",
+            of=rule.queued,
         )
         for rule in rules
         if rule.queued is not None and rule.queued.total > 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ..model import JobState
 from .estimate import Estimated
 from .model import Report
-from .summaries import RuleSummary, Summary, Totals
+from .summaries import RuleSummary, Summary, Totals, Wait
 
 _HOUR = 3600
 
@@ -96,6 +96,16 @@ _RULE_COLUMNS = (
     "instance",
     "cost",
 )
+
+
+def note_of(wait: Wait) -> str:
+    """What else is to be said of a wait."""
+    if wait.of is None:
+        return wait.note
+    return (
+        f"half of {wait.of.count:,} tasks, or longer; at most {duration(wait.of.largest)}, "
+        f"together {duration(wait.of.total)}"
+    )
 
 
 def rule_table(summary: Summary) -> list[tuple[str, ...]]:

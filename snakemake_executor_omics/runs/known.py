@@ -20,7 +20,8 @@ from .journal import Journal
 class KnownTask:
     """The job of a task: as a person calls it, its rule, its results and its log files.
 
-    `parents` are the tasks of the run that it reads from; none are known of an older version's run.
+    `parents` are the tasks of the run that it reads from, `reads` the files that were there before;
+    neither is known of an older version's run.
     Where jobs share the task, `jobs` has each by the name that a task of its own would have.
     """
 
@@ -29,6 +30,7 @@ class KnownTask:
     files: tuple[str, ...]
     logs: tuple[str, ...]
     parents: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     jobs: Mapping[str, KnownTask] = field(default_factory=dict)
 
 
@@ -64,6 +66,7 @@ def _task(told: Any) -> KnownTask:
             tuple(told["files"]),
             tuple(told["logs"]),
             tuple(told.get("parents", ())),
+            tuple(told.get("reads", ())),
         )
     jobs = {name: _task(job) for name, job in told["jobs"].items()}
     rules = ", ".join(dict.fromkeys(job.rule for job in jobs.values()))
@@ -73,6 +76,7 @@ def _task(told: Any) -> KnownTask:
         tuple(path for job in jobs.values() for path in job.files),
         tuple(path for job in jobs.values() for path in job.logs),
         tuple(dict.fromkeys(parent for job in jobs.values() for parent in job.parents)),
+        tuple(dict.fromkeys(path for job in jobs.values() for path in job.reads)),
         jobs,
     )
 

@@ -141,6 +141,22 @@ def test_tasks_are_jobs_with_what_they_used_and_are_billed(
     assert report.prices.assumed == ""
 
 
+def test_a_task_reads_from_tasks_of_earlier_runs_too(project: Path, serve: Serve) -> None:
+    """What a directory holds comes from who made the directory."""
+    state = project / ".snakemake/omics"
+    later = Wave((_task(JobKey("sum", (), ("sum.txt",)), FileRef("a.bam/1.txt"), FileRef("x")),))
+    (name,) = told = jobs_of(later)
+    (state / "definitions/4567").mkdir()
+    (state / "definitions/4567" / JOBS_FILE).write_text(json.dumps(told))
+    journal = Journal(state / "journal.sqlite")
+    place = Place(None, "us-east-1", None, "cohort")
+    journal.remember_start(Start("12", PLAN, place, "definitions/4567", "/w", ("snakemake",), "c"))
+    journal.close()
+    serve([run(), run("12")], {"11": [row(ALIGNED, "1"), row(CALLED, "2")], "12": [row(name, "3")]})
+    parents = {task.rule: task.parents for task in gathered(project).tasks}
+    assert parents == {"align": (), "call": (ALIGNED,), "sum": (ALIGNED,)}
+
+
 def test_static_storage_is_billed_for_what_is_reserved(project: Path, serve: Serve) -> None:
     serve([run(storageType="STATIC", storageCapacity=1201)], {"11": []})
     (told,) = gathered(project).runs

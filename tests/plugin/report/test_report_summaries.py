@@ -111,10 +111,10 @@ def test_the_advice_is_a_profile_with_room_for_what_was_used() -> None:
     (align,) = (rule for rule in SUMMARY.rules if rule.rule == "align")
     assert align.cpus_used is not None
     assert align.memory_used is not None
-    assert profile["set-threads"]["align"] == 7 >= align.cpus_used.largest * 1.1
+    assert profile["set-threads"]["align"] == 8 >= align.cpus_used.largest * 1.1
     megabytes = profile["set-resources"]["align"]["mem_mb"]
     assert megabytes >= align.memory_used.largest * 1.25 * 1073.7
-    smaller = smallest(7, megabytes / 1073.742)
+    smaller = smallest(8, megabytes / 1073.742)
     assert smaller is not None
     assert smaller.name == "omics.c.2xlarge"
     proposal = next(one for one in advice.proposals if one.rule == "align")

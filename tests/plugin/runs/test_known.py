@@ -63,10 +63,12 @@ def test_a_definition_tells_which_tasks_a_task_reads_from(tmp_path: Path) -> Non
     wave = Wave((*WAVE.tasks, Task(key=call, layers=((step,),), inputs=reads, container="x/y:1")))
     told = unpacked_jobs(compile_wave(wave).zip)
     assert told[task_name(call)].parents == (task_name(KEY),)
+    assert told[task_name(call)].reads == ("genome.fa",)
     assert told[task_name(KEY)].parents == ()
     # The definitions of an older version do not tell.
     older = {name: {**job} for name, job in jobs_of(wave).items()}
     for job in older.values():
-        del job["parents"]
+        del job["parents"], job["reads"]
     (tmp_path / JOBS_FILE).write_text(json.dumps(older))
     assert read_jobs(tmp_path)[task_name(call)].parents == ()
+    assert read_jobs(tmp_path)[task_name(call)].reads == ()
