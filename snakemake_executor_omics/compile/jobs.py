@@ -16,8 +16,8 @@ JOBS_FILE = "jobs.json"
 def jobs_of(wave: Wave) -> dict[str, dict[str, Any]]:
     """The content of `JOBS_FILE`, by the task's name: job, rule, results, log files, parents.
 
-    Parents are other tasks; what a task `reads` was there before. Jobs that share a task stand in it by the names that tasks of their own
-    would have.
+    Parents are other tasks, what a task `reads` was there before; `rules` are those of a group's
+    jobs. Jobs that share a task stand in it by the names that tasks of their own would have.
     """
     names = names_of(wave)
     found: dict[str, dict[str, Any]] = {}
@@ -27,6 +27,7 @@ def jobs_of(wave: Wave) -> dict[str, dict[str, Any]]:
         told = {
             "job": str(task.key),
             "rule": task.key.rule,
+            "rules": list(dict.fromkeys(step.key.rule for step in task.steps)),
             "files": [output.path for step in task.steps for output in step.outputs],
             "logs": list(task.logs),
             "parents": [parent for parent in above if parent != name],

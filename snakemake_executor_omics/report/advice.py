@@ -70,7 +70,7 @@ def advise(summary: Summary, prices: Prices) -> Advice:
     proposals.sort(key=lambda found: (-found.saves, found.rule))
     return Advice(
         proposals=tuple(proposals),
-        profile=_profile(summary.report, proposals),
+        profile=_profile(summary, proposals),
         packing=tuple(filter(None, map(_packing, summary.rules))),
         waiting=tuple(filter(None, [_waiting(summary.rules)])),
     )
@@ -166,8 +166,11 @@ def _megabytes(gib: float, *, down: bool = False) -> int:
     return (math.floor(steps) if down else math.ceil(steps)) * _STEP_MB
 
 
-def _profile(report: Report, proposals: Sequence[Proposal]) -> str:
+def _profile(summary: Summary, proposals: Sequence[Proposal]) -> str:
     """YAML for a profile of Snakemake; empty where there is nothing to propose, or no rule."""
+    report = summary.report
+    rules = {rule.rule for rule in summary.rules if rule.is_of_one}
+    proposals = [found for found in proposals if found.rule in rules]
     threads = {found.rule: found.threads for found in proposals if found.threads is not None}
     memory = {
         found.rule: {"mem_mb": found.mem_mb} for found in proposals if found.mem_mb is not None
@@ -199,8 +202,8 @@ def _packing(rule: RuleSummary) -> str | None:
         return None
     return (
         f"{rule.rule}: {ran:,} tasks work {duration(middle)} each and are billed "
-        f"{duration(billed)} each: pack several into one task, with `group:` in the rule or "
-        "--groups and --group-components"
+        f"{duration(billed)} each: several of them in one task, which --omics-pack makes, are "
+        "billed less"
     )
 
 

@@ -115,7 +115,7 @@ class _Gathering:
             (row, self._task(known, row, manifest, row.id not in newest, row.name in failed))
             for row in rows
         ]
-        explained = self._explain(known, pairs)
+        explained = self._explain(known, pairs, failed)
         found = [explained.get(task.id, task) for _, task in pairs]
         # The service promises no order.
         self.tasks += sorted(found, key=lambda task: task.age)
@@ -176,6 +176,7 @@ class _Gathering:
             name=row.name,
             job=job.job if job else row.name,
             rule=job.rule if job else _SHARD.sub("", row.name),
+            is_of_one=job is not None and job.rules == (job.rule,),
             state=_state(row, known.run, failed),
             superseded=superseded,
             created=row.created,
@@ -223,7 +224,10 @@ class _Gathering:
         return task_bill(self._prices, made, None)
 
     def _explain(
-        self, known: KnownRun, pairs: Sequence[tuple[RunTask, ReportedTask]]
+        self,
+        known: KnownRun,
+        pairs: Sequence[tuple[RunTask, ReportedTask]],
+        jobs: Mapping[str, Sequence[str]],
     ) -> dict[str, ReportedTask]:
         """Tell why tasks failed; those that another one's failure ended are given back as that."""
         failed = sorted(
@@ -233,7 +237,7 @@ class _Gathering:
         ended = {}
         room = max(0, _MOST_FAILURES - len(self.failures))
         for row, task in failed[:room]:
-            found = self._failure(known, row, task)
+            found = self._failure(known, row, task, jobs.get(row.name, ()))
             if found.task.state is JobState.FAILED:
                 self.failures.append(found)
             else:
@@ -245,7 +249,9 @@ class _Gathering:
             )
         return ended
 
-    def _failure(self, known: KnownRun, row: RunTask, task: ReportedTask) -> ReportedFailure:
+    def _failure(
+        self, known: KnownRun, row: RunTask, task: ReportedTask, jobs: Sequence[str]
+    ) -> ReportedFailure:
         job = known.tasks.get(row.name)
         completed = row.status is TaskStatus.COMPLETED
         detail = None
@@ -266,7 +272,7 @@ class _Gathering:
         return ReportedFailure(
             task=task,
             reason=reason,
-            message="the run went on without the job, which failed"
+            message=f"the run went on without {', '.join(jobs)}"
             if completed
             else (detail.status_message if detail else None) or "",
             hints=(hint,) if hint else (),

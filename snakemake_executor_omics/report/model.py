@@ -47,7 +47,8 @@ class ReportedTask:
     """One attempt at a task; `superseded` if there was a later one.
 
     `rule` is what tasks are put together by: the job's rule, or the name that the task's call has
-    in its workflow. `cpus`, `memory_gib` and `gpus` are what it asked for, `use` is what the
+    in its workflow. `is_of_one` tells that it is a rule of Snakemake: tasks of several have them in
+    one name. `cpus`, `memory_gib` and `gpus` are what it asked for, `use` is what the
     service measured. `dollars` are what it is billed, `saved` what a task from the run cache was
     billed when it ran; both None where that is not known. `parents` are the names of the tasks that
     it reads from.
@@ -58,6 +59,7 @@ class ReportedTask:
     name: str
     job: str
     rule: str
+    is_of_one: bool = True
     state: JobState
     superseded: bool = False
     created: datetime | None = None

@@ -39,6 +39,7 @@ class RuleSummary:
     """
 
     rule: str
+    is_of_one: bool = True
     tasks: int
     states: dict[JobState, int]
     retries: int = 0
@@ -131,6 +132,7 @@ def _of_rule(rule: str, attempts: Sequence[ReportedTask]) -> RuleSummary:
     measured = sum(seconds for _, seconds in cpu_seconds)
     return RuleSummary(
         rule=rule,
+        is_of_one=all(task.is_of_one for task in attempts),
         tasks=len(newest),
         states=count_states(newest),
         retries=len(attempts) - len(newest),

@@ -207,19 +207,18 @@ class Console:
         """The newest attempt of each task of a run, by its name."""
         return newest_tasks(list_tasks(self.services, known.run.id))
 
-    def failed_though_completed(self, known: KnownRun) -> set[str]:
-        """Tasks of a run that went on after the failure of their jobs, as the journal has it."""
-        if known.start is None:
-            return set()
+    def failed_though_completed(self, known: KnownRun) -> dict[str, list[str]]:
+        """The jobs of each task that failed in a run that went on, as the journal has it."""
         failed: dict[str, list[JobKey]] = {}
         for key, run_id in self._failures.items():
-            if run_id == known.run.id:
+            if run_id == known.run.id and known.start is not None:
                 failed.setdefault(str(key), []).append(key)
-        return {
-            name
-            for name, task in known.tasks.items()
-            if any(set(key.outputs) <= set(task.files) for key in failed.get(task.job, ()))
-        }
+        found: dict[str, list[str]] = {}
+        for name, task in known.tasks.items():
+            for job in task.jobs.values() or [task]:
+                if any(set(key.outputs) <= set(job.files) for key in failed.get(job.job, ())):
+                    found.setdefault(name, []).append(job.job)
+        return found
 
     def cancel(self, run_id: str | None) -> str:
         """Cancel a run that this plugin started, and tell what comes of it."""

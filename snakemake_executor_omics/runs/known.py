@@ -21,7 +21,7 @@ class KnownTask:
     """The job of a task: as a person calls it, its rule, its results and its log files.
 
     `parents` are the tasks of the run that it reads from, `reads` the files that were there before;
-    neither is known of an older version's run.
+    neither is known of an older version's run. `rules` are those of all of its jobs, a group's too.
     Where jobs share the task, `jobs` has each by the name that a task of its own would have.
     """
 
@@ -31,6 +31,7 @@ class KnownTask:
     logs: tuple[str, ...]
     parents: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     jobs: Mapping[str, KnownTask] = field(default_factory=dict)
 
 
@@ -67,6 +68,7 @@ def _task(told: Any) -> KnownTask:
             tuple(told["logs"]),
             tuple(told.get("parents", ())),
             tuple(told.get("reads", ())),
+            tuple(told.get("rules", (told["rule"],))),
         )
     jobs = {name: _task(job) for name, job in told["jobs"].items()}
     rules = ", ".join(dict.fromkeys(job.rule for job in jobs.values()))
@@ -77,6 +79,7 @@ def _task(told: Any) -> KnownTask:
         tuple(path for job in jobs.values() for path in job.logs),
         tuple(dict.fromkeys(parent for job in jobs.values() for parent in job.parents)),
         tuple(dict.fromkeys(path for job in jobs.values() for path in job.reads)),
+        tuple(dict.fromkeys(rule for job in jobs.values() for rule in job.rules)),
         jobs,
     )
 

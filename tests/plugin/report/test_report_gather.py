@@ -257,7 +257,21 @@ def test_a_job_that_failed_in_a_run_that_went_on_is_a_failure(project: Path, ser
     serve([run()], {"11": [row(ALIGNED, "1"), row(CALLED, "2")]})
     (failure,) = gathered(project).failures
     assert failure.task.job == "align (sample=a)"
-    assert "the run went on" in failure.message
+    assert failure.message == "the run went on without align (sample=a)"
+
+
+def test_of_jobs_that_share_a_task_those_that_failed_are_named(project: Path, serve: Serve) -> None:
+    state = project / ".snakemake/omics"
+    told = {"pack_1": {"jobs": jobs_of(WAVE)}}
+    (state / "definitions/0123" / JOBS_FILE).write_text(json.dumps(told))
+    journal = Journal(state / "journal.sqlite")
+    journal.remember_failures([(CALL, "11")])
+    journal.close()
+    serve([run()], {"11": [row("pack_1", "1")]})
+    report = gathered(project)
+    (failure,) = report.failures
+    assert failure.message == "the run went on without call (sample=a)"
+    assert (report.tasks[0].rule, report.tasks[0].is_of_one) == ("align, call", False)
 
 
 def test_of_very_many_failures_the_first_are_explained(project: Path, serve: Serve) -> None:

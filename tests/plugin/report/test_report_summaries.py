@@ -157,6 +157,16 @@ def test_runs_without_rules_get_no_profile() -> None:
     assert advice.profile == ""
 
 
+def test_what_is_proposed_for_several_rules_at_once_is_in_no_profile() -> None:
+    joined = tuple(
+        replace(task, rule="align, sort", is_of_one=False) if task.rule == "align" else task
+        for task in REPORT.tasks
+    )
+    advice = advise(summarize(replace(REPORT, tasks=joined)), PRICES)
+    assert "align, sort" in {one.rule for one in advice.proposals}
+    assert "align" not in advice.profile
+
+
 def test_short_tasks_are_to_be_packed_and_long_queues_told() -> None:
     advice = advise(SUMMARY, PRICES)
     (packing,) = advice.packing

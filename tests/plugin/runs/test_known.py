@@ -64,11 +64,13 @@ def test_a_definition_tells_which_tasks_a_task_reads_from(tmp_path: Path) -> Non
     told = unpacked_jobs(compile_wave(wave).zip)
     assert told[task_name(call)].parents == (task_name(KEY),)
     assert told[task_name(call)].reads == ("genome.fa",)
+    assert told[task_name(call)].rules == ("call",)
     assert told[task_name(KEY)].parents == ()
     # The definitions of an older version do not tell.
     older = {name: {**job} for name, job in jobs_of(wave).items()}
     for job in older.values():
-        del job["parents"], job["reads"]
+        del job["parents"], job["reads"], job["rules"]
     (tmp_path / JOBS_FILE).write_text(json.dumps(older))
     assert read_jobs(tmp_path)[task_name(call)].parents == ()
     assert read_jobs(tmp_path)[task_name(call)].reads == ()
+    assert read_jobs(tmp_path)[task_name(call)].rules == ("call",)
