@@ -7,8 +7,9 @@ have. Nothing is started, nothing sent, and no service asked. The page goes to s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,16 +26,16 @@ from .cost.bill import static_gib
 from .cost.instances import instance_of
 from .cost.prices import prices_of
 from .errors import CompileError, OmicsError, UnsupportedRule
-from .graph.durations import benchmarked, known_durations
+from .graph.durations import Duration, benchmarked, known_durations
 from .graph.internals import as_if_run
 from .graph.output_cache import OutputCache
-from .graph.partition import Partition, partition
-from .graph.planned import Planned, plan, wave_of
-from .graph.waves import prepare, settings_of
+from .graph.partition import Partition
+from .graph.planned import Planned, plan
+from .graph.waves import prepare, runs_of, settings_of
 from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log
 from .model import JobKey, Wave
-from .runs.journal import Journal
+from .runs.journal import durations_before
 from .settings.options import LOCAL_REGION, NetworkingMode, Options, StorageType
 
 _STORAGE_PER_INPUT = 3  # how much larger all files of a workflow are than its inputs
@@ -75,14 +76,16 @@ def look(
     """All that can be told of Snakemake's graph without a service."""
     region = region_named(options.region, options.aws_profile) or LOCAL_REGION
     settings = settings_of(workflow, options, workdir, region, from_registries=not options.local)
-    cache = OutputCache(workflow)
-    planned = plan(
-        workflow.dag, settings, _cut(options), workflow.async_run(cache.there()).__contains__
-    )
-    tasks = [job.task for job in planned.jobs if job.task is not None]
-    durations = known_durations(
-        tasks, benchmarked(workflow.dag.jobs, workdir), _earlier(state / "journal.sqlite")
-    )
+    cached = workflow.async_run(OutputCache(workflow).there())
+    benchmarks = benchmarked(workflow.dag.jobs, workdir)
+    earlier = durations_before(state / "journal.sqlite")
+    durations: dict[JobKey, Duration] = {}
+
+    def cut(wave: Wave) -> tuple[Partition[JobKey], list[Wave]]:
+        durations.update(known_durations(wave.tasks, benchmarks, earlier))
+        return runs_of(wave, options, durations)
+
+    planned = plan(workflow.dag, settings, cut, cached.__contains__)
     reaches = options.networking_mode is NetworkingMode.VPC
     return Checked(
         place=f"AWS HealthOmics in {region}"
@@ -105,29 +108,10 @@ def look(
     )
 
 
-def _cut(options: Options) -> Any:
-    def cut(
-        order: Sequence[JobKey], parents: Mapping[JobKey, Sequence[JobKey]]
-    ) -> Partition[JobKey]:
-        return partition(order, parents, options.max_tasks_per_run, options.parallel_runs)
-
-    return cut
-
-
-def _earlier(path: Path) -> dict[JobKey, float]:
-    """The times of tasks of earlier runs; nothing is made where there is none."""
-    if not path.exists():
-        return {}
-    journal = Journal(path)
-    try:
-        return journal.durations()
-    finally:
-        journal.close()
-
-
 def _assumed(planned: Planned, options: Options, workdir: Path, request: CheckRequest) -> Assumed:
-    inputs = {path for path in wave_of(planned).raw_inputs if (workdir / path).is_file()}
-    gib = sum((workdir / path).stat().st_size for path in inputs) / 1024**3
+    raw = {path for runs in planned.waves[:1] for run in runs for path in run.raw_inputs}
+    inputs = [workdir / path for path in raw if (workdir / path).is_file()]
+    gib = sum(path.stat().st_size for path in inputs) / 1024**3
     is_static = options.storage_type is StorageType.STATIC
     return Assumed(
         minutes=request.minutes,
@@ -148,15 +132,13 @@ def _refused(
             where = planned.places.get(error.rule.partition(", ")[0])
             yield error if where is None else error.at(where)
         yield from _too_large_there(planned, region)
-    tasks = {job.key for job in planned.jobs if job.task is not None}
-    wave = wave_of(planned)
-    for runs in planned.waves:
-        for run in runs:
-            part = wave.only(tasks.intersection(run))
-            try:
-                compile_wave(part, _literals(part, options))
-            except CompileError as error:
-                yield error
+    known = [job.key for job in planned.jobs if job.task is not None]
+    for run in chain.from_iterable(planned.waves):
+        part = run.only(known)
+        try:
+            compile_wave(part, _literals(part, options))
+        except CompileError as error:
+            yield error
 
 
 def _too_large_there(planned: Planned, region: str) -> Iterator[UnsupportedRule]:

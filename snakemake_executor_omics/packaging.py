@@ -18,8 +18,8 @@ from .files.upload import stage
 from .graph.selection import select, tell_selection
 from .graph.waves import durations_of, runs_of, settings_of, tell_packs
 from .log import Log
-from .model import JobKey, Wave
-from .runs.journal import Journal
+from .model import Wave
+from .runs.journal import durations_before
 from .runs.submission import write_definition
 from .settings.options import Options
 
@@ -34,7 +34,8 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     """
     region = region_named(options.region, options.aws_profile)
     selection = select(workflow.dag, (), settings_of(workflow, options, workdir, region))
-    durations = durations_of(workflow, selection.wave, options, workdir, _earlier(workdir))
+    earlier = durations_before(workdir / ".snakemake" / "omics" / "journal.sqlite")
+    durations = durations_of(workflow, selection.wave, options, workdir, earlier)
     parts, waves = runs_of(selection.wave, options, durations)
     if not parts.runs:
         reasons = sorted(set(selection.deferred.values()))
@@ -50,18 +51,6 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
         below = folder if len(waves) == 1 else folder / f"run-{number}"
         written += _write(wave, options, workdir, below, log)
     return written
-
-
-def _earlier(workdir: Path) -> dict[JobKey, float]:
-    """The seconds that tasks of runs from this folder took, if there were any."""
-    path = workdir / ".snakemake" / "omics" / "journal.sqlite"
-    if not path.exists():
-        return {}
-    journal = Journal(path)
-    try:
-        return journal.durations()
-    finally:
-        journal.close()
 
 
 def _way_out(reasons: Sequence[str]) -> str | None:

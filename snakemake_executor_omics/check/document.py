@@ -22,7 +22,8 @@ def document(checked: Checked) -> dict[str, Any]:
         "waves": [
             {
                 "wave": number,
-                "runs": [len(run) for run in runs],
+                "runs": [len(run.tasks) for run in runs],
+                "tasks": [len(run.calls) for run in runs],
                 "waitsFor": [
                     {"reason": why, "jobs": count}
                     for (wave, why), count in reasons.items()

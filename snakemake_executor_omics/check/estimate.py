@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..cost.bill import billed_seconds, storage_dollars, task_dollars
@@ -10,8 +10,8 @@ from ..cost.instances import NAMED, Instance, instance_of, is_open
 from ..cost.makespan import Service, Work, spans
 from ..cost.prices import Prices
 from ..graph.durations import Duration
-from ..graph.planned import Planned, PlannedJob
-from ..model import JobKey
+from ..graph.planned import Planned
+from ..model import JobKey, Resources
 
 _LEAST = NAMED["omics.c.large"]  # for a job whose resources only files will tell
 
@@ -27,8 +27,11 @@ class Assumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEstimate:
-    """A task on its instance; without `source` its time is assumed, with `is_open` its size."""
+class JobEstimate:
+    """A job on the instance of its task, and its share of the bill where others share the task.
+
+    Without `source` its time is assumed, with `is_open` the instance.
+    """
 
     instance: Instance
     seconds: float
@@ -39,14 +42,19 @@ class TaskEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """All tasks, and the storage of all runs: what it costs, and when the last run ends."""
+    """All jobs, and the storage of all runs: what it costs, and when the last run ends.
 
-    tasks: Mapping[JobKey, TaskEstimate]
+    `tasks` is how many the jobs are in, `longest_run_hours` the time of the longest run.
+    """
+
+    jobs: Mapping[JobKey, JobEstimate]
+    tasks: int
     instance_hours: float
     instance_dollars: float
     storage_gib_hours: float
     storage_dollars: float
     run_hours: float
+    longest_run_hours: float
     makespan_hours: float
     assumed: Assumed
     prices: Prices
@@ -68,29 +76,49 @@ def estimate(
     A wave is taken to start when all runs of the one before have ended, and local rules to take
     no time: the first is too long, the second too short.
     """
-    jobs = {job.key: job for job in planned.jobs}
-    tasks: dict[JobKey, TaskEstimate] = {}
-    clock = running = gib_hours = 0.0
+    known = frozenset(job.key for job in planned.jobs if job.task is not None)
+    found: dict[JobKey, JobEstimate] = {}
+    tasks = 0
+    clock = hours = running = gib_hours = longest = 0.0
     for runs in planned.waves:
-        keys = [key for run in runs for key in run]
-        tasks |= {key: _task(jobs[key], durations.get(key), prices, assumed) for key in keys}
-        work = {key: Work(tasks[key].seconds, tasks[key].instance.vcpus) for key in keys}
-        found = spans(runs, planned.parents, work, service or Service(), clock)
-        for run, span in zip(runs, found, strict=True):
-            share = assumed.storage_gib * len(run) / len(keys)
+        work: dict[JobKey, Work] = {}
+        parents: dict[JobKey, list[JobKey]] = {}
+        for wave in runs:
+            resources = {task.key: task.resources for task in wave.tasks}
+            first = {key: jobs[0] for jobs in wave.calls for key in jobs}
+            for jobs in wave.calls:
+                asked = Resources.of_pack([resources[key] for key in jobs])
+                if len(jobs) == 1:
+                    asked = resources[jobs[0]]
+                shares = _task(jobs, asked, known, durations, prices, assumed)
+                found |= shares
+                seconds = sum(share.seconds for share in shares.values())
+                work[jobs[0]] = Work(seconds, shares[jobs[0]].instance.vcpus)
+                hours += billed_seconds(seconds) / 3600
+                tasks += 1
+            for task in wave.tasks:
+                above = {first[key] for key in task.parents} - {first[task.key]}
+                parents.setdefault(first[task.key], []).extend(sorted(above))
+        calls = [[jobs[0] for jobs in wave.calls] for wave in runs]
+        times = spans(calls, parents, work, service or Service(), clock)
+        for wave, span in zip(runs, times, strict=True):
+            share = assumed.storage_gib * len(wave.tasks) / sum(len(run.tasks) for run in runs)
             gib = share if assumed.static_gib is None else assumed.static_gib
             gib_hours += gib * span.seconds / 3600
-            running += span.seconds
-        clock = max(span.end for span in found)
+        clock = max(span.end for span in times)
+        longest = max([longest, *(span.seconds / 3600 for span in times)])
+        running += sum(span.seconds for span in times)
     return Estimate(
+        jobs=found,
         tasks=tasks,
-        instance_hours=sum(billed_seconds(task.seconds) for task in tasks.values()) / 3600,
-        instance_dollars=sum(task.dollars for task in tasks.values()),
+        instance_hours=hours,
+        instance_dollars=sum(job.dollars for job in found.values()),
         storage_gib_hours=gib_hours,
         storage_dollars=storage_dollars(
             prices, 3600, gib_hours, static=assumed.static_gib is not None
         ),
         run_hours=running / 3600,
+        longest_run_hours=longest,
         makespan_hours=clock / 3600,
         assumed=assumed,
         prices=prices,
@@ -98,19 +126,28 @@ def estimate(
 
 
 def _task(
-    job: PlannedJob, known: Duration | None, prices: Prices, assumed: Assumed
-) -> TaskEstimate:
-    resources = None if job.task is None else job.task.resources
-    instance = (None if resources is None else instance_of(resources)) or _LEAST
-    disk = resources.disk_gib if resources is not None and assumed.own_disks else None
-    seconds = 60 * assumed.minutes if known is None else known.seconds
-    dollars = task_dollars(
-        prices, instance.name, seconds, disk_gib=disk if isinstance(disk, int) else 0
-    )
-    return TaskEstimate(
-        instance=instance,
-        seconds=seconds,
-        dollars=dollars or 0.0,
-        source=None if known is None else known.source.value,
-        is_open=resources is None or is_open(resources),
-    )
+    jobs: Sequence[JobKey],
+    asked: Resources,
+    known: Collection[JobKey],
+    durations: Mapping[JobKey, Duration],
+    prices: Prices,
+    assumed: Assumed,
+) -> dict[JobKey, JobEstimate]:
+    """The jobs of a task, one after the other."""
+    instance = instance_of(asked) or _LEAST
+    disk = asked.disk_gib if assumed.own_disks and isinstance(asked.disk_gib, int) else 0
+    times = {
+        key: durations[key].seconds if key in durations else 60 * assumed.minutes for key in jobs
+    }
+    total = sum(times.values())
+    dollars = task_dollars(prices, instance.name, total, disk_gib=disk) or 0.0
+    return {
+        key: JobEstimate(
+            instance=instance,
+            seconds=seconds,
+            dollars=dollars * (seconds / total if total else 1 / len(jobs)),
+            source=durations[key].source.value if key in durations else None,
+            is_open=key not in known or is_open(asked),
+        )
+        for key, seconds in times.items()
+    }

@@ -59,8 +59,9 @@ def _head(checked: Checked) -> Iterator[str]:
     planned = checked.planned
     count = Counter(job.how for job in planned.jobs)
     runs = sum(map(len, planned.waves))
-    tasks = count[How.TASK] + count[How.REFUSED]
-    parts = [f"{_count(tasks, 'task')} in {_count(runs, 'run')}"]
+    jobs, tasks = count[How.TASK] + count[How.REFUSED], checked.estimate.tasks
+    packed = "" if jobs == tasks else f"{_count(jobs, 'job')} in "
+    parts = [f"{packed}{_count(tasks, 'task')} in {_count(runs, 'run')}"]
     if count[How.LOCAL]:
         parts.append(f"{_count(count[How.LOCAL], 'job')} of local rules, which run here")
     if count[How.CACHED]:
@@ -161,7 +162,7 @@ def _internet(checked: Checked) -> list[str]:
 
 def _estimate(checked: Checked) -> Iterator[str]:
     found, planned = checked.estimate, checked.planned
-    if not found.tasks:
+    if not found.jobs:
         return
     static = found.assumed.static_gib
     storage = (
@@ -173,7 +174,7 @@ def _estimate(checked: Checked) -> Iterator[str]:
         [
             (
                 "instances",
-                f"{found.instance_hours:,.2f} h of {len(found.tasks)} tasks",
+                f"{found.instance_hours:,.2f} h of {_count(found.tasks, 'task')}",
                 f"{found.instance_dollars:,.2f} USD",
             ),
             (
@@ -195,7 +196,7 @@ def _estimate(checked: Checked) -> Iterator[str]:
     )
     names = {
         "+".join(job.rules) for job in planned.jobs
-        if (task := found.tasks.get(job.key)) is not None and task.source is None
+        if (one := found.jobs.get(job.key)) is not None and one.source is None
     }  # fmt: skip
     if names:
         yield (
@@ -207,7 +208,7 @@ def _estimate(checked: Checked) -> Iterator[str]:
     if static is None:
         yield (f"all files are taken to be {found.assumed.storage_gib:,.1f} GiB (--assume-storage)")
     yield "a run is taken to start within 5 minutes, a task to wait 3 minutes for its instance"
-    priced = {task.instance.name for task in found.tasks.values()}
+    priced = {one.instance.name for one in found.jobs.values()}
     if guessed := sorted(priced & found.prices.estimated.keys()):
         yield f"prices of {_names(guessed)} are estimated: {found.prices.estimated_source}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..graph.planned import How, PlannedJob
 from ..model import Resources
 from .checked import Checked
-from .estimate import TaskEstimate
+from .estimate import JobEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,13 @@ def rows(checked: Checked) -> list[Row]:
     rank: dict[tuple[str, ...], int] = {}
     for job in checked.planned.jobs:
         rank.setdefault(job.rules, len(rank))
-        kinds.setdefault(_kind(job, checked.estimate.tasks.get(job.key)), []).append(job)
+        kinds.setdefault(_kind(job, checked.estimate.jobs.get(job.key)), []).append(job)
     found = [_row(jobs, checked) for jobs in kinds.values()]
     order = {"+".join(rules): number for rules, number in rank.items()}
     return sorted(found, key=lambda row: (order[row.rule], row.wave, row.instance or ""))
 
 
-def _kind(job: PlannedJob, estimated: TaskEstimate | None) -> _Kind:
+def _kind(job: PlannedJob, estimated: JobEstimate | None) -> _Kind:
     task = job.task
     return (
         job.rules,
@@ -60,7 +60,7 @@ def _kind(job: PlannedJob, estimated: TaskEstimate | None) -> _Kind:
 
 def _row(jobs: list[PlannedJob], checked: Checked) -> Row:
     first, task = jobs[0], jobs[0].task
-    estimated = _known(checked.estimate.tasks.get(job.key) for job in jobs)
+    estimated = _known(checked.estimate.jobs.get(job.key) for job in jobs)
     return Row(
         rule="+".join(first.rules),
         where=first.where,
@@ -77,5 +77,5 @@ def _row(jobs: list[PlannedJob], checked: Checked) -> Row:
     )
 
 
-def _known(estimated: Iterable[TaskEstimate | None]) -> list[TaskEstimate]:
+def _known(estimated: Iterable[JobEstimate | None]) -> list[JobEstimate]:
     return [one for one in estimated if one is not None]

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..errors import UnsupportedRule
-from ..model import JobKey, Task, Wave
+from ..model import FileRef, JobKey, OutputFile, Step, Task, Wave
 from .partition import Partition
 from .selection import Looked, look_over
 from .tasks import TaskSettings, Unit, job_key, members, place_of
@@ -52,13 +52,13 @@ class PlannedJob:
 class Planned:
     """A workflow's jobs in the order of the graph, and the runs of each wave.
 
-    `here` counts the jobs of each rule whose results are here already. `images` has the rules of
-    each image, `places` where each rule stands.
+    A job whose task is not known has an empty one in its run. `here` counts the jobs of each rule
+    whose results are here already. `images` has the rules of each image, `places` where each rule
+    stands.
     """
 
     jobs: tuple[PlannedJob, ...]
-    parents: Mapping[JobKey, tuple[JobKey, ...]]
-    waves: tuple[tuple[tuple[JobKey, ...], ...], ...]
+    waves: tuple[tuple[Wave, ...], ...]
     here: Mapping[str, int]
     refused: tuple[UnsupportedRule, ...]
     images: Mapping[str, str]
@@ -69,7 +69,7 @@ class Planned:
 def plan(
     dag: Any,
     settings: TaskSettings,
-    cut: Callable[[Sequence[JobKey], Mapping[JobKey, Sequence[JobKey]]], Partition[JobKey]],
+    cut: Callable[[Wave], tuple[Partition[JobKey], Sequence[Wave]]],
     is_cached: Callable[[JobKey], bool] = lambda _: False,
 ) -> Planned:
     """What would become of the jobs of Snakemake's graph if they were run now.
@@ -78,23 +78,22 @@ def plan(
     """
     looked = look_over(dag, (), settings, landed=is_cached)
     jobs = _Jobs(looked, is_cached)
-    parents = jobs.parents | looked.selection.wave.parents
-    waves: list[tuple[tuple[JobKey, ...], ...]] = []
+    every = Wave(jobs.tasks)
+    waves: list[tuple[Wave, ...]] = []
     while pending := jobs.of_wave(len(waves) + 1):
-        parts = cut(pending, parents)
-        waves.append(parts.runs)
+        parts, runs = cut(every.only(pending))
+        waves.append(tuple(runs))
         jobs.hold(parts.deferred, len(waves) + 1)
     needed = {id(job) for unit in looked.units for job in members(unit)}
-    every = list(dag.jobs)
+    known = list(dag.jobs)
     return Planned(
         jobs=jobs.planned,
-        parents=parents,
         waves=tuple(waves),
-        here=Counter(job.rule.name for job in every if id(job) not in needed),
+        here=Counter(job.rule.name for job in known if id(job) not in needed),
         refused=looked.refused,
         images=looked.selection.images,
         notes=looked.selection.notes,
-        places={job.rule.name: place_of(job.rule) for job in every},
+        places={job.rule.name: place_of(job.rule) for job in known},
     )
 
 
@@ -126,6 +125,43 @@ class _Jobs:
     @property
     def planned(self) -> tuple[PlannedJob, ...]:
         return tuple(self._jobs.values())
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Those of all waves, each with the jobs that make its inputs.
+
+        Of a job whose task is not known only these are told.
+        """
+        made = {
+            output.path: job.key
+            for job in self._jobs.values()
+            if job.task is not None
+            for output in job.task.files
+        }
+        return tuple(
+            self._unknown(key) if job.task is None else self._joined(job.task, made)
+            for key, job in self._jobs.items()
+        )
+
+    def _joined(self, task: Task, made: Mapping[str, JobKey]) -> Task:
+        """A task of a later wave does not know yet who makes its inputs."""
+        parents = self.parents[task.key]
+
+        def within(ref: FileRef) -> FileRef:
+            maker = made.get(ref.path)
+            return replace(ref, producer=maker) if maker in parents else ref
+
+        if task.parents or not parents:
+            return task
+        return replace(task, inputs=tuple(map(within, task.inputs)))
+
+    def _unknown(self, key: JobKey) -> Task:
+        return Task(
+            key=key,
+            layers=((Step(key=key, command="", outputs=(OutputFile(str(key)),)),),),
+            inputs=tuple(FileRef(str(parent), parent) for parent in self.parents[key]),
+            container="",
+        )
 
     def of_wave(self, number: int) -> list[JobKey]:
         """The jobs that a wave has tasks of, also those that are refused: they may be mended."""
@@ -175,8 +211,3 @@ def _how(unit: Unit, is_refused: bool) -> How:
     if unit.is_local:
         return How.TARGET if all(job.rule.norun for job in members(unit)) else How.LOCAL
     return How.REFUSED if is_refused else How.TASK
-
-
-def wave_of(planned: Planned) -> Wave:
-    """The tasks that are known of all waves."""
-    return Wave(tuple(job.task for job in planned.jobs if job.task is not None))

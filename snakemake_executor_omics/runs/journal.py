@@ -326,3 +326,14 @@ def _text(key: JobKey) -> str:
 def _job(text: str) -> JobKey:
     rule, wildcards, outputs = json.loads(text)
     return JobKey(rule, tuple((name, value) for name, value in wildcards), tuple(outputs))
+
+
+def durations_before(path: Path) -> dict[JobKey, float]:
+    """The times of tasks of earlier runs by the journal at `path`; none is made where none is."""
+    if not path.exists():
+        return {}
+    journal = Journal(path)
+    try:
+        return journal.durations()
+    finally:
+        journal.close()

@@ -16,7 +16,7 @@ from snakemake_executor_omics.cost.prices import prices_of
 from snakemake_executor_omics.errors import SettingsError, UnsupportedRule
 from snakemake_executor_omics.graph.durations import Duration, Source
 from snakemake_executor_omics.graph.planned import GATHERS, How, Planned, PlannedJob
-from snakemake_executor_omics.model import JobKey, Resources, Step, Task
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Step, Task, Wave
 
 PRICES = prices_of("us-east-1")
 
@@ -25,11 +25,14 @@ def key(name: str) -> JobKey:
     return JobKey(name, (), (f"{name}.txt",))
 
 
-def job(name: str, wave: int = 1, command: str = "true", **resources: object) -> PlannedJob:
-    step = Step(key=key(name), command=command)
+def job(
+    name: str, wave: int = 1, command: str = "true", reads: str = "", **resources: object
+) -> PlannedJob:
+    step = Step(key=key(name), command=command, outputs=(OutputFile(f"{name}.txt"),))
     task = Task(
         key=key(name),
         layers=((step,),),
+        inputs=tuple(FileRef(f"{parent}.txt", key(parent)) for parent in reads),
         container="image:1",
         resources=Resources(**resources),  # type: ignore[arg-type]
     )
@@ -42,13 +45,13 @@ def job(name: str, wave: int = 1, command: str = "true", **resources: object) ->
 JOBS = (
     job("a"),
     job("b"),
-    job("c", cpus=8, memory_mb=60_000),
-    replace(job("d", 2), why=GATHERS),
+    job("c", reads="a", cpus=8, memory_mb=60_000),
+    replace(job("d", 2, reads="bc"), why=GATHERS),
 )
+TASKS = tuple(job.task for job in JOBS if job.task is not None)
 PLANNED = Planned(
     jobs=JOBS,
-    parents={key("c"): (key("a"),), key("d"): (key("b"), key("c"))},
-    waves=(((key("a"), key("b"), key("c")),), ((key("d"),),)),
+    waves=((Wave(TASKS[:3]),), (Wave(TASKS).only([key("d")]),)),
     here={"e": 2},
     refused=(),
     images={"image:1": "a, b, c, d"},
@@ -95,9 +98,21 @@ def test_dynamic_storage_is_billed_by_what_is_in_it_and_static_by_its_size() -> 
 def test_a_job_whose_values_are_not_known_is_the_smallest_instance_and_says_so() -> None:
     unknown = replace(PLANNED, jobs=(*JOBS[:3], replace(JOBS[3], task=None)))
     found = estimate(unknown, KNOWN, PRICES, Assumed(minutes=10, storage_gib=1))
-    assert found.tasks[key("d")].instance.name == "omics.c.large"
-    assert found.tasks[key("d")].is_open
-    assert found.tasks[key("d")].source is None
+    assert found.jobs[key("d")].instance.name == "omics.c.large"
+    assert found.jobs[key("d")].is_open
+    assert found.jobs[key("d")].source is None
+
+
+def test_jobs_that_share_a_task_are_billed_together() -> None:
+    """a and b: one minute of one c.large, half of it each."""
+    first = replace(PLANNED.waves[0][0], packs=((key("a"), key("b")),))
+    packed = replace(PLANNED, waves=((first,), PLANNED.waves[1]))
+    found = estimate(packed, KNOWN, PRICES, Assumed(minutes=10, storage_gib=12))
+    assert found.jobs[key("a")].dollars == pytest.approx(0.1148 / 60 / 2)
+    assert found.tasks == 3
+    assert found.instance_dollars == pytest.approx(0.1148 / 60 + 2 * 0.6804 + 0.1148 / 6)
+    # c waits for both: 300 + 180 + 60, then 180 and two hours.
+    assert found.longest_run_hours * 3600 == pytest.approx(180 + 60 + 180 + 7_200)
 
 
 def checked(**changes: object) -> Checked:
