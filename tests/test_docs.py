@@ -185,7 +185,7 @@ def parsers() -> dict[str, Callable[[list[str]], object]]:
         if words[0] == "local":
             return service(words[1:])
         arguments, others = of_the_plugin().parse_known_args(words)
-        if words[0] in ("package", "images"):
+        if words[0] in ("check", "doctor", "images", "package"):
             return snakemake.parse_args(others)
         assert others == []
         return arguments
