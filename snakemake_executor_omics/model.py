@@ -224,8 +224,9 @@ class Task:
     Where a `may_fail` task fails the run goes on with all that does not need its files; without
     files none can be, since their absence tells the failure. `cache_buster` sets a task apart from
     one of the same text whose failure the run cache would serve. A `volatile` task is never in the
-    run cache. A `local` one is of a local rule, which takes little by its author's word.
-    `environment` is what its image was made of, and is active in it.
+    run cache. A `local` one is of a local rule, which takes little by its author's word; `is_retry`
+    where the job has failed before. `environment` is what its image was made of, and is active in
+    it.
     """
 
     key: JobKey
@@ -239,6 +240,7 @@ class Task:
     cache_buster: str | None = None
     volatile: bool = False
     local: bool = False
+    is_retry: bool = False
     s3_targets: Mapping[str, str] = field(default_factory=dict)
     container: str
     environment: Environment | None = None
@@ -280,11 +282,13 @@ class Wave:
     """The part of the job graph that goes into one run, in topological order.
 
     The jobs of each of `packs` share a task of the service, one after the other: a job whose inputs
-    failed is left out, and the others go on.
+    failed is left out, and the others go on. Once a pack has worked for `longest` seconds it begins
+    no more of its jobs, which were taken to be short.
     """
 
     tasks: tuple[Task, ...]
     packs: tuple[tuple[JobKey, ...], ...] = ()
+    longest: int | None = None
 
     @property
     def raw_inputs(self) -> tuple[str, ...]:
@@ -426,6 +430,7 @@ class Wave:
                 for pack in self.packs
                 if len(left := tuple(key for key in pack if key in chosen)) > 1
             ),
+            self.longest,
         )
 
 

@@ -54,6 +54,7 @@ _USED = {
 }
 # Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"
+_SECONDS_FILE = ".omics_seconds"  # how long a job of a pack has worked
 _LARGEST_COPY = 5 * 1024**3  # bytes: a human genome is smaller, most alignments are not
 # How a file comes to its place in the task's folder. Data is linked, programs are not: what they
 # have beside them is looked for beside the real file. So are indexes, by tools that resolve links:
@@ -122,13 +123,15 @@ def render_task(task: Task) -> str:
     )
 
 
-def render_pack(tasks: Sequence[Task], uncertain: Collection[JobKey] = ()) -> str:
+def render_pack(
+    tasks: Sequence[Task], uncertain: Collection[JobKey] = (), longest: int | None = None
+) -> str:
     """The WDL task of jobs that share one, in an order in which they can run.
 
     Each job has a folder of its own there, with its script as in a task of its own, and outputs
     that bear its number. The task ends well whatever becomes of them. What a job reads from one
     beside it does not leave the task; where a job of another task may have failed, the one that
-    reads from it is left out alone.
+    reads from it is left out alone. Once it has worked for `longest` seconds it begins no more.
     """
     beside = {task.key: (number, task) for number, task in enumerate(tasks, 1)}
     members: list[dict[str, object]] = []
@@ -149,13 +152,18 @@ def render_pack(tasks: Sequence[Task], uncertain: Collection[JobKey] = ()) -> st
                 "runs": runs if place.optional else "true",
                 "earlier": [beside[key][0] for key in task.parents if key in beside],
                 "code_file": f"{number}/{_CODE_FILE}",
+                "seconds_file": f"{number}/{_SECONDS_FILE}",
                 "files": _left(task, str(number)),
                 "logs": [left_by_task(OutputFile(log), folder) for log in task.logs],
             }
         )
     rules = ", ".join(dict.fromkeys(task.key.rule for task in tasks))
     script = _env.get_template("pack.sh.j2").render(
-        title=f"{len(tasks)} jobs: {rules}", members=members, code_file=_CODE_FILE
+        title=f"{len(tasks)} jobs: {rules}",
+        members=members,
+        code_file=_CODE_FILE,
+        seconds_file=_SECONDS_FILE,
+        longest=longest,
     )
     resources = Resources.of_pack([task.resources for task in tasks])
     return _env.get_template("pack.wdl.j2").render(
@@ -480,11 +488,14 @@ def render_workflow(
                 "code": calls.output(task.key, "code")
                 if task.may_fail or task.key in calls.numbers
                 else None,
+                "seconds": calls.output(task.key, "seconds") if task.key in calls.numbers else None,
             }
             for task in wave.tasks
         ],
         texts=[
-            texts[jobs[0].key] if len(jobs) == 1 else render_pack(jobs, calls.uncertain)
+            texts[jobs[0].key]
+            if len(jobs) == 1
+            else render_pack(jobs, calls.uncertain, wave.longest)
             for jobs in together
         ],
     )

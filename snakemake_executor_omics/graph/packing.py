@@ -25,6 +25,9 @@ from .durations import Duration
 SIBLINGS_SECONDS = 60.0
 # What the start of a task takes at least, by published runs: each link of a chain waits so long.
 CHAIN_SECONDS = 160.0
+# A pack that has worked for so long begins no more: what is known of its jobs was wrong, as where
+# those of other data are of the same rule.
+LONGEST_SECONDS = 600
 # A job of no measurable time: its files have to come to their places all the same.
 _LEAST_SECONDS = 1.0
 
@@ -50,7 +53,7 @@ def pack(
         packing.join_chains()
         packing.join_siblings()
         packing.join_chains()
-    return replace(wave, packs=packing.packs)
+    return replace(wave, packs=packing.packs, longest=LONGEST_SECONDS if most is None else None)
 
 
 @dataclass(slots=True)
@@ -265,6 +268,7 @@ def _kind(task: Task) -> Hashable:
         len(task.steps) != 1
         or not task.files
         or task.volatile
+        or task.is_retry
         or task.cache_buster is not None
         or any(output.kind in _JOINED for step in task.steps for output in step.outputs)
         or any(isinstance(it, str) for it in (asked.memory_mb, asked.disk_gib, asked.timeout))

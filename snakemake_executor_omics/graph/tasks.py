@@ -344,6 +344,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         cache_buster=settings.cache_busters.get(job_key(unit)),
         volatile=any(job.resources.get("omics_cache") == 0 for job in jobs),
         local=all(is_made_a_task(job.rule) for job in jobs),
+        is_retry=unit.attempt > 1,
         s3_targets={
             path(file, job): uri
             for job in jobs

@@ -27,6 +27,10 @@ TAIL = 30  # lines of a failed task's log that are shown
 # What a task that ended with an error of its own is told as.
 _BY_ITSELF = (None, "RUN_TASK_FAILED", "WORKFLOW_RUN_FAILED")
 _NAMED = re.compile(r"\btask: .*, id: (\d+), failure")  # published statusMessage of failed runs
+_ALONE = (
+    "the job shared a task with others, which was ended while it ran: --omics-pack off gives each "
+    "job a task of its own"
+)
 _LOG_LAG_SECONDS = 30.0  # CloudWatch delivers late
 _LOG_PAUSE_SECONDS = 2.0
 
@@ -97,11 +101,13 @@ def failure(
         lambda: _complete_log(services, stream, task, run_task, by_itself, number),
         list[str](),
     )
+    alone: tuple[str, ...] = ()
     if number is not None:
         parts = split_jobs(lines)
         if code is None and parts and not (number in parts and parts[number].is_open):
             return Failure(reason="stopped", message=run.status_message or "", stopped=True)
         lines = parts[number].lines if number in parts else lines
+        alone = () if code is not None else (_ALONE,)
     logs, rest = split_logs(lines, task.logs)
     told = None if code is None else f"the job ended with exit code {code}"
     message = told or (detail.status_message if detail else None) or run.status_message
@@ -110,6 +116,7 @@ def failure(
         message=message or "",
         hints=(
             *_hints(reason, task, code),
+            *alone,
             *missing_advice([*rest, *"\n".join(logs.values()).splitlines()], task, workdir),
         ),
         lines=tuple(rest),

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -128,8 +128,7 @@ def collect(
     here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
     deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
     journal.remember_exports(exports_of(wave, here, export.all, workdir))
-    alone = here - packed.keys()  # how long a job of a pack took is not told
-    journal.remember_durations(_durations({key: run_tasks[key] for key in alone}))
+    journal.remember_durations(_durations({key: run_tasks[key] for key in here}, export, packed))
     failures = {
         task.key: failure(
             services,
@@ -196,7 +195,7 @@ def _outcome(
     if key not in export.codes:
         return Outcome.DONE if key in export.downloads else Outcome.LOST
     if export.codes[key] is None:
-        return Outcome.STOPPED
+        return Outcome.POSTPONED if key in export.postponed else Outcome.STOPPED
     served = run_task is not None and run_task.cache_hit
     return Outcome.SERVED_FAILURE if served else Outcome.FAILED
 
@@ -209,14 +208,20 @@ def _ending(outcome: Outcome, found: Failure | None, code: int | None) -> Ending
     return Ending(Outcome.INTERRUPTED if found.fault else outcome, str(found))
 
 
-def _durations(done: Mapping[JobKey, RunTask | None]) -> dict[JobKey, float]:
-    """How long the tasks of jobs worked that did not come from the run cache."""
-    return {
-        key: (task.stopped - task.started).total_seconds()
-        for key, task in done.items()
-        if task and task.started and task.stopped and task.started <= task.stopped
-        if not task.cache_hit
-    }
+def _durations(
+    done: Mapping[JobKey, RunTask | None], export: results.Export, packed: Collection[JobKey]
+) -> dict[JobKey, float]:
+    """How long jobs worked that did not come from the run cache; a pack tells it of each."""
+    found: dict[JobKey, float] = {}
+    for key, task in done.items():
+        if task is None or task.cache_hit:
+            continue
+        if key in packed:
+            if key in export.seconds:
+                found[key] = export.seconds[key]
+        elif task.started and task.stopped and task.started <= task.stopped:
+            found[key] = (task.stopped - task.started).total_seconds()
+    return found
 
 
 def _leave_logs(services: Services, wave: Wave, found: Failure, workdir: Path) -> None:

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     STOPPED = "stopped"  # its run ended first, or a job that it needs did not succeed
     LOST = "lost"  # it was done, and its results are nowhere
     SERVED_FAILURE = "served failure"  # it did not run: the run cache has an earlier failure of it
+    POSTPONED = "postponed"  # its task had worked for too long before it
     INTERRUPTED = "interrupted"  # by a fault of the service, which may go away
 
 
@@ -330,5 +331,6 @@ _WHY: Mapping[Outcome, str] = {
     Outcome.LOST: "it was done, and its results are nowhere: its run failed, and the run cache "
     "does not have them",
     Outcome.SERVED_FAILURE: "the run cache had its failure",
+    Outcome.POSTPONED: "it shared a task with jobs that took longer than they were known to",
     Outcome.INTERRUPTED: "a fault of the service stopped it, which is tried once more",
 }

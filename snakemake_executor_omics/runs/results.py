@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..files.incoming import archive_beside, executables_list
 from ..model import JobKey, OutputFile, OutputKind, Task, Wave
 from .courtesy import Courtesy
 
+_POSTPONED = -2  # of a job of a pack in place of an exit code, as its template writes it
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -39,6 +40,8 @@ class Export:
 
     downloads: Mapping[JobKey, list[Download]]
     codes: Mapping[JobKey, int | None]
+    postponed: Collection[JobKey] = ()
+    seconds: Mapping[JobKey, int] = field(default_factory=dict)
 
     @property
     def all(self) -> list[Download]:
@@ -63,6 +66,8 @@ def exported(services: Services, run: Run, wave: Wave) -> Export:
     downloads: dict[JobKey, list[Download]] = {}
     codes: dict[JobKey, int | None] = {}
     done: set[JobKey] = set()
+    postponed: set[JobKey] = set()
+    seconds: dict[JobKey, int] = {}
     uncertain, internal, readers = wave.uncertain, wave.internal, wave.readers
     for task in reversed(wave.tasks):  # what a job's files are read by comes before it
         name = task_name(task.key)
@@ -73,8 +78,9 @@ def exported(services: Services, run: Run, wave: Wave) -> Export:
         known = told is not None or f"{name}_files" in layout or f"{name}_temporary" in layout
         if task.key in uncertain and not known and done.isdisjoint(read_by):
             code = summary.get(f"{name}_code")
-            # In a pack one that was left out has told -1.
             codes[task.key] = code if isinstance(code, int) and code >= 0 else None
+            if code == _POSTPONED:
+                postponed.add(task.key)
         files = _found(task.key, left, _items(told, listed), layout.get(f"{name}_files", {}))
         if files is not None and not done.issuperset(read_by):
             told = _items(summary.get(f"{name}_temporary"), listed)
@@ -85,7 +91,9 @@ def exported(services: Services, run: Run, wave: Wave) -> Export:
             # A job that failed has left its logs all the same.
             downloads[task.key] = (files or []) + _logs(task, logs)
             done.update({task.key} - codes.keys())
-    return Export(dict(reversed(downloads.items())), codes)
+        if isinstance(took := summary.get(f"{name}_seconds"), int):
+            seconds[task.key] = took
+    return Export(dict(reversed(downloads.items())), codes, postponed, seconds)
 
 
 def _summary(services: Services, uri: str) -> Mapping[str, Any]:

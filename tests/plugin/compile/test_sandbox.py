@@ -296,14 +296,17 @@ def _member(name: str, command: str, *inputs: FileRef, output: OutputFile | None
 
 
 def _run_pack(
-    jobs: list[Task], given: dict[str, list[str] | None], folder: Path
+    jobs: list[Task],
+    given: dict[str, list[str] | None],
+    folder: Path,
+    longest: int | None = None,
 ) -> tuple[dict[str, object], str]:
     """Run the task that the jobs share; its outputs, and what it said.
 
     `given` are the texts of the files of each input list, None where they are not there.
     """
     uncertain = {ref.producer for task in jobs for ref in task.inputs if ref.producer}
-    document = WDL.parse_document(f"version 1.1\n{render_pack(jobs, uncertain)}")
+    document = WDL.parse_document(f"version 1.1\n{render_pack(jobs, uncertain, longest)}")
     document.typecheck()
     (compiled,) = document.tasks
     values = WDL.Env.Bindings()
@@ -389,6 +392,17 @@ def test_jobs_of_a_pack_hand_on_files_folders_and_programs(tmp_path: Path) -> No
     executables = found["files_2"]
     assert isinstance(executables, list)
     assert executables[1] == "../tool\n"
+
+
+def test_a_pack_that_has_worked_for_long_begins_no_more(tmp_path: Path) -> None:
+    """After a second, here; what reads from a job that is left to another task is left out."""
+    wait = "while [ $SECONDS -lt 2 ]; do sleep 0.1; done; touch out/first.txt"
+    late = _member("late", "touch out/late.txt")
+    below = _member("below", "touch out/below.txt", FileRef("out/late.txt", late.key))
+    found, _ = _run_pack([_member("first", wait), late, below], {}, tmp_path, longest=1)
+    assert [found[f"code_{number}"] for number in (1, 2, 3)] == [0, -2, -1]
+    assert int(str(found["seconds_1"])) >= 1
+    assert found["seconds_2"] == 0
 
 
 def test_a_job_of_a_pack_is_left_out_where_a_job_of_another_task_has_failed(

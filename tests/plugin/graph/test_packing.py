@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakemake_executor_omics.graph.durations import Duration, Source
-from snakemake_executor_omics.graph.packing import CHAIN_SECONDS, SIBLINGS_SECONDS, pack
+from snakemake_executor_omics.graph.packing import (
+    CHAIN_SECONDS,
+    LONGEST_SECONDS,
+    SIBLINGS_SECONDS,
+    pack,
+)
 from snakemake_executor_omics.model import (
     FileRef,
     JobKey,
@@ -125,6 +130,12 @@ def test_only_what_is_known_to_be_short_is_packed_unless_a_number_is_given() -> 
     assert packed(wave, 5.0, most=1) == []
 
 
+def test_only_of_what_was_taken_to_be_short_a_pack_begins_no_more_when_it_took_long() -> None:
+    wave = Wave((job("a"), job("b", "a")))
+    assert pack(wave, lasting(wave, 5.0)).longest == LONGEST_SECONDS
+    assert pack(wave, {}, 2).longest is None
+
+
 def test_a_larger_instance_is_shared_only_within_the_minute_that_is_billed_anyway() -> None:
     wave = Wave((job("a"), job("b", "a", resources=LARGE)))
     assert packed(wave, 30.0) == ["a b"]
@@ -150,6 +161,7 @@ def test_a_pack_asks_for_what_is_enough_for_each_of_its_jobs() -> None:
         job("a1", kind=OutputKind.SERVICE),
         dataclasses.replace(job("a1"), volatile=True),
         dataclasses.replace(job("a1"), cache_buster="77"),
+        dataclasses.replace(job("a1"), is_retry=True),
         Task(key=key("a1"), layers=((Step(key=key("a1"), command=""),),), container="x"),
         Task(
             key=key("a1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from botocore.stub import Stubber
 
 from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.compile import task_name
+from snakemake_executor_omics.compile import WORKFLOW, task_name
 from snakemake_executor_omics.model import (
     Definition,
     FileRef,
@@ -124,3 +125,34 @@ def test_a_failed_run_leaves_what_it_finished_and_its_failure_without_the_right_
     assert end.endings[B.key].outcome is Outcome.FAILED
     assert end.endings[B.key].detail.startswith("RUN_TASK_FAILED")
     assert any("omics:GetRunTask" in line for line in said.lines)
+
+
+def test_a_pack_tells_the_times_of_its_jobs_and_which_it_did_not_come_to(
+    services: Services, tmp_path: Path
+) -> None:
+    other = _task("c")
+    wave = Wave((A, other), ((A.key, other.key),))
+    names = dict.fromkeys((A.key, other.key), "pack")
+    services.s3.create_bucket(Bucket="results")
+    a, c = map(task_name, names)
+    told = {f"{WORKFLOW}.{a}_code": 0, f"{WORKFLOW}.{a}_seconds": 7, f"{WORKFLOW}.{c}_code": -2}
+    services.s3.put_object(
+        Bucket="results", Key="77/logs/outputs.json", Body=json.dumps(told).encode()
+    )
+    services.s3.put_object(Bucket="results", Key=f"77/out/{a}_files/0/a.txt", Body=b"made")
+    run = Run(id="77", status=RunStatus.COMPLETED, created=NOW, output_uri="s3://results/77")
+    row = RunTask(
+        id="t1",
+        name="pack",
+        status=TaskStatus.COMPLETED,
+        started=NOW,
+        stopped=NOW + timedelta(seconds=700),
+    )
+    states = dict.fromkeys(names, JobState.DONE)
+    ended = FollowedRun(run, wave, Definition(b"", {}, {}, {}, names, ""), {"pack": row}, states)
+    journal, said = Journal(tmp_path / "journal.sqlite"), Said()
+    end = collect(services, ended, tmp_path, Courtesy(said), journal, said)
+    assert journal.durations() == {A.key: 7.0}
+    journal.close()
+    assert (tmp_path / "a.txt").read_text() == "made"
+    assert [end.endings[key].outcome for key in names] == [Outcome.DONE, Outcome.POSTPONED]

@@ -110,6 +110,18 @@ def test_a_caught_failure_sets_the_next_try_apart_from_it() -> None:
     assert ledger.cache_busters == {A: "1"}
 
 
+def test_a_job_that_its_task_did_not_come_to_goes_back_without_a_failure() -> None:
+    ledger = Ledger()
+    ledger.place("1", {A: (), B: ()})
+    for key in (A, B):
+        ledger.ask(key, [key])
+    late = Ending(Outcome.POSTPONED)
+    answers = ledger.advance("1", RunEnd(completed=True, endings={A: DONE, B: late}))
+    assert answers == [Returned(B, ((B, late),)), Succeeded(A)]
+    assert "took longer" in answers[0].lines(goes_on=True)[0]  # type: ignore[union-attr]
+    assert not ledger.holds(B)
+
+
 def test_jobs_that_share_a_task_are_found_by_its_name() -> None:
     ledger = Ledger()
     ledger.place("1", {A: (), B: ()}, {A: "pack", B: "pack"})

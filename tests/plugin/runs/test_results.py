@@ -130,6 +130,20 @@ def test_of_a_pack_each_job_has_its_own_end(s3: Services) -> None:
     export = exported(s3, RUN, wave)
     assert [item.path for item in export.downloads[A.key]] == [Path("a.txt")]
     assert export.codes == {B.key: 3, C.key: None}  # the last was left out
+    assert not export.postponed
+
+
+def test_of_a_pack_each_job_has_its_own_time_and_some_are_left_to_another_task(
+    s3: Services,
+) -> None:
+    wave = Wave((A, B, C), ((A.key, B.key, C.key),))
+    _put(s3, f"runs/77/out/{task_name(A.key)}_files/0/a.txt")
+    a, b, c = (task_name(task.key) for task in wave.tasks)
+    codes = {f"{a}_code": 0, f"{b}_code": -2, f"{c}_code": -1}
+    _summary(s3, **codes, **{f"{a}_seconds": 7, f"{b}_seconds": 0, f"{c}_seconds": 0})
+    export = exported(s3, RUN, wave)
+    assert (export.codes, export.postponed) == ({B.key: None, C.key: None}, {B.key})
+    assert export.seconds[A.key] == 7
 
 
 def test_a_run_that_does_not_say_where_it_wrote_is_an_error(s3: Services) -> None:

@@ -23,15 +23,19 @@ workflow snakemake {
     Array[File]? trim_68e26cd3f9_files = pack_trim_2_66d1644ee8.files_1
     Array[File?] trim_68e26cd3f9_logs = pack_trim_2_66d1644ee8.logs_1
     Int trim_68e26cd3f9_code = pack_trim_2_66d1644ee8.code_1
+    Int trim_68e26cd3f9_seconds = pack_trim_2_66d1644ee8.seconds_1
     Array[File]? trim_870cad15c3_files = pack_trim_2_66d1644ee8.files_2
     Array[File?] trim_870cad15c3_logs = pack_trim_2_66d1644ee8.logs_2
     Int trim_870cad15c3_code = pack_trim_2_66d1644ee8.code_2
+    Int trim_870cad15c3_seconds = pack_trim_2_66d1644ee8.seconds_2
     Array[File]? call_20c5458a7c_files = if (defined(pack_call_2_bbf9579d5d.files_1)) then [] else None
     Array[File]? call_20c5458a7c_temporary = if (defined(pack_call_2_bbf9579d5d.files_1) && length(select_all([count_2f2f7dd8c8.files])) < 1) then flatten([[select_first([pack_call_2_bbf9579d5d.files_1])[0]], if (length(select_first([pack_call_2_bbf9579d5d.files_1])) > 1) then [select_first([pack_call_2_bbf9579d5d.files_1])[1]] else []]) else None
     Int call_20c5458a7c_code = pack_call_2_bbf9579d5d.code_1
+    Int call_20c5458a7c_seconds = pack_call_2_bbf9579d5d.seconds_1
     Array[File]? call_938ce78324_files = if (defined(pack_call_2_bbf9579d5d.files_2)) then [] else None
     Array[File]? call_938ce78324_temporary = if (defined(pack_call_2_bbf9579d5d.files_2) && length(select_all([count_2f2f7dd8c8.files])) < 1) then flatten([[select_first([pack_call_2_bbf9579d5d.files_2])[0]], if (length(select_first([pack_call_2_bbf9579d5d.files_2])) > 1) then [select_first([pack_call_2_bbf9579d5d.files_2])[1]] else []]) else None
     Int call_938ce78324_code = pack_call_2_bbf9579d5d.code_2
+    Int call_938ce78324_seconds = pack_call_2_bbf9579d5d.seconds_2
     Array[File]? count_2f2f7dd8c8_files = count_2f2f7dd8c8.files
   }
 }
@@ -210,23 +214,25 @@ done
 )
 
 # Run a job if its files are there and the jobs of this task that it reads from have succeeded.
-# Its exit code is kept in a file; -1 is that of a job that did not run.
+# Its exit code is kept in a file; -1 is that of one that did not run for their sake, -2 of one that
+# is left to another task, as this one has worked for longer than short jobs do.
 run() {
-  local number=$1 runs=$2 earlier code
-  shift 2
+  local number=$1 code=0 began=$SECONDS earlier
   mkdir -p "$number"
+  [ "$2" = true ] || code=-1
+  shift 2
   for earlier in "$@"; do
-    read -r code < "$earlier"/.omics_code
-    [ "$code" -eq 0 ] || runs=false
+    [ "$(cat "$earlier"/.omics_code)" -eq 0 ] || code=-1
   done
-  if [ "$runs" = true ]; then
+  if [ "$code" -eq 0 ]; then
     printf '=== job %s ===\n' "$number"
     "job_$number" < /dev/null
     read -r code < "$number"/.omics_code
     printf '=== end of job %s: exit code %s ===\n' "$number" "$code"
   else
-    echo -1 > "$number"/.omics_code
+    echo "$code" > "$number"/.omics_code
   fi
+  echo "$(( SECONDS - began ))" > "$number"/.omics_seconds
 }
 run 1 true
 run 2 true
@@ -234,9 +240,11 @@ run 2 true
 
   output {
     Int code_1 = read_int("1/.omics_code")
+    Int seconds_1 = read_int("1/.omics_seconds")
     Array[File]? files_1 = if (code_1 == 0) then flatten([["1/a.fq"], glob("1/.omics/executables")]) else None
     Array[File?] logs_1 = ["1/a.log"]
     Int code_2 = read_int("2/.omics_code")
+    Int seconds_2 = read_int("2/.omics_seconds")
     Array[File]? files_2 = if (code_2 == 0) then flatten([["2/b.fq"], glob("2/.omics/executables")]) else None
     Array[File?] logs_2 = ["2/b.log"]
   }
@@ -435,23 +443,25 @@ done
 )
 
 # Run a job if its files are there and the jobs of this task that it reads from have succeeded.
-# Its exit code is kept in a file; -1 is that of a job that did not run.
+# Its exit code is kept in a file; -1 is that of one that did not run for their sake, -2 of one that
+# is left to another task, as this one has worked for longer than short jobs do.
 run() {
-  local number=$1 runs=$2 earlier code
-  shift 2
+  local number=$1 code=0 began=$SECONDS earlier
   mkdir -p "$number"
+  [ "$2" = true ] || code=-1
+  shift 2
   for earlier in "$@"; do
-    read -r code < "$earlier"/.omics_code
-    [ "$code" -eq 0 ] || runs=false
+    [ "$(cat "$earlier"/.omics_code)" -eq 0 ] || code=-1
   done
-  if [ "$runs" = true ]; then
+  if [ "$code" -eq 0 ]; then
     printf '=== job %s ===\n' "$number"
     "job_$number" < /dev/null
     read -r code < "$number"/.omics_code
     printf '=== end of job %s: exit code %s ===\n' "$number" "$code"
   else
-    echo -1 > "$number"/.omics_code
+    echo "$code" > "$number"/.omics_code
   fi
+  echo "$(( SECONDS - began ))" > "$number"/.omics_seconds
 }
 run 1 ~{if defined(inputs_1) then "true" else "false"}
 run 2 ~{if defined(inputs_2) then "true" else "false"}
@@ -459,8 +469,10 @@ run 2 ~{if defined(inputs_2) then "true" else "false"}
 
   output {
     Int code_1 = read_int("1/.omics_code")
+    Int seconds_1 = read_int("1/.omics_seconds")
     Array[File]? files_1 = if (code_1 == 0) then flatten([["1/a.vcf"], glob("1/.omics/executables")]) else None
     Int code_2 = read_int("2/.omics_code")
+    Int seconds_2 = read_int("2/.omics_seconds")
     Array[File]? files_2 = if (code_2 == 0) then flatten([["2/b.vcf"], glob("2/.omics/executables")]) else None
   }
 
