@@ -1,4 +1,4 @@
-"""The examples: the quickstart by plain Snakemake and as one run, and the shipped profiles."""
+"""The examples by plain Snakemake and on the local HealthOmics, and the shipped profiles."""
 
 from __future__ import annotations
 
@@ -176,12 +176,52 @@ def test_another_folder_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
     assert sums[0].read_text() == sums[1].read_text()
 
 
-def test_the_data_is_what_its_generator_makes(tmp_path: Path) -> None:
-    shutil.copy(QUICKSTART / "make_data.py", tmp_path)
+@pytest.mark.slow
+def test_stand_ins_find_the_genes_that_change_on_both_sides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = []
+    for where, options in (
+        ("local", ("--executor", "local", "--cores", "2", "--wrapper-prefix")),
+        ("omics", ("--workflow-profile", "profiles/offline", "--wrapper-prefix")),
+    ):
+        folder = _copy(EXAMPLES / "rnaseq", tmp_path / where / "rnaseq")
+        # What the profile makes of PWD, which is not that of this process.
+        prefix = f"file://{folder}/workflow/wrappers/"
+        monkeypatch.setenv("PATH", f"{folder / 'stand-ins'}:{os.environ['PATH']}")
+        done = forked(folder, *options, prefix, PWD=str(folder))
+        assert done.returncode == 0, done.stderr
+        tables.append(files(folder, without=(".snakemake", "benchmarks", "logs")))
+    assert tables[0] == tables[1]
+    rows = tables[0]["results/differential.tsv"].decode().splitlines()[1:]
+    changes = {name: float(change) for name, _, change, _ in (row.split("\t") for row in rows)}
+    by_change = sorted(changes, key=lambda name: changes[name])
+    assert set(by_change[:3]) == {"GENE04", "GENE05", "GENE06"}
+    assert set(by_change[-3:]) == {"GENE01", "GENE02", "GENE03"}
+
+
+@pytest.mark.slow
+def test_what_is_behind_the_checkpoint_is_a_run_of_its_own(tmp_path: Path) -> None:
+    sides = []
+    for where, options in (
+        ("local", ("--executor", "local", "--cores", "2")),
+        ("omics", ("--workflow-profile", "profiles/local")),
+    ):
+        folder = _copy(EXAMPLES / "checkpoint", tmp_path / where / "checkpoint")
+        done = forked(folder, *options)
+        assert done.returncode == 0, done.stderr
+        sides.append(files(folder))
+    assert done.stderr.count(STARTED) == 2
+    assert sides[0] == sides[1]
+
+
+@pytest.mark.parametrize("example", ["quickstart", "rnaseq"])
+def test_the_data_is_what_its_generator_makes(example: str, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / example / "make_data.py", tmp_path)
     subprocess.run([sys.executable, "make_data.py"], cwd=tmp_path, check=True)
     made, kept = (
         {path.name: path for path in (folder / "data").iterdir()}
-        for folder in (tmp_path, QUICKSTART)
+        for folder in (tmp_path, EXAMPLES / example)
     )
     assert made.keys() == kept.keys()
     for name, path in kept.items():
@@ -199,22 +239,31 @@ def test_the_examples_stay_small(tmp_path: Path) -> None:
 OPTION = re.compile(r"^# (?=omics-[a-z-]+: )", re.MULTILINE)
 
 
-def _settings(profile: str, *, uncommented: bool) -> ExecutorSettings:
-    text = (COHORT / "profiles" / profile / "config.yaml").read_text()
+def _settings(profile: Path, *, uncommented: bool) -> ExecutorSettings:
+    text = profile.read_text()
     values: dict[str, Any] = yaml.safe_load(OPTION.sub("", text) if uncommented else text)
     assert values.pop("executor") == "omics"
     assert values.pop("jobs") > 0
-    given = {name.removeprefix("omics-").replace("-", "_"): v for name, v in values.items()}
+    given = {
+        name.removeprefix("omics-").replace("-", "_"): value
+        for name, value in values.items()
+        if name.startswith("omics-")
+    }
     return ExecutorSettings(**given)
 
 
-@pytest.mark.parametrize("profile", ["aws", "local"])
+@pytest.mark.parametrize(
+    "profile",
+    sorted(EXAMPLES.glob("*/profiles/*/config.yaml")),
+    ids=lambda profile: profile.parent.relative_to(EXAMPLES).as_posix(),
+)
 @pytest.mark.parametrize("uncommented", [False, True])
-def test_the_profiles_are_accepted(profile: str, uncommented: bool) -> None:
-    options = resolve(_settings(profile, uncommented=uncommented), project="cohort")
-    assert options.local == (profile == "local")
+def test_the_profiles_are_accepted(profile: Path, uncommented: bool) -> None:
+    options = resolve(_settings(profile, uncommented=uncommented), project="example")
+    assert options.local == (profile.parent.name != "aws")
     if options.container_registry_map is not None:
-        read_registry_map(COHORT / options.container_registry_map)
+        # The path is one from where Snakemake is called.
+        read_registry_map(profile.parents[2] / options.container_registry_map)
 
 
 def test_the_profiles_name_every_option_once() -> None:
@@ -227,9 +276,9 @@ def test_the_profiles_name_every_option_once() -> None:
             re.MULTILINE,
         )
     ]
-    # A token in a profile would make every later run the first one again, and `images` is for the
-    # command of that name.
+    # A token in a profile would make every later run the first one again; `images` and `check` are
+    # for the commands of that name.
     known = {field.name.replace("_", "-") for field in fields(ExecutorSettings)}
-    known -= {"request-id", "images"}
+    known -= {"request-id", "images", "check"}
     assert set(named) == known
     assert sorted(named) == sorted([*known, "endpoint"])
