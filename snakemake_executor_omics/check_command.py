@@ -7,7 +7,7 @@ have. Nothing is started, nothing sent, and no service asked. The page goes to s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -30,7 +30,8 @@ from .graph.durations import Duration, benchmarked, known_durations
 from .graph.internals import as_if_run
 from .graph.output_cache import OutputCache
 from .graph.partition import Partition
-from .graph.planned import Planned, plan
+from .graph.planned import Planned, fetches, plan
+from .graph.tasks import included
 from .graph.waves import prepare, runs_of, settings_of
 from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log
@@ -61,13 +62,17 @@ def check(workflow: Any, options: Options, workdir: Path, state: Path, log: Log)
 
 
 def tell_briefly(workflow: Any, options: Options, workdir: Path, log: Log) -> None:
-    """Say in a dry run how much goes where, and what is in the way."""
+    """Say in a dry run how much goes where, and what is in the way, as far as that is cheap."""
+    if fetches(workflow):
+        log.info("omics: `snakemake-omics check` tells what would run where, and what it costs")
+        return
     with as_if_run(workflow):
         prepare(workflow, options)
-        state = workdir / ".snakemake" / "omics"
-        checked = look(workflow, options, workdir, state, CheckRequest())
-    for line in brief(checked):
-        (log.warning if checked.refused else log.info)(f"omics: {line}")
+        region = region_named(options.region, options.aws_profile) or LOCAL_REGION
+        planned = _plan(workflow, options, workdir, region, workdir / ".snakemake" / "omics")[0]
+    refused = [*planned.refused, *_refused(planned, options, region)]
+    for line in brief(_place(options, region), planned, refused):
+        (log.warning if refused else log.info)(f"omics: {line}")
 
 
 def look(
@@ -75,6 +80,39 @@ def look(
 ) -> Checked:
     """All that can be told of Snakemake's graph without a service."""
     region = region_named(options.region, options.aws_profile) or LOCAL_REGION
+    planned, durations = _plan(workflow, options, workdir, region, state)
+    refused = [
+        *planned.refused,
+        *_refused(planned, options, region),
+        *_beyond_limits(planned, options),
+    ]
+    return Checked(
+        place=_place(options, region),
+        planned=planned,
+        refused=tuple(refused),
+        undeclared=undeclared(planned.jobs, included(workdir, options.include)),
+        internet=tuple(looked_for(planned.jobs, planned.places, _reader(workdir))),
+        reaches_internet=options.networking_mode is NetworkingMode.VPC,
+        variables=tuple(sorted({*workflow.envvars, *workflow.remote_execution_settings.envvars})),
+        estimate=estimate(
+            planned,
+            durations,
+            prices_of(region),
+            _assumed(planned, options, workdir, request),
+        ),
+    )
+
+
+def _place(options: Options, region: str) -> str:
+    if options.is_aws:
+        return f"AWS HealthOmics in {region}"
+    return options.endpoint_url or "the local HealthOmics"
+
+
+def _plan(
+    workflow: Any, options: Options, workdir: Path, region: str, state: Path
+) -> tuple[Planned, Mapping[JobKey, Duration]]:
+    """The jobs, and how long they take as far as it is known."""
     settings = settings_of(workflow, options, workdir, region, from_registries=not options.local)
     cached = workflow.async_run(OutputCache(workflow).there())
     benchmarks = benchmarked(workflow.dag.jobs, workdir)
@@ -85,27 +123,7 @@ def look(
         durations.update(known_durations(wave.tasks, benchmarks, earlier))
         return runs_of(wave, options, durations)
 
-    planned = plan(workflow.dag, settings, cut, cached.__contains__)
-    reaches = options.networking_mode is NetworkingMode.VPC
-    return Checked(
-        place=f"AWS HealthOmics in {region}"
-        if options.is_aws
-        else "the local HealthOmics"
-        if options.local
-        else options.endpoint_url or "",
-        planned=planned,
-        refused=(*planned.refused, *_refused(planned, options, workdir, region)),
-        undeclared=undeclared(planned.jobs, settings.include),
-        internet=tuple(looked_for(planned.jobs, planned.places, _reader(workdir))),
-        reaches_internet=reaches,
-        variables=tuple(sorted({*workflow.envvars, *workflow.remote_execution_settings.envvars})),
-        estimate=estimate(
-            planned,
-            durations,
-            prices_of(region),
-            _assumed(planned, options, workdir, request),
-        ),
-    )
+    return plan(workflow.dag, settings, cut, cached.__contains__), durations
 
 
 def _assumed(planned: Planned, options: Options, workdir: Path, request: CheckRequest) -> Assumed:
@@ -121,10 +139,8 @@ def _assumed(planned: Planned, options: Options, workdir: Path, request: CheckRe
     )
 
 
-def _refused(
-    planned: Planned, options: Options, workdir: Path, region: str
-) -> Iterator[OmicsError]:
-    """What is in the way beside what no task can do."""
+def _refused(planned: Planned, options: Options, region: str) -> Iterator[OmicsError]:
+    """What AWS would refuse beside what no task can do."""
     if options.is_aws:
         path = options.container_registry_map
         registry_map = {} if path is None else read_registry_map(path)
@@ -132,6 +148,10 @@ def _refused(
             where = planned.places.get(error.rule.partition(", ")[0])
             yield error if where is None else error.at(where)
         yield from _too_large_there(planned, region)
+
+
+def _beyond_limits(planned: Planned, options: Options) -> Iterator[OmicsError]:
+    """What no definition can have."""
     known = [job.key for job in planned.jobs if job.task is not None]
     for run in chain.from_iterable(planned.waves):
         part = run.only(known)

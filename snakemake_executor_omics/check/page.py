@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, zip_longest
 
+from ..errors import OmicsError
 from ..graph.durations import Source
-from ..graph.planned import How
+from ..graph.planned import How, Planned
 from ..runs.console import table
 from .checked import Checked
 from .rows import Row, rows
@@ -18,7 +19,7 @@ _LONGEST_RULE = 28  # characters
 
 def page(checked: Checked) -> Iterator[str]:
     """The lines, without their ends."""
-    yield from _head(checked)
+    yield _head(checked.place, checked.planned)
     for title, lines in (
         ("", _jobs(checked)),
         ("Later waves", _later(checked)),
@@ -28,7 +29,7 @@ def page(checked: Checked) -> Iterator[str]:
         ("Environment variables of `envvars:`, which no task gets", [*checked.variables]),
         ("Notes", list(checked.planned.notes)),
         ("Estimate", list(_estimate(checked))),
-        (f"Refused: {_count(len(checked.refused), 'thing')}", list(_refused(checked))),
+        (f"Refused: {_count(len(checked.refused), 'thing')}", list(_refused(checked.refused))),
     ):
         if lines:
             yield ""
@@ -43,32 +44,28 @@ def page(checked: Checked) -> Iterator[str]:
     )
 
 
-def brief(checked: Checked) -> Iterator[str]:
+def brief(place: str, planned: Planned, refused: Sequence[OmicsError]) -> Iterator[str]:
     """A few lines, for who did not ask: how much goes where, and what is in the way."""
-    yield from _head(checked)
-    if checked.refused:
-        yield f"refused: {_count(len(checked.refused), 'thing')}"
-        yield from _refused(checked)
-    if checked.internet and not checked.reaches_internet:
-        rules = _names(one.rule for one in checked.internet)
-        yield f"jobs of {rules} look for the internet, which tasks do not reach"
+    yield _head(place, planned)
+    if refused:
+        yield f"refused: {_count(len(refused), 'thing')}"
+        yield from _refused(refused)
     yield "`snakemake-omics check` tells more, and what it costs"
 
 
-def _head(checked: Checked) -> Iterator[str]:
-    planned = checked.planned
+def _head(place: str, planned: Planned) -> str:
     count = Counter(job.how for job in planned.jobs)
-    runs = sum(map(len, planned.waves))
-    jobs, tasks = count[How.TASK] + count[How.REFUSED], checked.estimate.tasks
+    runs = list(chain.from_iterable(planned.waves))
+    jobs, tasks = count[How.TASK] + count[How.REFUSED], sum(len(run.calls) for run in runs)
     packed = "" if jobs == tasks else f"{_count(jobs, 'job')} in "
-    parts = [f"{packed}{_count(tasks, 'task')} in {_count(runs, 'run')}"]
+    parts = [f"{packed}{_count(tasks, 'task')} in {_count(len(runs), 'run')}"]
     if count[How.LOCAL]:
         parts.append(f"{_count(count[How.LOCAL], 'job')} of local rules, which run here")
     if count[How.CACHED]:
         parts.append(f"{_count(count[How.CACHED], 'job')} with results in Snakemake's cache")
     if here := sum(planned.here.values()):
         parts.append(f"{_count(here, 'job')} with results here")
-    yield f"{checked.place}: {', '.join(parts)}"
+    return f"{place}: {', '.join(parts)}"
 
 
 def _jobs(checked: Checked) -> list[str]:
@@ -154,9 +151,7 @@ def _internet_title(checked: Checked) -> str:
 def _internet(checked: Checked) -> list[str]:
     return [
         f"{rule} ({where}): {', '.join(one.words for one in found)}"
-        for (rule, where), found in itertools.groupby(
-            checked.internet, key=lambda one: (one.rule, one.where)
-        )
+        for (rule, where), found in groupby(checked.internet, key=lambda one: (one.rule, one.where))
     ]
 
 
@@ -217,8 +212,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _refused(checked: Checked) -> Iterator[str]:
-    for error, following in itertools.zip_longest(checked.refused, checked.refused[1:]):
+def _refused(refused: Sequence[OmicsError]) -> Iterator[str]:
+    for error, following in zip_longest(refused, refused[1:]):
         first, *rest = error.message.splitlines() or [""]
         yield f"- {first}"
         yield from (f"  {line}" for line in rest)

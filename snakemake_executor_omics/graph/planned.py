@@ -66,6 +66,15 @@ class Planned:
     places: Mapping[str, str]
 
 
+def fetches(workflow: Any) -> bool:
+    """Whether wrappers may have to be fetched before the tasks of a workflow are known."""
+    prefix = str(workflow.workflow_settings.wrapper_prefix or "")
+    return any(
+        job.is_wrapper and not f"{prefix}{job.rule.wrapper}".startswith("file:")
+        for job in workflow.dag.needrun_jobs()
+    )
+
+
 def plan(
     dag: Any,
     settings: TaskSettings,

@@ -47,6 +47,14 @@ _TELLS_LINKS = re.compile(
     r"|\bfollow_symlinks\s*=\s*False|\bsymlinks\s*=\s*True|\bos\.readlink\b|\.readlink\(\)"
     r"|\[\[?\s+(?:!\s+)?-[Lh]\s"
 )
+# What stands in a line before the name of what is run. No pattern has the name itself: there are as
+# many of them as files.
+_CALLED = re.compile(
+    r"(?:^|[;|&(`{])[ \t'\"]*$"
+    r"|\b(?:then|do|else|time|exec|env|nohup|command|xargs)[ \t'\"]+$"
+)
+_CALLED_WITHIN = 64  # characters
+_GOES_ON = re.compile(r"[\w.]")
 
 
 def tells_links(text: str) -> bool:
@@ -91,10 +99,14 @@ def may_be_run(path: str, text: str) -> bool:
     """Whether a job of this text may run `path`, which does not exist yet."""
     if is_program(path) or not PurePath(path).suffix:
         return True
-    before = r"(?:^|[\n;|&(`{]|\b(?:then|do|else|time|exec|env|nohup|command|xargs)\b)[ \t'\"]*"
-    name = re.escape(path)
-    pattern = rf"{before}(?:\./)?{name}(?![\w.])|\./{name}(?![\w.])"
-    return re.search(pattern, text) is not None
+    start = text.find(path)
+    while start >= 0:
+        end = start + len(path)
+        before = text[max(text.rfind("\n", 0, start) + 1, start - _CALLED_WITHIN) : start]
+        if not _GOES_ON.match(text, end) and (before.endswith("./") or _CALLED.search(before)):
+            return True
+        start = text.find(path, end)
+    return False
 
 
 def used_by_command(
