@@ -58,13 +58,22 @@ def command(
 def cpu_of(pid: int) -> float:
     """CPU seconds so far of a process that lives, and of its descendants, living and ended."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         threads = [*Path(f"/proc/{pid}/task").iterdir()]
         children = [child for one in threads for child in (one / "children").read_text().split()]
     except OSError:
         return 0.0  # it has ended just now
-    own = sum(map(int, stat[11:15])) / _TICKS  # utime, stime, cutime, cstime of proc(5)
-    return own + sum(cpu_of(int(child)) for child in children)
+    return sum(_times(pid)) + sum(cpu_of(int(child)) for child in children)
+
+
+def cpu_alone(pid: int) -> float:
+    """CPU seconds so far of a process that lives, without its descendants."""
+    return sum(_times(pid)[:2])
+
+
+def _times(pid: int) -> list[float]:
+    """utime, stime, cutime and cstime of proc(5): its own, and of children that it waited for."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return [int(ticks) / _TICKS for ticks in stat[11:15]]
 
 
 def here(work: Callable[[], object]) -> Usage:

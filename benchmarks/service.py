@@ -63,9 +63,9 @@ def snakemake(workdir: Path, executor: str, shape: str, jobs: int, *more: str) -
     where = ["--omics-endpoint", "local"] if executor == "omics" else []
     return measure.command(
         [
-            *("snakemake", "--executor", executor, *where, "--jobs", "100000"),
+            *("snakemake", "--executor", executor, *where),
+            *(more or ("--jobs", "100000")),
             *("--config", f"shape={shape}", f"jobs={jobs}"),
-            *more,
         ],
         workdir,
         {**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -12,38 +12,47 @@ from typing import Any
 
 from .events import EventStream
 
-_RECHECK = 0.5  # seconds; a failure elsewhere sets miniwdl's flag without telling the gate
+_RECHECK = 2.0  # seconds; a failure elsewhere may set miniwdl's flag without telling the gate
 
 
 class Gate:
-    """Grants by task key."""
+    """Grants by task key. Of hundreds that wait, a grant wakes only its own."""
 
     def __init__(self, events: EventStream) -> None:
         self._events = events
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._granted: dict[int, dict[str, Any]] = {}
+        self._waiting: dict[int, threading.Event] = {}
 
     def grant(self, key: int, message: dict[str, Any]) -> None:
-        with self._changed:
+        with self._lock:
             self._granted[key] = message
-            self._changed.notify_all()
+            if key in self._waiting:
+                self._waiting[key].set()
 
     def wake(self) -> None:
         """Let everyone who waits look again whether the run is ending."""
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            for changed in self._waiting.values():
+                changed.set()
 
     @contextmanager
     def hold(
         self, key: int, *, cpus: int, memory_gib: int, gpus: int, stopping: Callable[[], bool]
     ) -> Iterator[dict[str, Any] | None]:
         """Hold resources for a task; yields the grant, or None when the run is stopping."""
+        changed = threading.Event()
+        with self._lock:
+            self._waiting[key] = changed
         self._events.emit("acquire", key=key, cpus=cpus, memory_gib=memory_gib, gpus=gpus)
         try:
-            with self._changed:
-                while key not in self._granted and not stopping():
-                    self._changed.wait(_RECHECK)
+            while key not in self._granted and not stopping():
+                changed.wait(_RECHECK)
+                changed.clear()
+            with self._lock:
                 message = self._granted.pop(key, None)
             yield None if stopping() else message
         finally:
+            with self._lock:
+                del self._waiting[key]
             self._events.emit("release", key=key)

@@ -52,6 +52,29 @@ def test_a_grant_is_for_its_own_task() -> None:
     assert held == [2, 1]
 
 
+def test_whoever_waits_is_woken_when_the_run_stops() -> None:
+    gate = Gate(EventStream(io.StringIO()))
+    stopped = threading.Event()
+    looked = threading.Event()
+    held: list[Any] = []
+
+    def stopping() -> bool:
+        looked.set()
+        return stopped.is_set()
+
+    def wait() -> None:
+        with gate.hold(1, cpus=1, memory_gib=2, gpus=0, stopping=stopping) as message:
+            held.append(message)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert looked.wait(SECONDS)
+    stopped.set()
+    gate.wake()
+    waiting.join(SECONDS)
+    assert held == [None]
+
+
 def test_a_run_that_stops_gives_back_without_a_grant() -> None:
     out = io.StringIO()
     with _hold(Gate(EventStream(out)), 1, stopping=True) as message:
