@@ -16,7 +16,7 @@
       axisX: { tickCount: { signal: "ceil(width / 80)" }, labelOverlap: true },
       legend: { labelColor: text, titleColor: text, labelLimit: 140 },
       text: { color: text },
-      rule: { color: text },
+      line: { color: text },
     };
     for (const [name, spec] of Object.entries(specs)) {
       await vegaEmbed(document.getElementById(`plot-${name}`), spec, {

@@ -100,8 +100,8 @@ def _proposal(rule: RuleSummary, prices: Prices, killed: bool) -> Proposal | Non
             why=f"a task used {number(rule.memory_used.largest)} of the {rule.memory_gib} GiB that "
             "it asked for: a larger input may be killed for its memory",
         )
-    if rule.gpus:
-        return None
+    if rule.gpus or not rule.count(JobState.DONE):
+        return None  # a task that failed early has used little
     return _smaller(rule, rule.cpus, rule.memory_gib, rule.memory_used.largest, prices)
 
 

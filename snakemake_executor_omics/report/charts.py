@@ -272,7 +272,7 @@ def _by_rule(
 def _graph(graph: RuleGraph, rules: Sequence[RuleSummary]) -> Spec:
     wide, high = _NODE
     step_x, step_y = wide + _BETWEEN[0], high + _BETWEEN[1]
-    width = step_x * graph.width
+    width = round(step_x * graph.width)
     by_name = {rule.rule: rule for rule in rules}
 
     def centre(name: str) -> tuple[float, float]:
@@ -291,10 +291,13 @@ def _graph(graph: RuleGraph, rules: Sequence[RuleSummary]) -> Spec:
              x, y, x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
         )  # fmt: skip
     edges = []
-    for parent, rule_name in graph.edges:
-        (x, y), (x2, y2) = centre(parent), centre(rule_name)
-        below = high / 2 if y2 > y else -high / 2
-        edges.append((x, y + below, x2, y2 - below))
+    for edge, way in enumerate(graph.edges.values()):
+        points = [
+            (width / 2 + place * step_x, layer * step_y + step_y / 2 + side * high / 2)
+            for layer, place in way
+            for side in (-1, 1)
+        ][1:-1]  # it begins below the one rule and ends above the other
+        edges += [(edge, step, round(x), round(y)) for step, (x, y) in enumerate(points)]
     height = step_y * graph.layers
     x_scale = {
         "type": "quantitative",
@@ -322,13 +325,13 @@ def _graph(graph: RuleGraph, rules: Sequence[RuleSummary]) -> Spec:
         ),
         "layer": [
             {
-                "data": _table(("x", "y", "x2", "y2"), edges),
-                "mark": {"type": "rule", "strokeWidth": 1.3, "opacity": 0.6},
+                "data": _table(("edge", "step", "x", "y"), edges),
+                "mark": {"type": "line", "strokeWidth": 1.3, "opacity": 0.6},
                 "encoding": {
                     "x": {**x_scale, "field": "x"},
                     "y": {**y_scale, "field": "y"},
-                    "x2": {"field": "x2"},
-                    "y2": {"field": "y2"},
+                    "detail": {"field": "edge"},
+                    "order": {"field": "step"},
                 },
             },
             {

@@ -151,6 +151,12 @@ def test_without_a_measure_nothing_is_proposed() -> None:
     assert (advice.proposals, advice.profile) == ((), "")
 
 
+def test_of_tasks_that_failed_nothing_is_taken_for_enough() -> None:
+    failed = tuple(replace(task, state=JobState.FAILED) for task in REPORT.tasks)
+    proposed = advise(summarize(replace(REPORT, tasks=failed, failures=())), PRICES).proposals
+    assert [one for one in proposed if one.saves] == []
+
+
 def test_runs_without_rules_get_no_profile() -> None:
     advice = advise(summarize(replace(REPORT, by_rule=False)), PRICES)
     assert advice.proposals
