@@ -61,7 +61,7 @@ _LARGEST_COPY = 5 * 1024**3  # bytes: a human genome is smaller, most alignments
 # data with one is the same file under a second name. Where inputs are on another mount it is a
 # copy, unless that would cost too much time and room: then it is a link.
 _WAYS = {
-    "link": 'ln -s -- "$file" "$path"',
+    "link": 'ln -sf -- "$file" "$path"',  # in a directory that is an input too it is there
     "indexed": (
         'ln -L -- "$file" "$path" 2> /dev/null || '
         f'{{ [ "$(stat -Lc %s -- "$file")" -le {_LARGEST_COPY} ] && cp -- "$file" "$path"; }} || '

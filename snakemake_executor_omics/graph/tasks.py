@@ -277,7 +277,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         *map(_raw, _beside(jobs, inputs, stems - inputs_here, texts, settings)),
         *map(_raw, files),
     ):
-        if ref.path not in known:
+        if known.isdisjoint(_with_parents(ref.path)):  # a directory brings along what is in it
             others.setdefault(ref.path, ref)
     if others:
         inputs = (*inputs, *others.values())

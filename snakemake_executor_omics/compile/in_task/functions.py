@@ -19,7 +19,7 @@ import sys
 import tempfile
 import types
 
-from .values import Wildcards
+from .values import NamedList, Wildcards
 
 _MARKER = "__is_snakemake_rule_func"  # `snakemake.common.RULEFUNC_CONTEXT_MARKER`
 _LONGEST = 16 * 4096 - 1  # characters of a command that a process takes as one argument
@@ -226,6 +226,13 @@ if not logger.handlers:
     logger.addHandler(logging.StreamHandler())
 
 
+class WorkflowError(Exception):
+    """Snakemake's error for people."""
+
+    def __init__(self, *args, **place):
+        super().__init__(*args)
+
+
 def stand_in():
     """Let code import these from `snakemake` where that is not installed."""
     if importlib.util.find_spec("snakemake") is not None:
@@ -235,13 +242,16 @@ def stand_in():
         ".shell": {"shell": shell},
         ".utils": {"format": format, "makedirs": _make_folders, "min_version": lambda _: None},
         ".io": {"expand": expand, "multiext": multiext, "glob_wildcards": glob_wildcards},
+        ".iocontainers": {"Namedlist": NamedList, "Wildcards": Wildcards},
         ".logging": {"logger": logger},
+        ".exceptions": {"WorkflowError": WorkflowError},
     }
     for name, content in members.items():
         module = sys.modules["snakemake" + name] = types.ModuleType("snakemake" + name)
         module.__dict__.update(content)
         if name:
             setattr(sys.modules["snakemake"], name[1:], module)
+    sys.modules["snakemake"].shell = shell  # `from snakemake import shell` means the function
 
 
 def _make_folders(folders):

@@ -99,6 +99,28 @@ def test_a_command_that_fails_in_the_middle_of_a_pipe_fails() -> None:
         functions.shell("false | cat")
 
 
+_IMPORTS = """
+from snakemake import shell
+assert callable(shell)
+from snakemake.shell import shell
+from snakemake.utils import format, makedirs, min_version
+from snakemake.io import expand, glob_wildcards, multiext
+from snakemake.iocontainers import Namedlist, Wildcards
+from snakemake.logging import logger
+from snakemake.exceptions import WorkflowError
+try:
+    raise WorkflowError("text", rule=None)
+except Exception as error:
+    assert "text" in str(error)
+"""
+
+
+@pytest.mark.parametrize("brought", [[], ["-I", "-S"]], ids=["snakemake", "stand-in"])
+def test_what_wrappers_import_of_snakemake_is_there_without_it(brought: list[str]) -> None:
+    text = python_source("script", f"stand_in()\n{_IMPORTS}")
+    subprocess.run([sys.executable, *brought, "-c", text], check=True)
+
+
 _NBCONVERT = """#!{python}
 import json, os, sys
 notebook = json.load(open(sys.argv[-1]))

@@ -43,7 +43,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link data/A.fq
@@ -156,7 +156,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link results/A.fq

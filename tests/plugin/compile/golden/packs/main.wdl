@@ -68,7 +68,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link data/A.fq
@@ -149,7 +149,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link data/A.fq
@@ -289,7 +289,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link a.fq
@@ -374,7 +374,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link b.fq
@@ -500,7 +500,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link a.vcf

@@ -41,7 +41,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link data.fq
@@ -111,7 +111,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link map.bam
@@ -181,7 +181,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link sort.bam

@@ -53,7 +53,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link data.fq
@@ -127,7 +127,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link map.bam
@@ -201,7 +201,7 @@ while IFS= read -r file <&3 && IFS= read -r line <&4; do
   path=${line#* }
   case $path in */*) mkdir -p -- "${path%/*}" ;; esac
   case $line in
-    link\ *) ln -s -- "$file" "$path" ;;
+    link\ *) ln -sf -- "$file" "$path" ;;
   esac
 done 3< "$listed" 4<<'OMICS_JOB_PATHS'
 link sort.bam
