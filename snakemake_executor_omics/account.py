@@ -151,7 +151,7 @@ def setup(arguments: argparse.Namespace, ask: Callable[[str], str] = input) -> i
     outputs = carry_out(services, changes)
     if missing := sorted(_OUTPUTS - outputs.keys()):
         raise UnexpectedAnswer(f"the stack {arguments.stack} has no output {', '.join(missing)}")
-    _write_profile(arguments.profile, outputs, services.region)
+    _write_profile(arguments.profile, outputs, services.region, arguments.registry_rules)
     _say(f"attach {outputs['HeadPolicyArn']} to who calls Snakemake")
     return 0
 
@@ -250,11 +250,19 @@ def _agreed(arguments: argparse.Namespace, what: str, ask: Callable[[str], str])
     return agreed
 
 
-def _write_profile(folder: Path, outputs: Mapping[str, str], region: str) -> None:
-    """The three lines that a project needs; a profile that is there already is its user's."""
+def _write_profile(
+    folder: Path, outputs: Mapping[str, str], region: str, rules: Path | None
+) -> None:
+    """The three lines that a project needs, and the registry map that was written with `rules`.
+
+    A profile that is there already is its user's.
+    """
     text = _PROFILE.format(
         folder=folder, role=outputs["RoleArn"], uri=outputs["OutputUri"], region=region
     )
+    registries = None if rules is None else rules.with_name("registry-map.json")
+    if registries is not None and registries.is_file():
+        text += f"omics-container-registry-map: {registries}\n"
     path = folder / "config.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)

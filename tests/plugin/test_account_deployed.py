@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from accounts import Setup
 from botocore.stub import Stubber
 
 from snakemake_executor_omics import account, account_template
@@ -21,8 +21,8 @@ from snakemake_executor_omics.doctor.checks import trust
 from snakemake_executor_omics.doctor.findings import State
 from snakemake_executor_omics.errors import NotFound, SettingsError
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:moto", "ignore:Tried to parse")
-NO_VALUE = {"Ref": "AWS::NoValue"}
+# What moto does not make.
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 RULES = {
     "pullThroughCacheRules": [{"ecrRepositoryPrefix": "quay", "upstreamRegistryUrl": "quay.io"}],
     "repositoryCreationTemplates": [
@@ -44,66 +44,11 @@ RULES = {
 ALLOWS = RULES["registryPolicy"]
 
 
-def _without_holes(value: Any, holds: frozenset[str]) -> Any:
-    """What CloudFormation makes of conditional members of lists; moto leaves a hole for each."""
-    if isinstance(value, dict):
-        return {key: _without_holes(inner, holds) for key, inner in value.items()}
-    if not isinstance(value, list):
-        return value
-    found = []
-    for one in value:
-        if isinstance(one, dict) and "Fn::If" in one and NO_VALUE in one["Fn::If"]:
-            condition, then, _ = one["Fn::If"]
-            if condition not in holds:
-                continue
-            one = then
-        found.append(_without_holes(one, holds))
-    return found
-
-
-class Told:
-    """CloudFormation of moto, which forgets the outputs of a change set: it is told them after."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._asked: dict[str, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def create_change_set(self, **asked: Any) -> Any:
-        self._asked = asked
-        return self._client.create_change_set(**asked)
-
-    def execute_change_set(self, **which: Any) -> None:
-        self._client.execute_change_set(**which)
-        if self._asked["ChangeSetType"] == "CREATE":
-            names = ("StackName", "TemplateBody", "Parameters", "Capabilities")
-            self._client.update_stack(**{name: self._asked[name] for name in names})
-
-
 @pytest.fixture
-def call(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
-    """`snakemake-omics setup` in an empty account."""
-    template = _without_holes(account_template.data(account_template.text()), frozenset())
-    told = Told(services.client("cloudformation", None))
-    one = replace(
-        services,
-        client=lambda name, region: (
-            told if name == "cloudformation" else services.client(name, region)
-        ),
-    )
-    monkeypatch.setattr(account, "connect", lambda *_: one)
-    monkeypatch.setattr(account, "text", lambda: json.dumps(template))
-    monkeypatch.setattr(stacks, "_PAUSE", 0.001)
-
-    def setup(*words: str, answer: str = "y") -> int:
-        parser = argparse.ArgumentParser()
-        account.add_arguments(parser)
-        where = ("--profile", str(tmp_path / "aws"))
-        return account.setup(parser.parse_args([*words, *where]), lambda _: answer)
-
-    return setup
+def call(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Setup:
+    """`snakemake-omics setup` in an empty account, whose profiles go to a folder of the test's."""
+    monkeypatch.chdir(tmp_path)
+    return Setup(services, monkeypatch)
 
 
 def _stack(services: Services) -> dict[str, Any]:
@@ -116,13 +61,13 @@ def _parameters(services: Services) -> dict[str, str]:
 
 
 def test_an_account_is_made_changed_and_left(
-    call: Callable[..., int],
+    call: Setup,
     services: Services,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert call("--deploy", "--project", "lab") == 0
-    profile = yaml.safe_load((tmp_path / "aws/config.yaml").read_text())
+    profile = yaml.safe_load((tmp_path / "profiles/aws/config.yaml").read_text())
     role = role_of(services, profile["omics-role-arn"])
     assert trust(role, "123456789012", "us-east-1").state is State.FINE
     bucket, _, folder = profile["omics-output-uri"].removeprefix("s3://").partition("/")
@@ -139,18 +84,17 @@ def test_an_account_is_made_changed_and_left(
     assert _stack(services)["StackStatus"] == "UPDATE_COMPLETE"
 
 
-def test_there_is_nothing_to_remove_where_nothing_was_made(call: Callable[..., int]) -> None:
+def test_there_is_nothing_to_remove_where_nothing_was_made(call: Setup) -> None:
     with pytest.raises(NotFound, match="no stack snakemake-omics"):
         call("--delete")
 
 
 def test_the_policy_of_who_starts_runs_is_not_too_large(
-    call: Callable[..., int], services: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = Setup(services, monkeypatch, ("HasKey", "HasCodeBuild"))
     names = ("--project", "p" * 31, "--existing-bucket", "b" * 63, "--codebuild")
-    template = account_template.data(account_template.text())
-    everything = _without_holes(template, frozenset({"HasKey", "HasCodeBuild"}))
-    monkeypatch.setattr(account, "text", lambda: json.dumps(everything))
     key = "arn:aws:kms:ap-southeast-1:123456789012:key/12345678-1234-1234-1234-123456789012"
     assert call("--deploy", *names, "--kms-key-arn", key) == 0
     iam = services.client("iam", None)
@@ -176,7 +120,7 @@ def _registry(services: Services) -> set[str]:
 
 
 def test_pull_through_is_added_and_stays(
-    call: Callable[..., int],
+    call: Setup,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -196,7 +140,7 @@ def test_pull_through_is_added_and_stays(
 
 
 def test_what_others_have_made_in_the_registry_is_left_alone(
-    call: Callable[..., int],
+    call: Setup,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -210,7 +154,7 @@ def test_what_others_have_made_in_the_registry_is_left_alone(
 
 
 def test_a_policy_of_the_registry_is_never_replaced(
-    call: Callable[..., int],
+    call: Setup,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
