@@ -39,6 +39,8 @@ INSTANCE_VCPUS = (2, 4, 8, 16, 32, 48, 64, 96, 128, 192)  # user guide, compute 
 COMMON_VCPUS = 96  # likewise: larger instances are in some regions only
 LARGE_REGIONS = ("us-east-1", "us-west-2")
 MIN_BILLED_SECONDS = 60  # user guide, prices: a task is billed a minute at least
+MAX_DISK_GIB = 3_072  # quotas, ephemeral storage of a task
+MAX_RUN_HOURS = 168  # quotas, maximum run duration: 7 days, which may be raised
 INCLUDED_DISK_GIB = 16  # price list: a task's own disk costs nothing up to this size
 ACCELERATORS = (  # user guide, task accelerators
     "nvidia-tesla-t4",

@@ -9,6 +9,7 @@ from itertools import chain, groupby, zip_longest
 from ..errors import OmicsError
 from ..graph.durations import Source
 from ..graph.planned import How, Planned
+from ..limits import MAX_RUN_HOURS
 from ..runs.console import table
 from .checked import Checked
 from .rows import Row, rows
@@ -203,6 +204,11 @@ def _estimate(checked: Checked) -> Iterator[str]:
     if static is None:
         yield (f"all files are taken to be {found.assumed.storage_gib:,.1f} GiB (--assume-storage)")
     yield "a run is taken to start within 5 minutes, a task to wait 3 minutes for its instance"
+    if found.longest_run_hours > MAX_RUN_HOURS:
+        yield (
+            f"a run would take {duration(3600 * found.longest_run_hours)}: HealthOmics ends one "
+            f"after {MAX_RUN_HOURS} h, unless the account's quota is higher"
+        )
     priced = {one.instance.name for one in found.jobs.values()}
     if guessed := sorted(priced & found.prices.estimated.keys()):
         yield f"prices of {_names(guessed)} are estimated: {found.prices.estimated_source}"

@@ -15,7 +15,7 @@ from snakemake.common.tbdstring import TBDString
 
 from ..cost.instances import instance_of
 from ..errors import UnsupportedRule
-from ..limits import ACCELERATORS, INSTANCE_VCPUS
+from ..limits import ACCELERATORS, INSTANCE_VCPUS, MAX_DISK_GIB
 from ..model import Fallback, Resources
 from .tracing.expression import (
     Const,
@@ -122,6 +122,13 @@ def job_resources(
             f"asks for {', '.join(asked_for)}, and no instance has so much",
             hint="--set-resources and --set-threads bound them; the largest instance without GPU "
             "has 192 vCPUs and 1,536 GiB",
+        )
+    if isinstance(found.disk_gib, int) and found.disk_gib > MAX_DISK_GIB:
+        raise UnsupportedRule(
+            jobs[0].rule.name,
+            f"asks for a disk of {found.disk_gib:,} GiB, and a task has at most {MAX_DISK_GIB:,}",
+            hint="--set-resources bounds its disk_mb; --omics-scratch-storage SHARED takes the "
+            "run's file system",
         )
     return found
 

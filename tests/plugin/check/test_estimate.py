@@ -141,6 +141,14 @@ def test_the_page_says_what_is_known_bound_and_assumed() -> None:
     assert max(map(len, lines[2:7])) <= 80
 
 
+def test_a_run_longer_than_the_service_lets_it_be_is_told() -> None:
+    found = estimate(PLANNED, KNOWN, PRICES, Assumed(minutes=10, storage_gib=1))
+    longer = replace(found, longest_run_hours=169.0)
+    told = [line for line in page(checked(estimate=longer)) if "ends one after 168 h" in line]
+    assert len(told) == 1
+    assert not [line for line in page(checked()) if "ends one" in line]
+
+
 def test_all_that_is_refused_is_told_with_its_place_and_a_hint_once() -> None:
     refused = tuple(
         UnsupportedRule(rule, "is too large", hint="halve it", where=f"Snakefile, line {line}")

@@ -187,6 +187,13 @@ def test_disk_is_asked_for_where_tasks_have_disks_of_their_own() -> None:
         assert without.disk_gib is None
 
 
+def test_a_disk_larger_than_a_task_may_have_is_refused_where_it_has_one() -> None:
+    job = _job(disk_mb=3_400_000)
+    assert job_resources(job, [[job]], {}) is not None
+    with pytest.raises(UnsupportedRule, match="a disk of 3,167 GiB, and a task has at most 3,072"):
+        job_resources(job, [[job]], {}, own_disk=True)
+
+
 def test_a_task_with_gpus_takes_its_own_first_and_then_the_others() -> None:
     others = (Fallback(None), Fallback("nvidia-l4", 30))
     for resources, expected in (
