@@ -1,7 +1,8 @@
 """`snakemake-omics check`: tell what would become of a workflow, and what it would cost.
 
 A mode of the executor, as packaging is: the tasks are those that a run of the same command would
-have. Nothing is started, nothing sent, and no service asked. The page goes to stdout.
+have. Nothing is started or sent, and no service asked, but for prices where that is wanted. The page
+goes to stdout.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .aws.images import out_of_reach
+from .aws.prices import ask_prices
 from .aws.registry_map import read_registry_map
-from .aws.session import region_named
+from .aws.session import connect, region_named
 from .check.checked import Checked, looked_for, undeclared
 from .check.document import document
 from .check.estimate import Assumed, estimate
@@ -24,7 +26,7 @@ from .check.request import REFUSED, CheckRequest
 from .compile import compile_wave, spill
 from .cost.bill import static_gib
 from .cost.instances import instance_of
-from .cost.prices import prices_of
+from .cost.prices import Prices, prices_of
 from .errors import CompileError, OmicsError, UnsupportedRule
 from .graph.durations import Duration, benchmarked, known_durations
 from .graph.internals import as_if_run
@@ -97,10 +99,15 @@ def look(
         estimate=estimate(
             planned,
             durations,
-            prices_of(region),
+            _prices(options, region) if request.ask_prices else prices_of(region),
             _assumed(planned, options, workdir, request),
         ),
     )
+
+
+def _prices(options: Options, region: str) -> Prices:
+    """Those of AWS, whatever service the options name."""
+    return ask_prices(connect(region, profile=options.aws_profile))
 
 
 def _place(options: Options, region: str) -> str:

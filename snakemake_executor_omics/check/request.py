@@ -19,11 +19,13 @@ MINUTES = 10.0
 class CheckRequest:
     """`minutes` are those of a job whose time nobody knows, `storage_gib` the size of all files.
 
-    With `for_aws` it is AWS that is asked about, whatever service the options name.
+    With `for_aws` it is AWS that is asked about, whatever service the options name; with
+    `ask_prices` AWS is asked for its prices.
     """
 
     as_json: bool = False
     for_aws: bool = False
+    ask_prices: bool = False
     minutes: float = MINUTES
     storage_gib: float | None = None
 
@@ -39,6 +41,7 @@ class CheckRequest:
         return cls(
             as_json=found.json,
             for_aws=found.aws,
+            ask_prices=found.ask_prices,
             minutes=found.assume_minutes,
             storage_gib=found.assume_storage,
         )
@@ -51,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--aws",
         action="store_true",
         help="judge for AWS, also where --omics-endpoint (or a profile) names another service",
+    )
+    parser.add_argument(
+        "--ask-prices",
+        action="store_true",
+        help="ask AWS's Price List for the prices of the region, which takes the right "
+        "pricing:GetProducts (default: those of a file, with its date)",
     )
     parser.add_argument(
         "--assume-minutes",
@@ -74,6 +83,7 @@ def words_of(arguments: argparse.Namespace) -> str:
     words = ["--assume-minutes", str(arguments.assume_minutes)]
     words += ["--json"] if arguments.json else []
     words += ["--aws"] if arguments.aws else []
+    words += ["--ask-prices"] if arguments.ask_prices else []
     if arguments.assume_storage is not None:
         words += ["--assume-storage", str(arguments.assume_storage)]
     return shlex.join(words)
