@@ -1,8 +1,8 @@
 """`snakemake-omics check`: tell what would become of a workflow, and what it would cost.
 
 A mode of the executor, as packaging is: the tasks are those that a run of the same command would
-have. Nothing is started or sent, and no service asked, but for prices where that is wanted. The page
-goes to stdout.
+have. Nothing is started or sent, and no service asked, but for prices where that is wanted. The
+page goes to stdout.
 """
 
 from __future__ import annotations
