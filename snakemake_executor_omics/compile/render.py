@@ -50,7 +50,7 @@ THREAD_VARIABLES = (
 # The files of `in_task` that not every Python job needs, and by which words it does.
 _USED = {
     "builders": "namespace|load|member|evaluated|scalar|numbers|index|multi_index",
-    "functions": "shell|format|expand|collect|multiext|glob_wildcards|logger|stand_in",
+    "functions": "shell|set_shell|format|expand|collect|multiext|glob_wildcards|logger|stand_in",
 }
 # Where a may_fail task leaves its exit code.
 _CODE_FILE = ".omics_code"

@@ -124,10 +124,11 @@ def _shell(job: Job, workdir: Path) -> Command:
     text = " ".join((before, command, after)).strip()
     # By name: the container has its shells at places of its own.
     interpreter = shlex.quote(os.path.basename(executable))
-    named = named_files(command, workdir)
-    sources = (*named, *used_by_command(command, named, workdir))
+    # Also what `shell.prefix()` names: `source scripts/env.sh; `.
+    named = named_files(text, workdir)
+    sources = (*named, *used_by_command(text, named, workdir))
     return Command(
-        text, interpreter, sources, named_folders(command, workdir), named_paths(command, workdir)
+        text, interpreter, sources, named_folders(text, workdir), named_paths(text, workdir)
     )
 
 

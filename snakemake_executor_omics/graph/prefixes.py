@@ -7,6 +7,7 @@ a flag that is written after them; and `ref.fa` for the index beside it.
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -15,6 +16,17 @@ from pathlib import Path
 _AFTER = "._-/"  # what may follow
 _INDEXES = (".fai", ".gzi", ".bai", ".csi", ".crai", ".tbi", ".idx", ".dict")
 _BWA_INDEXES = (".amb", ".ann", ".bwt", ".pac", ".sa", ".0123", ".bwt.2bit.64", ".alt")
+# What one file of an index has after the name that stands for all of them.
+_PART = re.compile(
+    r"(\.rev)?\.\d+\.(bt2|ht2|ebwt)l?|\.(amb|ann|bwt|pac|sa|0123|bwt\.2bit\.64)"
+    r"|(\.\d+)?\.[np](db|hr|in|sq|js|ot|tf|to)"
+)
+
+
+def index_of(path: str) -> str | None:
+    """The name of the index that a file is a part of, None if it is none."""
+    found = re.search(rf"({_PART.pattern})$", path)
+    return path[: found.start()] if found else None
 
 
 def beginnings(path: str) -> Iterator[str]:

@@ -53,6 +53,7 @@ def block_source(job: Job, resources: Any, workdir: Path) -> tuple[str, tuple[st
     statements = list(capture.statements)
     if (settings := shell_settings()) != ("bash", None, ""):
         statements.append(f"set_shell{settings!r}")
+        capture.texts.update((text, None) for text in settings if text)
     statements.append(f"run_block({block}, {described})")
     return joined(capture, "block", rule, statements, workdir)
 

@@ -38,7 +38,7 @@ from .environments import EnvironmentReader, is_of_a_registry
 from .folders import files_of
 from .internals import environment_hash, is_made_a_task, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
-from .prefixes import beginning_with, beginnings, indexes_of
+from .prefixes import beginning_with, beginnings, index_of, indexes_of
 from .programs import (
     files_below,
     is_executable,
@@ -272,8 +272,9 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         settings.workdir,
     )
     others = {ref.path: ref for ref in _results(named, settings, made)}
+    known_stems = stems | inputs_here | {index_of(path) for path in inputs_here}
     for ref in (
-        *_siblings(jobs, path, made, settings, stems | inputs_here),
+        *_siblings(jobs, path, made, settings, known_stems),
         *map(_raw, _beside(jobs, inputs, stems - inputs_here, texts, settings)),
         *map(_raw, files),
     ):
@@ -299,7 +300,8 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     for job in jobs:
         for folder in commands[id(job)].folders:
             given = (*inputs_here, *settings.include)
-            sources |= set(files_of(folder, job.rule.name, given, settings.made_in))
+            inside = files_of(folder, job.rule.name, given, settings.made_in)
+            sources |= {*inside, *used_by(inside, settings.workdir)}
     sources |= set(used_by((ref.path for ref in inputs if _is_here(ref)), settings.workdir))
     undeclared = tuple(
         sorted(
@@ -379,7 +381,7 @@ def _siblings(
     path: _Paths,
     made: Mapping[str, FileRef],
     settings: TaskSettings,
-    stems: Collection[str],
+    stems: Collection[str | None],
 ) -> Iterator[FileRef]:
     """What the jobs above make whose names begin with one of `stems`, declared or not."""
     for parent in dict.fromkeys(needed for job in jobs for needed in job.dag.dependencies[job]):

@@ -252,8 +252,10 @@ def test_what_an_earlier_task_made_executable_can_be_run(tmp_path: Path) -> None
     _run(task, tmp_path, modes="absent\ntool\n")
 
 
-def test_a_job_has_a_home_and_a_user_where_the_service_gives_none(tmp_path: Path) -> None:
-    command = 'test -d "$(printenv HOME)" && test -n "$(printenv USER)"'
+def test_a_job_has_a_home_a_user_and_a_place_for_scratch_where_the_service_gives_none(
+    tmp_path: Path,
+) -> None:
+    command = 'test -d "$(printenv HOME)" && test -n "$(printenv USER)" && test -d "$TMPDIR"'
     _run(_job(command), tmp_path, PATH=os.environ["PATH"])
 
 

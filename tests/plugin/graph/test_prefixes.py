@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from snakemake_executor_omics.graph.prefixes import beginning_with, beginnings, indexes_of
+from snakemake_executor_omics.graph.prefixes import (
+    beginning_with,
+    beginnings,
+    index_of,
+    indexes_of,
+)
 
 
 def _with(folder: Path, *names: str) -> Path:
@@ -37,3 +42,8 @@ def test_indexes_lie_beside_a_file(tmp_path: Path) -> None:
     assert list(indexes_of("ref/ref.fa", work, "gatk")) == ["ref/ref.dict", "ref/ref.fa.fai"]
     assert "ref/ref.fa.bwt" in indexes_of("ref/ref.fa", work, "bwa mem ref/ref.fa")
     assert list(indexes_of("ref/absent.fa", _with(tmp_path, "ref/absent.txt"), "")) == []
+
+
+def test_a_part_of_an_index_tells_the_name_of_the_whole() -> None:
+    parts = ("idx/g.rev.1.bt2", "idx/g.3.ht2l", "ref.fa.bwt", "nt.00.nsq", "x.bam", "g.1.txt")
+    assert [index_of(part) for part in parts] == ["idx/g", "idx/g", "ref.fa", "nt", None, None]

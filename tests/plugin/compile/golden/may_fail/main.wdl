@@ -33,8 +33,9 @@ task trim_A_f44eef2626 {
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}
@@ -146,8 +147,9 @@ task count_2f2f7dd8c8 {
   command <<<
 # rule count
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}

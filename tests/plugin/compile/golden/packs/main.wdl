@@ -58,8 +58,9 @@ cd 1
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs_1)}
@@ -139,8 +140,9 @@ cd 2
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs_2)}
@@ -279,8 +281,9 @@ cd 1
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(select_first([inputs_1, []]))}
@@ -364,8 +367,9 @@ cd 2
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(select_first([inputs_2, []]))}
@@ -490,8 +494,9 @@ task count_2f2f7dd8c8 {
   command <<<
 # rule count
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}

@@ -31,8 +31,9 @@ task map_a40f74a641 {
   command <<<
 # rule map
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}
@@ -101,8 +102,9 @@ task sort_cf3822906f {
   command <<<
 # rule sort
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}
@@ -171,8 +173,9 @@ task call_af001cbf72 {
   command <<<
 # rule call
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}

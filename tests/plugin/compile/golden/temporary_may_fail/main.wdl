@@ -43,8 +43,9 @@ task map_a40f74a641 {
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}
@@ -117,8 +118,9 @@ task sort_cf3822906f {
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}
@@ -191,8 +193,9 @@ task call_af001cbf72 {
 code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
-# A task may have neither.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}"
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
 mkdir -p .omics
 IFS= read -r listed <<'OMICS_JOB_LIST'
 ~{write_lines(inputs)}

@@ -1,0 +1,1 @@
+said() { echo "said"; }

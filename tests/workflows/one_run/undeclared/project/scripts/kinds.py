@@ -1,0 +1,5 @@
+import os
+
+
+def kind(path):
+    return "link" if os.path.islink(path) else "file"
