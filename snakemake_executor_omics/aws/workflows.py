@@ -1,17 +1,19 @@
 """One HealthOmics workflow per project, one version of it per content.
 
 A version is named after the digest of what it holds, so an unchanged workflow finds the version
-it made before. The workflow's own definition, which the service wants at its creation, is that
-of the first version; runs always name a version.
+it made before. The workflow's own definition, which the service wants at its creation and checks,
+does nothing; runs always name a version.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import threading
 import uuid
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,6 +50,22 @@ Say = Callable[[str], None]
 
 _PATIENCE_SECONDS = 1800
 _SAY_SECONDS = 10.0  # after which it is told what is waited for
+_OWN_DEFINITION = """version 1.1
+
+# Every run of this workflow names one of its versions: those have the jobs.
+workflow snakemake {
+  call nothing
+}
+
+task nothing {
+  command <<< true >>>
+  runtime {
+    container: "public.ecr.aws/docker/library/python:3.12-slim"
+    cpu: 1
+    memory: "1 GiB"
+  }
+}
+"""
 _USABLE = (WorkflowStatus.ACTIVE, WorkflowStatus.CREATING, WorkflowStatus.UPDATING)
 
 
@@ -181,8 +199,14 @@ def _find_workflow(services: Services, name: str) -> str | None:
 
 
 def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float, say: Say) -> str:
-    members = {"name": spec.workflow_name, **_definition(services, spec)}
-    members["tags"] = {**spec.tags, OWNER_TAG: "workflow"}
+    members: dict[str, Any] = {
+        "name": spec.workflow_name,
+        "engine": "WDL",
+        "main": "main.wdl",
+        "definitionZip": _zip_of(_OWN_DEFINITION),
+        "description": _description(spec),
+        "tags": {**spec.tags, OWNER_TAG: "workflow"},
+    }
 
     def create(token: str) -> str:
         with translated(f"create workflow {spec.workflow_name}"):
@@ -194,6 +218,18 @@ def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float,
         workflow_id = create(str(uuid.uuid4()))
     _wait_for_workflow(services, workflow_id, poll_seconds, say)
     return workflow_id
+
+
+def _zip_of(text: str) -> bytes:
+    """The same bytes for the same text: a repeated request has to be the same one."""
+    with io.BytesIO() as out:
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("main.wdl"), text)
+        return out.getvalue()
+
+
+def _description(spec: VersionSpec) -> str:
+    return spec.description[:MAX_DESCRIPTION] or "A Snakemake workflow."
 
 
 def _still_there(services: Services, workflow_id: str) -> bool:
@@ -239,11 +275,11 @@ def _create_version(services: Services, workflow_id: str, spec: VersionSpec) -> 
 
 
 def _definition(services: Services, spec: VersionSpec) -> dict[str, Any]:
-    """What CreateWorkflow and CreateWorkflowVersion have in common."""
+    """What the version is made of."""
     members: dict[str, Any] = {
         "engine": "WDL",
         "main": spec.main,
-        "description": spec.description[:MAX_DESCRIPTION] or "A Snakemake workflow.",
+        "description": _description(spec),
         "storageType": spec.storage_type,
     }
     if len(spec.zip) <= MAX_INLINE_ZIP:
