@@ -39,7 +39,8 @@ def main() -> None:
             ]
     with ThreadPoolExecutor(WORKERS) as pool:
         uris = [uri for found in summary.values() for uri in found]
-        list(pool.map(lambda uri: put_text(s3, uri, f"{uri}\n"), uris))
+        # Every run of the same jobs leaves the same.
+        list(pool.map(lambda uri: put_text(s3, uri, posixpath.basename(uri)), uris))
     put_text(s3, f"{request.output_uri}/logs/outputs.json", json.dumps(summary))
     events.emit("end", status="COMPLETED", at=timestamp(), outputs=summary)
 

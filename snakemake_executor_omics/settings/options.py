@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..model import Fallback
+if TYPE_CHECKING:  # every `snakemake` command imports this module
+    from ..model import Fallback
 
 # The account that moto, below the local service, takes for everyone.
 LOCAL_ROLE_ARN = "arn:aws:iam::123456789012:role/snakemake-omics-local"
