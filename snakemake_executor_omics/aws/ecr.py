@@ -191,8 +191,11 @@ class Ecr:
     # --- what there is -------------------------------------------------------------------------
 
     def facts(self, repository: str, wanted: str) -> ImageFacts | None:
-        """What is known of an image; None if there is none of that name."""
-        manifest = self.manifest(repository, wanted)
+        """What is known of an image; None if there is none of that name.
+
+        Nothing is pulled through: that would make a repository, and keep the image.
+        """
+        manifest = self._if_there(repository, wanted)
         if manifest is None:
             return None
         digest = manifest.digest
@@ -202,7 +205,7 @@ class Ecr:
             platforms = manifest.platforms
             architectures = tuple(sorted(platforms))
             below = platforms.get("amd64")
-            inner = below and self.manifest(repository, below)
+            inner = below and self._if_there(repository, below)
             if not inner:
                 return ImageFacts(digest, 0, architectures)
             manifest = inner
@@ -212,6 +215,22 @@ class Ecr:
         size = sum(layer.size for layer in manifest.layers)
         moves = not wanted.startswith("sha256:") and self._moves(repository)
         return ImageFacts(digest, size, architectures, entrypoint, moves)
+
+    def _if_there(self, repository: str, wanted: str) -> Manifest | None:
+        """BatchGetImage itself asks upstream for what is not there; DescribeImages does not."""
+        key = "imageDigest" if wanted.startswith("sha256:") else "imageTag"
+        try:
+            with translated(f"look for the image {repository}:{wanted}"):
+                self._client.describe_images(
+                    registryId=self._account,
+                    repositoryName=repository,
+                    imageIds=[{key: wanted}],  # type: ignore[misc]
+                )
+        except ServiceError as error:
+            if _code(error) in ("RepositoryNotFoundException", "ImageNotFoundException"):
+                return None
+            raise
+        return self.manifest(repository, wanted)
 
     def _moves(self, repository: str) -> bool:
         try:

@@ -48,7 +48,8 @@ def _findings(words: Sequence[str]) -> Iterator[Finding]:
         return
     services = ask(_services, machine.options, asked.folder)
     if isinstance(services, OmicsError):
-        yield refused("connection", services)
+        if not machine.options.is_aws:  # else region and profile were told
+            yield refused("connection", services)
     elif services is not None:
         has_images = machine.options.is_aws and asked.has_snakefile and not machine.wrong
         yield from everything(

@@ -56,6 +56,7 @@ class Found:
             "rules": list(self.use.rules),
             "pulledFrom": self.pulled_from,
             "state": self.state.value,
+            "why": self.why,
             "digest": self.digest,
             "sizeInBytes": self.size,
         }
