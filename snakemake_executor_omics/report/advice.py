@@ -78,7 +78,11 @@ def advise(summary: Summary, prices: Prices) -> Advice:
 
 def _killed(report: Report) -> set[str]:
     """The rules of which a task was killed for its memory."""
-    return {found.task.rule for found in report.failures if is_out_of_memory(found.reason)}
+    return {
+        found.task.rule
+        for found in report.failures
+        if is_out_of_memory(found.reason) and not found.task.superseded
+    }
 
 
 def _proposal(rule: RuleSummary, prices: Prices, killed: bool) -> Proposal | None:

@@ -23,7 +23,6 @@ _COLOURS = (
     *("#4c78a8", "#72b7b2", "#f2a541", "#8a6fc0", "#54a24b"),
     *("#9d755d", "#e58fb1", "#b5a03f", "#5fb3d9", "#9aa3ad"),
 )
-_OTHERS = "other rules"
 _STATES = {
     JobState.DONE: "#3987cf",
     JobState.CACHED: "#8d99ae",
@@ -134,7 +133,7 @@ def _at_once(times: Timeline, rules: Sequence[RuleSummary]) -> Spec:
     heavy = sorted(rules, key=lambda rule: -(rule.seconds.total if rule.seconds else 0))
     shown = {rule.rule for rule in heavy[: len(_COLOURS) - 1]}
     names = [rule.rule for rule in rules if rule.rule in shown]
-    rows = at_once(times, names, _OTHERS)
+    rows = at_once(times, names)
     kinds = list(dict.fromkeys(kind for _, kind, _ in rows))
     return {
         **_head("How many tasks worked at once, by rule"),

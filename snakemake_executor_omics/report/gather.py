@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -69,14 +69,20 @@ def gather(console: Console, runs: Sequence[KnownRun], now: datetime) -> Report:
     for known in runs:
         gathering.add(known)
     start = runs[0].start
+    ours = {known.run.id for known in runs if OWNER_TAG in known.run.tags}
+    tasks = _with_retries(gathering.tasks, ours)
+    found = {(task.run, task.id): task for task in tasks}
     return Report(
         made=now,
         where=console.where,
         command=shlex.join(start.command) if start is not None else "",
         by_rule=any(OWNER_TAG in known.run.tags for known in runs),
         runs=tuple(gathering.runs),
-        tasks=tuple(gathering.tasks),
-        failures=tuple(gathering.failures),
+        tasks=tuple(tasks),
+        failures=tuple(
+            replace(failure, task=found[failure.task.run, failure.task.id])
+            for failure in gathering.failures
+        ),
         gaps=tuple(gaps.lines),
         prices=price_source(prices, services.region, is_aws=".amazonaws." in endpoint),
     )
@@ -138,10 +144,13 @@ class _Gathering:
         if found is None:
             return Manifest()
         if not found:
+            why = (
+                "its log level is OFF (--omics-log-level)"
+                if run.log_level == "OFF"
+                else "the service writes it some minutes after the run's end"
+            )
             self._gaps.lines.append(
-                f"run {run.id} has no manifest: what its tasks used is not known. The service "
-                "writes it some minutes after the run's end, and none where --omics-log-level is "
-                "OFF"
+                f"run {run.id} has no manifest, so what its tasks used is not known: {why}"
             )
         return found
 
@@ -280,6 +289,21 @@ class _Gathering:
             logs={path: _tail(text) for path, text in logs.items()},
             places=places(self._services, known.run, row, stream),
         )
+
+
+def _with_retries(tasks: Sequence[ReportedTask], ours: Collection[str]) -> list[ReportedTask]:
+    """The tasks; of a job that Snakemake tried again in another run, the last one counts.
+
+    Its task has the same name there. In runs of others a name says nothing of the kind.
+    """
+    last: dict[str, ReportedTask] = {}
+    for task in tasks:
+        if task.run in ours:
+            last[task.name] = max(task, last.get(task.name, task), key=lambda one: one.age)
+    return [
+        replace(task, superseded=True) if last.get(task.name, task).run != task.run else task
+        for task in tasks
+    ]
 
 
 def _state(row: RunTask, run: Run, failed: bool) -> JobState:

@@ -80,6 +80,7 @@ def to_html(summary: Summary, advice: Advice, library: str | None) -> str:
         kind=columns[0],
         columns=columns,
         rows=rows,
+        left_out=texts.left_out(summary),
         plots=plots,
         no_plots=EXTRA_MISSING if library is None else "",
         costs=_costs(summary),

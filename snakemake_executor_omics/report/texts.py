@@ -10,6 +10,7 @@ from .model import Report
 from .summaries import RuleSummary, Summary, Totals, Wait
 
 _HOUR = 3600
+MOST_RULES = 300  # in the table; JSON has all
 
 
 def duration(seconds: float | None) -> str:
@@ -109,16 +110,24 @@ def note_of(wait: Wait) -> str:
 
 
 def rule_table(summary: Summary) -> list[tuple[str, ...]]:
-    """The head and a row for each rule; with what was estimated, where something was."""
+    """The head and a row for each rule, of very many the dearest; and what was estimated."""
     estimated = summary.estimated
     head = ("rule" if summary.report.by_rule else "task", *_RULE_COLUMNS)
-    rows = [(rule.rule, *_cells(rule)) for rule in summary.rules]
+    dearest = sorted(summary.rules, key=lambda rule: (-rule.dollars, -rule.tasks))[:MOST_RULES]
+    shown = {rule.rule for rule in dearest}
+    rows = [(rule.rule, *_cells(rule)) for rule in summary.rules if rule.rule in shown]
     if estimated is None:
         return [head, *rows]
     return [
         (*head, "estimated"),
         *((*row, dollars(estimated.rules.get(row[0]))) for row in rows),
     ]
+
+
+def left_out(summary: Summary) -> str:
+    """What the table of the rules does not have."""
+    more = len(summary.rules) - MOST_RULES
+    return f"and {more:,} more, which cost less: --json has them" if more > 0 else ""
 
 
 def _cells(rule: RuleSummary) -> tuple[str, ...]:
@@ -149,6 +158,8 @@ def lines(summary: Summary, advice: Sequence[str], profile: str) -> Iterable[str
     yield from runs_of(report)
     yield ""
     yield from _table(rule_table(summary))
+    if len(summary.rules) > MOST_RULES:
+        yield left_out(summary)
     yield ""
     yield f"tasks: {counted(total.states) or 'none yet'}"
     yield f"cost: {cost_of(report, total)}"
@@ -160,7 +171,8 @@ def lines(summary: Summary, advice: Sequence[str], profile: str) -> Iterable[str
             f"{share(total.memory_share) or '?'}"
         )
     for failure in report.failures:
-        yield f"failed: {failure.task.job}: {failure.reason or failure.message}"
+        again = " (tried again)" if failure.task.superseded else ""
+        yield f"failed: {failure.task.job}{again}: {failure.reason or failure.message}"
     for text in advice:
         yield f"advice: {text}"
     for gap in report.gaps:

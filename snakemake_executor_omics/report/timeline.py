@@ -14,6 +14,8 @@ _LABEL = 15  # pixels, above the bars of a rule
 _GAP = 7
 _LANE = 7.0
 _MOST = 90.0  # of a rule, however many of its tasks there are at once
+_MOST_ROWS = 150  # rules; a canvas cannot be of any height
+OTHERS = "(other rules)"
 _BINS = 240  # of the time axis, for how many work at once
 
 
@@ -68,15 +70,25 @@ def clock(report: Report) -> Clock | None:
 
 
 def timeline(report: Report, rules: Sequence[RuleSummary]) -> Timeline | None:
-    """The tasks by rule; of a rule those that are there at once stand below each other."""
+    """The tasks by rule; of a rule those that are there at once stand below each other.
+
+    Of very many rules those with the least work are together, as `OTHERS`.
+    """
     ticks = clock(report)
-    spans = {rule.rule: list[tuple[datetime, datetime, datetime, ReportedTask]]() for rule in rules}
+    heavy = sorted(rules, key=lambda rule: -(rule.seconds.total if rule.seconds else 0.0))
+    own = {rule.rule for rule in heavy[:_MOST_ROWS]}
+    spans: dict[str, list[tuple[datetime, datetime, datetime, ReportedTask]]] = {
+        rule.rule: [] for rule in rules if rule.rule in own
+    }
+    spans[OTHERS] = []
     for task in report.tasks:
         begin = task.created or task.started
         if begin is not None:
             end = task.stopped or report.made
             start = min(task.started or end, end)
-            spans[task.rule].append((begin, start, max(begin, end), task))
+            spans[task.rule if task.rule in own else OTHERS].append(
+                (begin, start, max(begin, end), task)
+            )
     if ticks is None or not any(spans.values()):
         return None
     bars: list[Bar] = []
@@ -114,13 +126,13 @@ def _lanes(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
     return lanes
 
 
-def at_once(found: Timeline, names: Sequence[str], others: str) -> list[tuple[float, str, float]]:
+def at_once(found: Timeline, names: Sequence[str]) -> list[tuple[float, str, float]]:
     """How many tasks work in each of equal parts of the time: part, rule, tasks on the average.
 
-    Rules that are none of `names` count as `others`.
+    Rules that are none of `names` count as `OTHERS`.
     """
     width = found.end / _BINS if found.end else 1.0
-    kinds = [*names, others]
+    kinds = [*names, OTHERS]
     place = {name: number for number, name in enumerate(names)}
     sums = [[0.0] * _BINS for _ in kinds]
     for bar in found.bars:

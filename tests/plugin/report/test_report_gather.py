@@ -322,6 +322,23 @@ def test_attempts_before_the_last_are_superseded(project: Path, serve: Serve) ->
     assert gathered(project).failures == ()
 
 
+def test_a_job_that_was_tried_again_in_another_run_counts_once(project: Path, serve: Serve) -> None:
+    journal = Journal(project / ".snakemake/omics/journal.sqlite")
+    place = Place(None, "us-east-1", None, "cohort")
+    journal.remember_start(Start("12", PLAN, place, "definitions/0123", "/w", ("snakemake",), "c"))
+    journal.close()
+    failed = row(ALIGNED, "1", "FAILED", failureReason="OUT_OF_MEMORY_ERROR")
+    again = row(ALIGNED, "2", creationTime=NOW)
+    serve(
+        [run(status="FAILED"), run("12"), run("5", tags={}), run("6", tags={})],
+        {"11": [failed], "12": [again], "5": [failed], "6": [again]},
+    )
+    report = gathered(project)
+    assert [(task.id, task.superseded) for task in report.tasks] == [("1", True), ("2", False)]
+    assert [failure.task.superseded for failure in report.failures] == [True]
+    assert [task.superseded for task in gathered(project, "5", "6").tasks] == [False, False]
+
+
 def test_a_run_that_snakemake_did_not_start_is_told_by_its_calls(
     tmp_path: Path, serve: Serve
 ) -> None:

@@ -25,7 +25,7 @@ from snakemake_executor_omics.report.model import Report
 from snakemake_executor_omics.report.page import EXTRA_MISSING, plotting_library, to_html
 from snakemake_executor_omics.report.rule_graph import rule_graph
 from snakemake_executor_omics.report.summaries import summarize
-from snakemake_executor_omics.report.timeline import at_once, timeline
+from snakemake_executor_omics.report.timeline import OTHERS, at_once, timeline
 
 REPORT = made_report(27)
 LIBRARY = "window.vegaEmbed = '</script><!-- stands for the library';"
@@ -146,13 +146,27 @@ def test_tasks_of_a_rule_that_are_there_at_once_stand_below_each_other() -> None
         assert max(tops[rule]) < min(tops[following])
 
 
+def test_of_very_many_names_the_page_has_the_dearest_and_a_plot_that_fits() -> None:
+    """Tasks of others may all have names of their own."""
+    named = tuple(replace(task, rule=task.name) for task in made_report(2000).tasks)
+    summary = summarize(replace(REPORT, tasks=named, failures=(), by_rule=False))
+    found = timeline(summary.report, summary.rules)
+    assert found is not None
+    assert found.height < 8_000
+    assert found.labels[-1][0] == OTHERS
+    assert len(found.bars) == sum(task.created is not None for task in named)
+    text = to_html(summary, advise(summary, PRICES), LIBRARY)
+    assert f"and {len(named) - 300:,} more, which cost less" in text
+    assert len(text) < 1_500_000
+
+
 def test_how_many_work_at_once_comes_to_the_work_of_all() -> None:
     found = timeline(REPORT, summarize(REPORT).rules)
     assert found is not None
-    rows = at_once(found, ["align"], "others")
+    rows = at_once(found, ["align"])
     parts = sorted({part for part, _, _ in rows})
     width = parts[1] - parts[0]
-    for kind, own in (("align", True), ("others", False)):
+    for kind, own in (("align", True), (OTHERS, False)):
         work = sum(n * width for _, of, n in rows if of == kind)
         worked = sum(
             bar.stopped - bar.started for bar in found.bars if (bar.task.rule == "align") is own
