@@ -215,7 +215,7 @@ def _runs(console: Console, arguments: argparse.Namespace) -> int:
 
 def _jobs(console: Console, known: KnownRun) -> str:
     tasks = console.tasks(known)
-    return f"{done(tasks)} of {known.jobs or '?'}"
+    return f"{done(known, tasks)} of {known.jobs or '?'}"
 
 
 def _status(console: Console, arguments: argparse.Namespace) -> int:
@@ -223,8 +223,8 @@ def _status(console: Console, arguments: argparse.Namespace) -> int:
     tasks = console.tasks(known)
     run = known.run
     print(
-        f"run {run.id} ({run.name}) {run.status}: {done(tasks)} of {known.jobs or '?'} jobs done, "
-        f"{known.age} elapsed"
+        f"run {run.id} ({run.name}) {run.status}: {done(known, tasks)} of {known.jobs or '?'} "
+        f"jobs done, {known.age} elapsed"
     )
     rows = [
         (task.status.value, known.title(name), str(known.took(task) or ""))
@@ -268,7 +268,7 @@ def _logs(console: Console, arguments: argparse.Namespace) -> int:
             f"snakemake-omics: {known.title(task.name)} of run {known.run.id}, {task.status}",
             file=sys.stderr,
         )
-        lines = console.log_of_task(known, task, arguments.follow)
+        lines = console.log_of_task(known, task, arguments.follow, arguments.target)
     for line in lines:
         print(line, flush=arguments.follow)
     return 0

@@ -33,6 +33,7 @@ from ..settings.options import Place
 from .connection import local_package, standing_service
 from .journal import Journal, Start
 from .known import KnownTask, read_jobs, unpacked_jobs
+from .printed_logs import lines_of_job
 from .states import newest_tasks
 
 _FOLLOW_SECONDS = 2.0
@@ -275,15 +276,25 @@ class Console:
 
         yield from self._lines(f"run/{known.run.id}", ended, follow)
 
-    def log_of_task(self, known: KnownRun, task: RunTask, follow: bool) -> Iterator[str]:
-        """What a task printed; with `follow` until it ends."""
+    def log_of_task(
+        self, known: KnownRun, task: RunTask, follow: bool, target: str | None = None
+    ) -> Iterator[str]:
+        """What a task printed; with `follow` until it ends.
+
+        Where jobs share the task and `target` names one of them, what that printed.
+        """
         detail = get_task(self.services, known.run.id, task.id)
 
         def ended() -> bool:
             return get_task(self.services, known.run.id, task.id).task.status.is_final
 
         stream = detail.log_stream or f"run/{known.run.id}/task/{task.id}"
-        yield from self._lines(stream, ended, follow)
+        lines = self._lines(stream, ended, follow)
+        jobs = known.tasks[task.name].jobs if task.name in known.tasks else {}
+        named = [
+            number for number, job in enumerate(jobs.items(), 1) if target and _names(target, *job)
+        ]
+        yield from lines if len(named) != 1 else lines_of_job(lines, named[0])
 
     def _lines(self, stream: str, ended: Callable[[], bool], follow: bool) -> Iterator[str]:
         token: str | None = None
@@ -331,6 +342,10 @@ def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def done(tasks: Mapping[str, RunTask]) -> int:
+def done(known: KnownRun, tasks: Mapping[str, RunTask]) -> int:
     """How many jobs have ended well; one that --keep-going goes on from counts as well."""
-    return sum(task.status is TaskStatus.COMPLETED for task in tasks.values())
+    return sum(
+        max(1, len(known.tasks[name].jobs)) if name in known.tasks else 1
+        for name, task in tasks.items()
+        if task.status is TaskStatus.COMPLETED
+    )

@@ -7,7 +7,7 @@ stands between the lines, blank lines may be missing, and the service delivers l
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 _BEGIN = re.compile(r"=== log (\d+\.\d+) (.*) ===$")
@@ -43,6 +43,18 @@ def split_jobs(lines: Iterable[str]) -> dict[int, JobLines]:
         else:
             job.lines.append(line)
     return found
+
+
+def lines_of_job(lines: Iterable[str], number: int) -> Iterator[str]:
+    """What one job printed, line by line as they come."""
+    is_open = False
+    for line in lines:
+        if (match := _JOB_END.search(line)) is not None and int(match[1]) == number:
+            return
+        if is_open:
+            yield line
+        elif (match := _JOB_BEGIN.search(line)) is not None:
+            is_open = int(match[1]) == number
 
 
 def split_logs(lines: Iterable[str], logs: Collection[str]) -> tuple[dict[str, str], list[str]]:

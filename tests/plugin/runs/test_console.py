@@ -222,3 +222,31 @@ def test_runs_of_the_last_call_that_are_gone_are_named(project: Path, serve: Ser
     serve([run("11", plan="other")])
     with pytest.raises(NotFound, match="no more of the last call's runs: 11"):
         console.Console(project, Place()).last_call()
+
+
+def test_jobs_that_share_a_task_are_counted_and_each_has_its_own_log(
+    project: Path, serve: Serve, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = jobs_of(Wave(WAVE.tasks, (tuple(task.key for task in WAVE.tasks),)))
+    (name,) = packed
+    folder = project / ".snakemake/omics/definitions/0123"
+    (folder / JOBS_FILE).write_text(json.dumps(packed))
+    serve([run("11")], {"11": [row(name, "COMPLETED")]})
+    assert call(project, "status") == 0
+    assert "2 of 2 jobs done" in capsys.readouterr().out
+    stream = "run/11/task/1"
+    services.logs.create_log_group(logGroupName=LOG_GROUP)
+    services.logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
+    lines = [
+        *("=== job 1 ===", "of a", "=== end of job 1: exit code 0 ==="),
+        *("=== job 2 ===", "of b", "=== end of job 2: exit code 0 ==="),
+    ]
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    services.logs.put_log_events(
+        logGroupName=LOG_GROUP,
+        logStreamName=stream,
+        logEvents=[{"timestamp": now + at, "message": line} for at, line in enumerate(lines)],
+    )
+    for target, want in (("out/b.bam", "of b"), ("align (sample=a)", "of a"), (name, lines)):
+        assert call(project, "logs", target) == 0
+        assert capsys.readouterr().out.splitlines() == ([want] if isinstance(want, str) else want)
