@@ -94,7 +94,8 @@ def _cases() -> Iterator[object]:
         if name(page) in _QUICK:
             yield pytest.param(page, here, id=name(page))
         if found and (name(page) not in _QUICK or here != found):
-            yield pytest.param(page, found, id=f"{name(page)} whole", marks=pytest.mark.slow)
+            marks = (pytest.mark.slow, pytest.mark.timeout(1800))  # whatever else the machine does
+            yield pytest.param(page, found, id=f"{name(page)} whole", marks=marks)
 
 
 @pytest.mark.parametrize(("page", "found"), list(_cases()))
