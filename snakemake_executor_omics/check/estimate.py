@@ -87,9 +87,9 @@ def estimate(
             resources = {task.key: task.resources for task in wave.tasks}
             first = {key: jobs[0] for jobs in wave.calls for key in jobs}
             for jobs in wave.calls:
-                asked = Resources.of_pack([resources[key] for key in jobs])
-                if len(jobs) == 1:
-                    asked = resources[jobs[0]]
+                asked = resources[jobs[0]]
+                if len(jobs) > 1:
+                    asked = Resources.of_pack([resources[key] for key in jobs])
                 shares = _task(jobs, asked, known, durations, prices, assumed)
                 found |= shares
                 seconds = sum(share.seconds for share in shares.values())

@@ -115,6 +115,15 @@ def test_jobs_that_share_a_task_are_billed_together() -> None:
     assert found.longest_run_hours * 3600 == pytest.approx(180 + 60 + 180 + 7_200)
 
 
+def test_memory_by_the_size_of_inputs_leaves_the_instance_open() -> None:
+    grows = job("e", memory_mb='ceil(size(inputs, "MB"))')
+    assert grows.task is not None
+    grown = replace(PLANNED, jobs=(grows,), waves=((Wave((grows.task,)),),))
+    found = estimate(grown, {}, PRICES, Assumed(minutes=10, storage_gib=1))
+    assert found.jobs[grows.key].is_open
+    assert found.jobs[grows.key].instance.name == "omics.c.large"
+
+
 def checked(**changes: object) -> Checked:
     found = Checked(
         place="AWS HealthOmics in us-east-1",
