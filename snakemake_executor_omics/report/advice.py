@@ -27,6 +27,7 @@ _CLOSE = 0.9  # of the memory asked for: the next larger input may be killed
 _MB_PER_GIB = 1024**3 / 10**6
 _STEP_MB = 100
 _WORTH = 0.005  # dollars; a smaller saving is none
+MOST_PROPOSALS = 50  # that people are told
 _MANY = 10  # tasks that are worth packing
 _LONG_WAIT = 60.0  # seconds in a queue that are worth a word
 _TOLD = 3  # rules in one word
@@ -55,8 +56,15 @@ class Advice:
 
     @property
     def lines(self) -> list[str]:
-        """All of it but the profile, for a terminal."""
-        return [*(f"{one.rule}: {one.why}" for one in self.proposals), *self.packing, *self.waiting]
+        """All of it but the profile, for a terminal: of very many proposals the first."""
+        told = [f"{one.rule}: {one.why}" for one in self.proposals[:MOST_PROPOSALS]]
+        return [*told, *filter(None, [self.left_out]), *self.packing, *self.waiting]
+
+    @property
+    def left_out(self) -> str:
+        """How many proposals are too many to be told."""
+        more = len(self.proposals) - MOST_PROPOSALS
+        return f"{more:,} more proposals, which save less: --json has them" if more > 0 else ""
 
 
 def advise(summary: Summary, prices: Prices) -> Advice:

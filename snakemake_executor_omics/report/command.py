@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..aws.prices import ask_prices
 from ..cost.prices import prices_of
 from ..errors import OmicsError
 from ..runs.console import Console
@@ -32,6 +33,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what snakemake-omics check --json told before, to compare with",
     )
+    command.add_argument(
+        "--ask-prices",
+        action="store_true",
+        help="ask AWS's Price List for the prices of the region, which takes the right "
+        "pricing:GetProducts",
+    )
     for kind, what in (
         ("html", "a page with plots that needs no network"),
         ("json", "all of it, for programs"),
@@ -45,9 +52,11 @@ def report(console: Console, arguments: argparse.Namespace) -> int:
     estimated = None if arguments.estimate is None else read_estimate(arguments.estimate)
     ids = dict.fromkeys(arguments.run_ids)
     runs = [console.run(id) for id in ids] if ids else console.last_call()
-    found = gather(console, runs, datetime.now(UTC))
+    services = console.services
+    prices = ask_prices(services) if arguments.ask_prices else prices_of(services.region)
+    found = gather(console, runs, prices, datetime.now(UTC))
     summary = summarize(found, estimated)
-    advice = advise(summary, prices_of(console.services.region))
+    advice = advise(summary, prices)
     if arguments.html is not None:
         library = plotting_library()
         if library is None:

@@ -18,7 +18,7 @@ from ..aws.manifest import Manifest, read_manifest
 from ..aws.records import OWNER_TAG, Run, RunTask, TaskStatus
 from ..aws.runs import list_tasks
 from ..aws.session import Services
-from ..cost.prices import Prices, prices_of
+from ..cost.prices import Prices
 from ..model import JobState
 from ..runs.console import Console, KnownRun
 from ..runs.courtesy import Courtesy
@@ -54,7 +54,7 @@ class _Gaps:
     error = warning
 
 
-def gather(console: Console, runs: Sequence[KnownRun], now: datetime) -> Report:
+def gather(console: Console, runs: Sequence[KnownRun], prices: Prices, now: datetime) -> Report:
     """What is known of these runs.
 
     Raises:
@@ -63,7 +63,6 @@ def gather(console: Console, runs: Sequence[KnownRun], now: datetime) -> Report:
     gaps = _Gaps()
     courtesy = Courtesy(gaps)
     services = console.services
-    prices = prices_of(services.region)
     endpoint = str(services.omics.meta.endpoint_url)
     gathering = _Gathering(console, services, courtesy, prices, gaps)
     for known in runs:

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from ..model import JobState
 from . import texts
-from .advice import Advice
+from .advice import MOST_PROPOSALS, Advice
 from .charts import charts
 from .model import ReportedTask
 from .summaries import Summary
@@ -77,6 +77,7 @@ def to_html(summary: Summary, advice: Advice, library: str | None) -> str:
         gaps=report.gaps,
         failures=report.failures,
         advice=advice,
+        most_proposals=MOST_PROPOSALS,
         kind=columns[0],
         columns=columns,
         rows=rows,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from reports import PRICES
 from runs_table import RunsTable
 
 from snakemake_executor_omics import cli
@@ -112,7 +113,7 @@ def measured(kind: str, id: str, **metrics: float) -> str:
 def gathered(project: Path, *ids: str) -> Report:
     told = Console(project, Place(None, "us-east-1"))
     runs = [told.run(id) for id in ids] if ids else told.last_call()
-    return gather(told, runs, NOW)
+    return gather(told, runs, PRICES, NOW)
 
 
 def test_tasks_are_jobs_with_what_they_used_and_are_billed(
