@@ -70,6 +70,7 @@ def _row(row: Row) -> dict[str, Any]:
         "gpus": None if asked is None else asked.gpus,
         "accelerator": None if asked is None else asked.accelerator,
         "instanceType": row.instance,
+        "instanceTypeAssumed": row.is_open,
         "image": row.image,
         "seconds": row.seconds,
         "USD": row.dollars,

@@ -38,11 +38,10 @@ def page(checked: Checked) -> Iterator[str]:
                 yield f"{title}:"
             yield from (f"  {line}" if title else line for line in lines)
     yield ""
-    yield (
-        f"{checked.place} would refuse this, see above"
-        if checked.refused
-        else (f"nothing found that {checked.place} would refuse")
-    )
+    if checked.refused:
+        yield f"{checked.place} would not run this as it is, see above"
+    else:
+        yield f"nothing found that {checked.place} would refuse"
 
 
 def brief(place: str, planned: Planned, refused: Sequence[OmicsError]) -> Iterator[str]:
@@ -91,7 +90,7 @@ def _cells(row: Row) -> Sequence[str]:
         str(row.wave),
         "?" if asked is None else str(asked.cpus),
         _memory(row),
-        "?" if row.instance is None or asked is None else row.instance + _gpus(row),
+        _instance(row),
         "" if row.instance is None else _each(row),
         f"{row.dollars:,.2f}",
     )
@@ -102,6 +101,13 @@ def _memory(row: Row) -> str:
     if isinstance(memory, int):
         return f"{memory / 1000:,.1f} GB"
     return "?" if row.resources is None else "by its inputs"
+
+
+def _instance(row: Row) -> str:
+    """`?` where its inputs decide: the smallest is taken."""
+    if row.instance is None or row.resources is None:
+        return "?"
+    return row.instance + _gpus(row) + (" ?" if row.is_open else "")
 
 
 def _gpus(row: Row) -> str:
@@ -198,6 +204,12 @@ def _estimate(checked: Checked) -> Iterator[str]:
         yield (
             f"?: {found.assumed.minutes:g} min are assumed for a job of {_names(sorted(names))}: "
             "nothing tells how long it takes (--assume-minutes)"
+        )
+    open_ones = {row.rule for row in rows(checked) if row.is_open and row.how is How.TASK}
+    if open_ones:
+        yield (
+            f"?: what a job of {_names(sorted(open_ones))} asks for depends on its inputs: the "
+            "least is taken"
         )
     if bounded := sorted({r.rule for r in rows(checked) if Source.RUNTIME.value in r.sources}):
         yield f"<: a job of {_names(bounded)} is taken to need all of its `runtime`"

@@ -15,7 +15,8 @@ from .estimate import JobEstimate
 class Row:
     """Jobs of one rule or group that run alike; `seconds` and `dollars` are of all of them.
 
-    `sources` say who told the seconds, and where nobody did they are assumed.
+    `sources` say who told the seconds, and where nobody did they are assumed. The instance is open
+    where the inputs decide it.
     """
 
     rule: str
@@ -25,6 +26,7 @@ class Row:
     wave: int
     resources: Resources | None = None
     instance: str | None = None
+    is_open: bool = False
     image: str | None = None
     seconds: float = 0.0
     dollars: float = 0.0
@@ -69,6 +71,7 @@ def _row(jobs: list[PlannedJob], checked: Checked) -> Row:
         wave=first.wave,
         resources=None if task is None else task.resources,
         instance=estimated[0].instance.name if estimated else None,
+        is_open=any(one.is_open for one in estimated),
         image=None if task is None else task.container,
         seconds=sum(one.seconds for one in estimated),
         dollars=sum(one.dollars for one in estimated),
