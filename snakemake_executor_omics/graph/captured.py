@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from snakemake.common import Rules
 from snakemake.iocontainers import Namedlist
 from snakemake.sourcecache import LocalSourceFile
 
@@ -61,6 +62,7 @@ _CACHE = type(functools.lru_cache(lambda: None))
 _BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 _STREAMS = ("stdin", "stdout", "stderr")
 _NAME = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)")
+_RULES = re.compile(r"\{(rules(?:\.\w+)+)")
 
 
 class CannotTravel(Exception):
@@ -471,7 +473,9 @@ class Capture:
                 continue
             before = len(self.statements)
             try:
-                self._name(space, name, names[name], None)
+                # `{rules.align.output}` is read as the code is that reads it.
+                read = _RULES.findall(text) if isinstance(names[name], Rules) else ()
+                self._name(space, name, names[name], ast.parse("\n".join(read)) if read else None)
             except CannotTravel as reason:
                 del self.statements[before:]
                 self._named.add((space, name))
@@ -486,6 +490,8 @@ class Capture:
         self._named.add((space, name))
         if value is self._workflow:
             text = self._live(node, name)
+        elif isinstance(value, Rules) and node is not None:
+            text = self._rules(value, node, name)
         else:
             text = self._long(self._value_of(value, name))
         self.statements.append(f"{space}[{name!r}] = {text}")
@@ -537,6 +543,30 @@ class Capture:
                 self._names(str(value))
         given = ", ".join(f"{attribute}={text}" for attribute, text in found.items())
         return f"{self.load('types')}.SimpleNamespace({given})"
+
+    def _rules(self, rules: Any, node: ast.AST, name: str) -> str:
+        """Those files and params of rules that the code names: `rules.align.output`."""
+        found: dict[str, dict[str, str]] = {}
+        written = ast.parse("\n".join(_RULES.findall("\n".join(constants_of(node)))))
+        chains = [chain for chain in dotted_of(node) + dotted_of(written) if chain[0] == name]
+        whole, read = attributes_of(node, name)
+        if len(read) != whole or any(len(chain) == 1 for chain in chains):
+            raise CannotTravel(name, "is Snakemake itself, which cannot travel to the task")
+        for _, rule, *rest in chains:
+            if rest:
+                path = f"{name}.{rule}.{rest[0]}"
+                if rest[0] not in ("input", "output", "params", "log"):
+                    raise CannotTravel(path, "is Snakemake's own, which cannot travel to the task")
+                files = getattr(getattr(rules, rule), rest[0])
+                found.setdefault(rule, {})[rest[0]] = self.value(files, path)
+            elif not any(chain[:2] == (name, rule) and len(chain) > 2 for chain in chains):
+                raise CannotTravel(f"{name}.{rule}", "is a rule, which cannot travel to the task")
+        space = f"{self.load('types')}.SimpleNamespace"
+        made = (
+            f"{rule}={space}({', '.join(f'{key}={text}' for key, text in parts.items())})"
+            for rule, parts in sorted(found.items())
+        )
+        return f"{space}({', '.join(made)})"
 
     def _names(self, path: str) -> None:
         """A path of the workflow itself."""

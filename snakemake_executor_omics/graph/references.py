@@ -117,8 +117,16 @@ def wrapped(node: _Function | ast.Lambda, around: tuple[str, ...]) -> tuple[str,
     return name, ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
 
 
+class _WithoutNonlocal(ast.NodeTransformer):
+    """Variables of a function around this one are no global names, and it does not stand there."""
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
+        return ast.Pass()
+
+
 def names_of(node: ast.AST) -> set[str]:
     """The global names that clean code reads."""
+    node = _WithoutNonlocal().visit(copy.deepcopy(node))
     body = ast.Expr(node) if isinstance(node, ast.expr) else node
     module = ast.Module([body], [])  # type: ignore[list-item]
     code = compile(ast.fix_missing_locations(module), "", "exec", dont_inherit=True)

@@ -70,7 +70,7 @@ def _run(source: str, folder: Path) -> str:
         ("OUT = open('x.smk')", "OUT is an open file"),
         ("LAZY = (i for i in 'ab')", "LAZY is a generator"),
         ("DEEP = {'a': [print, open('x.smk')]}", r"DEEP\['a'\]\[1\] is an open file"),
-        ("", "rules is a snakemake"),
+        ("", "rules is Snakemake itself"),
         ("", "workflow is Snakemake itself"),
         ("LOOP = []\nLOOP.append(LOOP)", r"LOOP\[0\] holds itself"),
     ],
@@ -201,3 +201,31 @@ def test_data_frames_keep_their_types(tmp_path: Path) -> None:
     source = python_source("block", "\n".join(["namespace('x')", *capture.statements]))
     exec(compile(source, "task", "exec"), names)
     pandas.testing.assert_frame_equal(eval(expression, names), frame)
+
+
+RULES = """
+rule made:
+    output: "made.txt", table="table.tsv"
+    params: k=3
+    shell: "true"
+"""
+
+
+def test_files_of_other_rules_are_those_that_the_code_or_its_commands_name(
+    text: Text, tmp_path: Path
+) -> None:
+    source, _ = text(
+        "print(rules.made.output[0], rules.made.params.k)\nshell('echo {rules.made.output.table}')",
+        RULES,
+    )
+    assert _run(source, tmp_path) == "made.txt 3\ntable.tsv\n"
+    source, _ = text("shell('echo {rules.made.output.table}')", RULES, "y")
+    assert _run(source, tmp_path) == "table.tsv\n"
+    with pytest.raises(UnsupportedRule, match=r"rules\.made is a rule, which cannot travel"):
+        text("print(rules.made)", RULES, "z")
+
+
+def test_a_function_may_change_a_variable_of_the_one_around_it(text: Text, tmp_path: Path) -> None:
+    top = "def around():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n"
+    source, _ = text("print(UP(), UP())", f"{top}        return n\n    return up\nUP = around()")
+    assert _run(source, tmp_path) == "1 2\n"
