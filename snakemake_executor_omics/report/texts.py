@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..model import JobState
+from ..runs.console import table
 from .estimate import Estimated
 from .model import Report
 from .summaries import RuleSummary, Summary, Totals, Wait
@@ -157,7 +158,7 @@ def lines(summary: Summary, advice: Sequence[str], profile: str) -> Iterable[str
     report, total = summary.report, summary.totals
     yield from runs_of(report)
     yield ""
-    yield from _table(rule_table(summary))
+    yield from table(rule_table(summary))
     if len(summary.rules) > MOST_RULES:
         yield left_out(summary)
     yield ""
@@ -180,9 +181,3 @@ def lines(summary: Summary, advice: Sequence[str], profile: str) -> Iterable[str
     if profile:
         yield ""
         yield profile.rstrip()
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
