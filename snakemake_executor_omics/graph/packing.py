@@ -126,6 +126,8 @@ class _Packing:
             for number in sorted({self._numbers[key] for key in keys if key in self._numbers}):
                 kind = self._units[number].kind if number in self._units else None
                 were[number if kind is None else (task, kind)].append(number)
+        if not were:
+            return
         unit_of = list(self._unit_of)
         for members in were.values():
             for number in members:

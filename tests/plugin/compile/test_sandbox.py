@@ -396,6 +396,12 @@ def test_jobs_of_a_pack_hand_on_files_folders_and_programs(tmp_path: Path) -> No
     assert executables[1] == "../tool\n"
 
 
+def test_a_job_that_is_killed_with_its_shell_takes_no_other_along(tmp_path: Path) -> None:
+    killed = _member("killed", "kill -9 $PPID $$")
+    found, _ = _run_pack([killed, _member("other", "touch out/other.txt")], {}, tmp_path)
+    assert (found["code_1"], found["code_2"]) == (137, 0)
+
+
 def test_a_pack_that_has_worked_for_long_begins_no_more(tmp_path: Path) -> None:
     """After a second, here; what reads from a job that is left to another task is left out."""
     wait = "while [ $SECONDS -lt 2 ]; do sleep 0.1; done; touch out/first.txt"

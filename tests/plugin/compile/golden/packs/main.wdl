@@ -228,6 +228,7 @@ run() {
   done
   if [ "$code" -eq 0 ]; then
     printf '=== job %s ===\n' "$number"
+    echo 137 > "$number"/.omics_code  # of one that is killed and cannot tell
     "job_$number" < /dev/null
     read -r code < "$number"/.omics_code
     printf '=== end of job %s: exit code %s ===\n' "$number" "$code"
@@ -459,6 +460,7 @@ run() {
   done
   if [ "$code" -eq 0 ]; then
     printf '=== job %s ===\n' "$number"
+    echo 137 > "$number"/.omics_code  # of one that is killed and cannot tell
     "job_$number" < /dev/null
     read -r code < "$number"/.omics_code
     printf '=== end of job %s: exit code %s ===\n' "$number" "$code"
