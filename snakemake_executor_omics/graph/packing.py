@@ -122,22 +122,24 @@ class _Packing:
     def keep(self, before: Iterable[Collection[JobKey]]) -> None:
         """Jobs of a run in flight share tasks as they did, if the graph still lets them."""
         were: dict[Hashable, list[int]] = defaultdict(list)
+        seen: set[int] = set()
         for task, keys in enumerate(before):
             for number in sorted({self._numbers[key] for key in keys if key in self._numbers}):
-                kind = self._units[number].kind if number in self._units else None
-                were[number if kind is None else (task, kind)].append(number)
+                kind = self._units[number].kind
+                if number not in seen:  # of two runs that have it the first counts
+                    were[number if kind is None else (task, kind)].append(number)
+                seen.add(number)
         if not were:
             return
         unit_of = list(self._unit_of)
         for members in were.values():
             for number in members:
                 unit_of[number] = members[0]
-        still = self._graph(unit_of).topological() is not None
-        for members in were.values():
-            for number in members[1:]:
-                if still and {members[0], number} <= self._units.keys():
+        if self._graph(unit_of).topological() is not None:
+            for members in were.values():
+                for number in members[1:]:
                     self._join(members[0], number)
-        for number in (number for members in were.values() for number in members):
+        for number in seen:
             self._units[self._unit_of[number]].kind = None  # nothing more joins them
 
     def take_along(self) -> None:

@@ -198,6 +198,7 @@ def test_jobs_of_a_run_in_flight_stay_as_they_are() -> None:
     wave = Wave(tuple(job(f"a{number}") for number in range(6)))
     before = [["a1", "a4", "gone"], ["a2"]]
     assert packed(wave, 5.0, before=before) == ["a0 a3 a5", "a1 a4"]
+    assert packed(wave, 5.0, before=[*before, ["a4", "a5"], ["a2"]]) == ["a0 a3", "a1 a4"]
     changed = Wave((job("a1"), job("b", ["a1"]), job("a4", ["b"])))
     assert packed(changed, {}, before=before) == []
 
