@@ -1,9 +1,9 @@
 """How large a definition is per job, and how long it takes to compile, at 10 to 10,000 jobs.
 
-python benchmarks/bundle.py
+python benchmarks/bundle.py [--jobs N ...]
 """
 
-import time
+import measure
 
 from snakemake_executor_omics.compile import compile_wave
 from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Step, Task, Wave
@@ -57,13 +57,24 @@ def wave(jobs: int) -> Wave:
     return Wave(tuple(tasks))
 
 
+def row(jobs: int, repeats: int) -> measure.Row:
+    tasks, sizes = wave(jobs), []
+    usages = [
+        measure.here(lambda: sizes.append(len(compile_wave(tasks).zip))) for _ in range(repeats)
+    ]
+    return {
+        "jobs": jobs,
+        "zip bytes": sizes[0],
+        "bytes a job": sizes[0] / jobs,
+        "CPU ms a job": 1000 * measure.median(usages) / jobs,
+    }
+
+
 def main() -> None:
-    print("jobs\tzip bytes\tbytes/job\tseconds")
-    for jobs in (10, 100, 1_000, 10_000):
-        tasks = wave(jobs)
-        began = time.perf_counter()
-        size = len(compile_wave(tasks).zip)
-        print(f"{jobs}\t{size}\t{size / jobs:.0f}\t{time.perf_counter() - began:.2f}")
+    options = measure.parser(__doc__)
+    options.add_argument("--jobs", type=int, nargs="+", default=[10, 100, 1_000, 10_000])
+    given = options.parse_args()
+    measure.report([row(jobs, given.repeats) for jobs in given.jobs], given.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """How long the local service takes with much in it: listings, restarts, many clients at once.
 
-python benchmarks/local_listing.py [RUNS [WORKFLOWS [OBJECTS]]]
+python benchmarks/local_listing.py [--runs N] [--workflows N] [--objects N]
+
+Wall seconds: it is the waiting of clients.
 """
 
 from __future__ import annotations
@@ -17,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import measure
 from botocore.config import Config
+from measure import Row
 
 import local_healthomics as local
 from local_healthomics.other_services.application import OtherServices
 from local_healthomics.store.documents import Store
 
 PAGE = 100
-DEFAULTS = (10_000, 1_000, 20_000)
 CLIENTS = 200
 STATES = ("COMPLETED", "FAILED", "CANCELLED")
 FILTERS: dict[str, dict[str, str]] = {
@@ -38,7 +41,6 @@ FILTERS: dict[str, dict[str, str]] = {
 
 def fill(state: Path, runs: int, workflows: int, objects: int) -> None:
     """Documents as the service keeps them, put past the API; in a process of its own."""
-    state.mkdir(parents=True)
     store = Store(state / "omics.sqlite")
     common = {"creationTime": "2026-01-01T00:00:00.000Z", "tags": {}}
     with store.transaction():
@@ -100,13 +102,18 @@ def pages(ask: Callable[..., dict[str, Any]], asked: dict[str, Any]) -> Iterator
         token = {"startingToken": answer["nextToken"]}
 
 
-def show(name: str, took: list[float]) -> None:
-    ends = [1000 * statistics.median(part) for part in (took[:5], took[-5:])]
-    speed = len(took) / sum(took)
-    print(f"{name:24}\t{len(took)}\t{ends[0]:.1f}\t{ends[1]:.1f}\t{speed:.0f}")
+def listed(name: str, took: list[float]) -> Row:
+    first, last = (1000 * statistics.median(part) for part in (took[:5], took[-5:]))
+    return {
+        "what": name,
+        "requests": len(took),
+        "requests/s": len(took) / sum(took),
+        "ms, first ones": first,
+        "ms, last ones": last,
+    }
 
 
-def at_once(service: local.LocalService) -> None:
+def at_once(service: local.LocalService) -> Row:
     omics, gate = client(service, CLIENTS), threading.Barrier(CLIENTS + 1)
 
     def work(number: int) -> list[float]:
@@ -126,40 +133,52 @@ def at_once(service: local.LocalService) -> None:
         began = time.perf_counter()
         took = sorted(seconds for future in futures for seconds in future.result())
     speed = CLIENTS * 5 * 3 / (time.perf_counter() - began)
-    tail = took[len(took) * 95 // 100]
-    print(
-        f"{CLIENTS} clients at once: {speed:.0f} requests/s,"
-        f" median {1000 * statistics.median(took):.0f} ms, 95 % within {1000 * tail:.0f} ms"
-    )
+    return {
+        "what": f"{CLIENTS} clients at once",
+        "requests": CLIENTS * 5 * 3,
+        "requests/s": speed,
+        "ms, median": 1000 * statistics.median(took),
+        "ms, 95 % within": 1000 * took[len(took) * 95 // 100],
+    }
 
 
 def main() -> None:
-    given = [int(number) for number in sys.argv[1:4]]
-    runs, workflows, objects = [*given, *DEFAULTS[len(given) :]]
+    options = measure.parser(__doc__, repeats=1)
+    options.add_argument("--runs", type=int, default=10_000)
+    options.add_argument("--workflows", type=int, default=1_000)
+    options.add_argument("--objects", type=int, default=20_000)
+    given = options.parse_args()
     with tempfile.TemporaryDirectory() as place:
         state = Path(place) / "state"
+        local.start(state).stop()  # makes the folder
         code = (
             "import sys; from pathlib import Path; from local_listing import fill;"
             "fill(Path(sys.argv[1]), *map(int, sys.argv[2:]))"
         )
+        counts = map(str, (given.runs, given.workflows, given.objects))
         subprocess.run(
-            [sys.executable, "-c", code, str(state), str(runs), str(workflows), str(objects)],
+            [sys.executable, "-c", code, str(state), *counts],
             check=True,
             cwd=Path(__file__).parent,
         )
         began = time.perf_counter()
         service = local.start(state)
-        print(
-            f"start with {runs} runs, {workflows} workflows and {objects} objects:"
-            f" {time.perf_counter() - began:.1f} s"
-        )
+        rows: list[Row] = [
+            {
+                "what": f"start with {given.runs:,} runs, {given.workflows:,} workflows and "
+                f"{given.objects:,} objects",
+                "ms, median": 1000 * (time.perf_counter() - began),
+            }
+        ]
         omics = client(service)
-        print("listing                 \tpages\tms at start\tms at end\tpages/s")
-        show("workflows", list(pages(omics.list_workflows, {})))
-        for name, asked in FILTERS.items():
-            show(f"runs by {name}", list(pages(omics.list_runs, asked)))
-        at_once(service)
+        rows.append(listed("workflows", list(pages(omics.list_workflows, {}))))
+        rows += [
+            listed(f"runs by {name}", list(pages(omics.list_runs, asked)))
+            for name, asked in FILTERS.items()
+        ]
+        rows.append(at_once(service))
         service.stop()
+    measure.report(rows, given.json)
 
 
 if __name__ == "__main__":
