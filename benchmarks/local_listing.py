@@ -53,6 +53,7 @@ def fill(state: Path, runs: int, workflows: int, objects: int) -> None:
                     "status": "ACTIVE",
                     "type": "PRIVATE",
                     "digest": "0",
+                    "uuid": f"00000000-0000-4000-8000-{number:012}",
                 },
             )
             arn = f"arn:aws:omics:us-east-1:123456789012:workflow/{made['id']}"
@@ -84,8 +85,8 @@ def client(service: local.LocalService, connections: int = 1) -> Any:
         "omics",
         endpoint_url=service.endpoint_url,
         region_name=service.region,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id=service.account,
+        aws_secret_access_key=service.secret_access_key,
         config=config,
     )
 

@@ -124,8 +124,7 @@ class Executor(RemoteExecutor):
         )
         if self._options.makes_environments:
             self._environments.make(waves)
-        for wave in waves:
-            self._runs.start(wave)
+        self._runs.start(*waves)
 
     def _examine(self) -> None:
         """Look, once, at what the first run would fail by; runs in flight have been let pass."""

@@ -14,7 +14,8 @@ import math
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -154,6 +155,28 @@ def ensure_workflow_version(
             workflow_id = _find_workflow(services, following)
         else:
             return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds, say)
+
+
+def begin_versions(
+    services: Services,
+    specs: Sequence[VersionSpec],
+    *,
+    poll_seconds: float = 3.0,
+    say: Say = lambda line: None,
+) -> None:
+    """Have the service check several versions of a workflow side by side.
+
+    `ensure_workflow_version` waits for each, and tells what is wrong with it.
+    """
+    for spec in specs:
+        _check(spec)
+    with suppress(ServiceError):
+        workflow_id = _find_workflow(services, specs[0].workflow_name)
+        if workflow_id is None:
+            workflow_id = _create_workflow(services, specs[0], poll_seconds, say)
+        for spec in specs:
+            if _get_version(services, workflow_id, spec.version_name) is None:
+                _create_version(services, workflow_id, spec)
 
 
 def _versions(services: Services, workflow_id: str) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ..aws.session import Services
 from ..errors import OmicsError
@@ -23,7 +25,9 @@ from .follow import FollowedRun, Follower, beside
 from .interrupts import as_ctrl_c
 from .known import tasks_in_flight
 from .ledger import Ledger, RunEnd
-from .submission import persistently, submit
+from .submission import begin_checks, persistently, prepare, submit
+
+T = TypeVar("T")
 
 _UNTIL_CONNECTED = 0.1  # seconds between two looks for nothing
 
@@ -77,8 +81,8 @@ class Invocation:
 
     # --- while it goes on ----------------------------------------------------------------
 
-    def start(self, wave: Wave) -> None:
-        """A run of this wave, or one of the same plan that is in flight.
+    def start(self, *waves: Wave) -> None:
+        """A run of each wave, or one of the same plan that is in flight.
 
         Raises:
             OmicsError: there is none. A service that does not answer is waited for, unless nothing
@@ -87,14 +91,21 @@ class Invocation:
         service = self._connect()
         connection, options, log = service.connection, self._options, self._log
 
-        def call() -> FollowedRun:
-            return submit(connection, options, wave, self.workdir, self.state, log)
+        def surely(call: Callable[[], T]) -> T:
+            wait = bool(self.ledger.in_flight)
+            return persistently(connection, options, log, call) if wait else call()
 
-        wait = bool(self.ledger.in_flight)
-        started = persistently(connection, options, log, call) if wait else call()
-        with self.lock:
-            self.ledger.place(started.run.id, wave.parents, started.definition.names)
-        service.follower.follow(started)
+        prepared = [
+            surely(partial(prepare, connection, options, wave, self.workdir, self.state, log))
+            for wave in waves
+        ]
+        if len(waves) > 1:
+            begin_checks(connection, options, prepared, log)
+        for one in prepared:
+            started = surely(partial(submit, connection, options, one, self.state, log))
+            with self.lock:
+                self.ledger.place(started.run.id, one.wave.parents, started.definition.names)
+            service.follower.follow(started)
 
     async def start_again(self, wave: Wave, lost: Collection[JobKey]) -> None:
         """A run of those jobs of a wave that were done, and whose results are nowhere."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from ..aws.records import OWNER_TAG, Run, RunStatus
 from ..aws.registry_map import read_registry_map
 from ..aws.runs import find_runs, get_run, start_run
 from ..aws.transfer import check_bucket
-from ..aws.workflows import ensure_workflow_version
+from ..aws.workflows import begin_versions, ensure_workflow_version
 from ..compile import compile_wave, spill
 from ..errors import NotFound, QuotaExceeded, ServiceError
 from ..files.exported import still_there
@@ -40,6 +40,7 @@ from .request import plan_hash, run_name, run_request, version_spec
 T = TypeVar("T")
 
 _BEGINS = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING)
+_CHECK_SECONDS = 3.0  # between two looks at a definition's check
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
 _QUOTA_PAUSE_SECONDS = 30.0
 _QUOTA_PATIENCE_SECONDS = 24 * 3600.0
@@ -61,24 +62,39 @@ class Prepared:
 
 
 def submit(
-    connection: Connection, options: Options, wave: Wave, workdir: Path, state: Path, log: Log
+    connection: Connection, options: Options, prepared: Prepared, state: Path, log: Log
 ) -> FollowedRun:
-    """Compile `wave` and start a run of it, or attach to the one in flight for the same plan.
+    """Start a run of a prepared wave, or attach to the one in flight for the same plan.
 
     Raises:
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
-    prepared = _prepare(connection, options, wave, workdir, state, log)
     run = _run_of(connection, options, prepared, state, log)
     connection.journal.carries(run.id, prepared.identities.values())
     return FollowedRun(
         run,
-        wave,
+        prepared.wave,
         prepared.definition,
         identities=prepared.identities,
         page=page_of(connection.services, run),
     )
+
+
+def begin_checks(
+    connection: Connection, options: Options, waves: Sequence[Prepared], log: Log
+) -> None:
+    """Have the definitions of several runs checked side by side: each takes minutes if large."""
+    begin_versions(
+        connection.services,
+        [version_spec(options, wave.definition, wave.registry_map) for wave in waves],
+        poll_seconds=_check_seconds(options),
+        say=log.info,
+    )
+
+
+def _check_seconds(options: Options) -> float:
+    return min(options.poll_seconds, _CHECK_SECONDS)
 
 
 def _run_of(
@@ -143,9 +159,14 @@ def _anew(
     return connection.journal.open(entry.plan, options.request_id)
 
 
-def _prepare(
+def prepare(
     connection: Connection, options: Options, wave: Wave, workdir: Path, state: Path, log: Log
 ) -> Prepared:
+    """Read a wave's inputs and compile it; nothing is sent.
+
+    Raises:
+        OmicsError: an input or a limit that the user is asked to mend.
+    """
     registry_map = (
         None
         if options.container_registry_map is None
@@ -296,7 +317,7 @@ def _start(
     version = ensure_workflow_version(
         services,
         version_spec(options, prepared.definition, prepared.registry_map),
-        poll_seconds=min(options.poll_seconds, 3.0),
+        poll_seconds=_check_seconds(options),
         say=log.info,
     )
     request = run_request(

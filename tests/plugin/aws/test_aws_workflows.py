@@ -12,7 +12,11 @@ from snakemake_executor_omics.aws import transfer
 from snakemake_executor_omics.aws import workflows as module
 from snakemake_executor_omics.aws.records import OWNER_TAG, WorkflowStatus
 from snakemake_executor_omics.aws.session import Services
-from snakemake_executor_omics.aws.workflows import VersionSpec, ensure_workflow_version
+from snakemake_executor_omics.aws.workflows import (
+    VersionSpec,
+    begin_versions,
+    ensure_workflow_version,
+)
 from snakemake_executor_omics.errors import (
     AccessDenied,
     LimitExceeded,
@@ -82,6 +86,26 @@ def test_a_check_that_takes_its_time_is_said(
 
     module._wait(Waiter(), "wait for version v", 3.0, {}, lambda: None, say)
     assert said == ["omics: wait for version v: the service checks its definition"]
+
+
+def test_several_versions_are_begun_without_waiting(services: Services, omics: Stubber) -> None:
+    other = replace(SPEC, zip=b"other")
+    add(omics, "list_workflows", {"items": [flow()]}, LIST)
+    add(omics, "get_workflow", flow(tags={OWNER_TAG: "workflow"}), {"id": "1"})
+    add(omics, "get_workflow_version", version("CREATING"))  # begun by an earlier call
+    missing(omics, "get_workflow_version")
+    add(omics, "create_workflow_version", version("CREATING"))
+    add(omics, "get_workflow_version", version("CREATING"))
+    begin_versions(services, [SPEC, other])
+
+
+def test_what_keeps_a_version_from_being_begun_is_told_when_it_is_waited_for(
+    services: Services, omics: Stubber
+) -> None:
+    omics.add_client_error("list_workflows", "AccessDeniedException", "no", 403)
+    begin_versions(services, [SPEC, SPEC])
+    with pytest.raises(LimitExceeded):
+        begin_versions(services, [SPEC, replace(SPEC, zip=bytes(module.MAX_ZIP + 1))])
 
 
 def test_version_being_made_is_waited_for(services: Services, omics: Stubber) -> None:

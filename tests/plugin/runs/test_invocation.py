@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +47,8 @@ class _Service:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened = 0
         self.waves: list[tuple[JobKey, ...]] = []
+        self.prepared: list[tuple[JobKey, ...]] = []
+        self.checked: list[tuple[int, int]] = []  # so many at once, after so many runs
         self.cancelled: list[str] = []
         self.refuses: dict[str, ServiceError] = {}
         self.have_ended: set[str] = set()
@@ -64,6 +66,8 @@ class _Service:
         monkeypatch.setattr(invocation, "tasks_in_flight", lambda *_: [frozenset("t")])
         monkeypatch.setattr(invocation, "open_connection", self._open)
         monkeypatch.setattr(invocation, "Follower", lambda *_: self)
+        monkeypatch.setattr(invocation, "prepare", self._prepare)
+        monkeypatch.setattr(invocation, "begin_checks", self._begin_checks)
         monkeypatch.setattr(invocation, "submit", self._submit)
         monkeypatch.setattr(invocation, "persistently", self._persistently)
 
@@ -71,7 +75,15 @@ class _Service:
         self.opened += 1
         return self
 
-    def _submit(self, connection: Any, options: Any, wave: Wave, *_: Any) -> Any:
+    def _prepare(self, connection: Any, options: Any, wave: Wave, *_: Any) -> Any:
+        self.prepared.append(tuple(task.key for task in wave.tasks))
+        return SimpleNamespace(wave=wave)
+
+    def _begin_checks(self, connection: Any, options: Any, waves: Sequence[Any], *_: Any) -> None:
+        self.checked.append((len(waves), len(self.waves)))
+
+    def _submit(self, connection: Any, options: Any, prepared: Any, *_: Any) -> Any:
+        wave: Wave = prepared.wave
         self.waves.append(tuple(task.key for task in wave.tasks))
         return SimpleNamespace(
             run=SimpleNamespace(id=str(len(self.waves))),
@@ -149,7 +161,25 @@ def test_only_a_service_that_has_a_run_of_ours_is_waited_for(
     runs.start(_wave(A))
     assert service.waited == []
     runs.start(_wave(B))
-    assert service.waited == [True]
+    assert service.waited == [True, True]  # to prepare it, and to start it
+
+
+def test_the_definitions_of_several_runs_are_checked_side_by_side(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    runs.start(_wave(A), _wave(B))
+    assert service.prepared == service.waves == [(A,), (B,)]
+    assert service.checked == [(2, 0)]
+    assert runs.ledger.in_flight == ["1", "2"]
+
+
+def test_the_definition_of_one_run_is_checked_when_it_starts(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    runs.start(_wave(A))
+    assert service.checked == []
 
 
 def test_jobs_whose_results_are_nowhere_run_again_alone(

@@ -21,7 +21,7 @@ from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs import submission
 from snakemake_executor_omics.runs.connection import Connection
 from snakemake_executor_omics.runs.journal import Journal
-from snakemake_executor_omics.runs.submission import submit
+from snakemake_executor_omics.runs.submission import prepare, submit
 from snakemake_executor_omics.settings.options import LOCAL_ROLE_ARN, Options
 
 pytestmark = pytest.mark.service
@@ -90,9 +90,9 @@ def call(
         said = Said()
         journals.append(Journal(tmp_path / state / "journal.sqlite"))
         connection = Connection(services, journals[-1], lambda: services)
-        started = submit(
-            connection, replace(options, **changes), wave, tmp_path, tmp_path / state, said
-        )
+        changed = replace(options, **changes)
+        prepared = prepare(connection, changed, wave, tmp_path, tmp_path / state, said)
+        started = submit(connection, changed, prepared, tmp_path / state, said)
         return started.run.id, said.lines, connection
 
     yield submitted
