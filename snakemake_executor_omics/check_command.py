@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from copy import copy
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,6 +39,7 @@ from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log
 from .model import JobKey, Wave
 from .runs.journal import durations_before
+from .settings.checking import resolve
 from .settings.options import LOCAL_REGION, NetworkingMode, Options, StorageType
 
 _STORAGE_PER_INPUT = 3  # how much larger all files of a workflow are than its inputs
@@ -54,13 +55,20 @@ def check(workflow: Any, options: Options, workdir: Path, state: Path, log: Log)
     """
     request = CheckRequest.of(options.check or "")
     if request.for_aws:
-        options = replace(options, local=False, endpoint_url=None)
+        options = _for_aws(workflow)
     checked = look(workflow, options, workdir, state, request)
     if request.as_json:
         print(json.dumps(document(checked), indent=2))
     else:
         print(*page(checked), sep="\n")
     return REFUSED if checked.refused else 0
+
+
+def _for_aws(workflow: Any) -> Options:
+    """What the same settings are for AWS, some defaults of which are others."""
+    settings = copy(workflow.executor_settings)
+    settings.endpoint = None
+    return resolve(settings, project=Path(workflow.workdir_init).resolve().name)
 
 
 def tell_briefly(workflow: Any, options: Options, workdir: Path, log: Log) -> None:

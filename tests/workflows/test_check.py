@@ -82,7 +82,21 @@ def test_an_image_that_aws_cannot_pull_is_none_for_the_local_service(folder: Pat
     assert check(folder, WORDS, *target).returncode == 0
     done = check(folder, f"{WORDS} --aws", *target)
     assert done.returncode == REFUSED
+    assert "AWS HealthOmics in us-east-1 would not run this" in done.stderr
     assert "HealthOmics pulls images from ECR only (Snakefile, line 8)" in done.stderr
+
+
+def test_what_a_checkpoint_decides_is_in_later_waves(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(Path(__file__).parent / "checkpoints", tmp_path / "checkpoints"))
+    done = check(folder, f"{WORDS} --json", "--omics-endpoint", "local")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stderr[done.stderr.index("{") :])
+    assert [wave["runs"] for wave in found["waves"]] == [[4], [1], [1]]
+    assert [wave["waitsFor"] for wave in found["waves"]] == [
+        [],
+        [{"reason": "checkpoint split decides what follows", "jobs": 1}],
+        [{"reason": "checkpoint split decides what follows", "jobs": 1}],
+    ]
 
 
 def test_a_dry_run_tells_how_much_goes_where_and_what_is_in_the_way(folder: Path) -> None:

@@ -37,10 +37,14 @@ class _Project:
             self.fetched.append(job.name)
             return job.name in has
 
+        async def is_there(job: _Job) -> bool:
+            return job.name in has
+
         async def store(job: _Job) -> None:
             self.stored.append(job.name)
 
         monkeypatch.setattr(output_cache, "fetch_from_cache", fetch)
+        monkeypatch.setattr(output_cache, "is_in_cache", is_there)
         monkeypatch.setattr(output_cache, "store_in_cache", store)
         monkeypatch.setattr(output_cache, "job_key", _key)
 
@@ -58,6 +62,13 @@ def test_results_that_the_cache_has_are_fetched_once_producers_first(
     assert asyncio.run(cache.fetch()) == 0
     assert project.fetched == ["a", "b", "c"]
     assert [cache.has(_key(job)) for job in project.jobs] == [True, True, False]
+
+
+def test_what_could_be_fetched_is_told_without_fetching(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = _Project(monkeypatch, has={"a", "c"}, cached={"a", "b"})
+    found = asyncio.run(OutputCache(project.workflow).there())
+    assert found == {_key(project.jobs[0])}
+    assert project.fetched == []
 
 
 def test_only_rules_that_say_so_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
