@@ -42,13 +42,7 @@ RULES = {
     },
 }
 ALLOWS = RULES["registryPolicy"]
-
-
-@pytest.fixture
-def call(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Setup:
-    """`snakemake-omics setup` in an empty account, whose profiles go to a folder of the test's."""
-    monkeypatch.chdir(tmp_path)
-    return Setup(services, monkeypatch)
+REGISTRY = account_template.registry_resources(RULES, "here")
 
 
 def _stack(services: Services) -> dict[str, Any]:
@@ -61,13 +55,21 @@ def _parameters(services: Services) -> dict[str, str]:
 
 
 def test_an_account_is_made_changed_and_left(
-    call: Setup,
     services: Services,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert call("--deploy", "--project", "lab") == 0
+    monkeypatch.chdir(tmp_path)
+    call = Setup(services, monkeypatch)
+    monkeypatch.setattr(account, "pull_through", lambda _: PullThrough(frozenset(), {}, {}))
+    rules = tmp_path / "registry/registry-rules.json"
+    rules.parent.mkdir()
+    rules.write_text(json.dumps(RULES))
+    rules.with_name("registry-map.json").write_text("{}")
+    assert call("--deploy", "--project", "lab", "--registry-rules", str(rules)) == 0
     profile = yaml.safe_load((tmp_path / "profiles/aws/config.yaml").read_text())
+    assert profile["omics-container-registry-map"].endswith("registry-map.json")
     role = role_of(services, profile["omics-role-arn"])
     assert trust(role, "123456789012", "us-east-1").state is State.FINE
     bucket, _, folder = profile["omics-output-uri"].removeprefix("s3://").partition("/")
@@ -77,6 +79,9 @@ def test_an_account_is_made_changed_and_left(
     assert call("--deploy", "--keep-days", "5") == 0  # what is not said stays
     assert _parameters(services)["Project"] == "lab"
     assert _parameters(services)["KeepDays"] == "5"
+    found = stacks.deployed(services, account.STACK)
+    assert found is not None
+    assert account_template.of_registry(found.template) == REGISTRY
 
     capsys.readouterr()
     assert call("--delete", answer="n") == 1
@@ -84,7 +89,10 @@ def test_an_account_is_made_changed_and_left(
     assert _stack(services)["StackStatus"] == "UPDATE_COMPLETE"
 
 
-def test_there_is_nothing_to_remove_where_nothing_was_made(call: Setup) -> None:
+def test_there_is_nothing_to_remove_where_nothing_was_made(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Setup(services, monkeypatch)
     with pytest.raises(NotFound, match="no stack snakemake-omics"):
         call("--delete")
 
@@ -104,67 +112,32 @@ def test_the_policy_of_who_starts_runs_is_not_too_large(
     assert len("".join(text.split())) <= 6_144  # IAM quotas, managed policy
 
 
-def _with_registry(
-    monkeypatch: pytest.MonkeyPatch, services: Services, there: PullThrough, tmp_path: Path
-) -> Path:
-    monkeypatch.setattr(account, "pull_through", lambda _: there)
-    path = tmp_path / "registry-rules.json"
-    path.write_text(json.dumps(RULES))
-    return path
-
-
-def _registry(services: Services) -> set[str]:
-    template = stacks.deployed(services, account.STACK)
-    assert template is not None
-    return set(account_template.of_registry(template.template))
-
-
-def test_pull_through_is_added_and_stays(
-    call: Setup,
-    services: Services,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    path = _with_registry(monkeypatch, services, PullThrough(frozenset(), {}, {}), tmp_path)
-    everything = {"RegistryRuleQuay", "RegistryTemplateQuay", "RegistryPolicy"}
-    assert call("--deploy", "--registry-rules", str(path)) == 0
-    assert _registry(services) == everything
-    call("--deploy", "--keep-days", "7")
-    assert _registry(services) == everything
-    ours = PullThrough(frozenset({"quay"}), {"quay": {}}, ALLOWS)  # as it answers from then on
-    monkeypatch.setattr(account, "pull_through", lambda _: ours)
-    found = stacks.deployed(services, account.STACK)
-    assert found is not None
-    made = account_template.of_registry(found.template)
-    assert account._not_of_others(services, made, made) == made
-
-
+@pytest.mark.parametrize(
+    ("ours", "left", "told"), [({}, {}, 3), (REGISTRY, REGISTRY, 0)], ids=["theirs", "ours"]
+)
 def test_what_others_have_made_in_the_registry_is_left_alone(
-    call: Setup,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    ours: dict[str, Any],
+    left: dict[str, Any],
+    told: int,
 ) -> None:
     there = PullThrough(frozenset({"quay"}), {"quay": {}}, ALLOWS)
-    path = _with_registry(monkeypatch, services, there, tmp_path)
-    assert call("--deploy", "--registry-rules", str(path)) == 0
-    assert _registry(services) == set()
-    assert capsys.readouterr().err.count("already") == 3
+    monkeypatch.setattr(account, "pull_through", lambda _: there)
+    assert account._not_of_others(services, REGISTRY, ours) == left
+    assert capsys.readouterr().err.count("already") == told
 
 
 def test_a_policy_of_the_registry_is_never_replaced(
-    call: Setup,
-    services: Services,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "210987654321"},
                              "Action": "ecr:ReplicateImage"}]}  # fmt: skip
     there = PullThrough(frozenset(), {}, theirs)
-    path = _with_registry(monkeypatch, services, there, tmp_path)
+    monkeypatch.setattr(account, "pull_through", lambda _: there)
     with pytest.raises(SettingsError, match="has a policy already") as error:
-        call("--deploy", "--registry-rules", str(path))
+        account._not_of_others(services, REGISTRY, {})
     assert "ecr:CreateRepository" in str(error.value.hint)
 
 

@@ -73,16 +73,6 @@ def test_all_that_is_wrong_is_told_at_once_with_what_mends_it(
     assert sum(line.startswith("    mend: ") for line in lines) >= len(wrong)
 
 
-def test_a_profile_is_read_as_snakemake_reads_it(
-    account: LocalService, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/config.yaml").write_text("omics-endpoint: nonsense\n")
-    assert cli.main(["doctor", "--json", "--profile", "mine"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert any("--omics-endpoint: 'nonsense' is no address" in line["text"] for line in told)
-
-
 def test_a_service_of_this_project_that_stays_is_asked(
     account: LocalService, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
