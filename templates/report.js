@@ -17,6 +17,7 @@
       legend: { labelColor: text, titleColor: text, labelLimit: 140 },
       text: { color: text },
       line: { color: text },
+      rule: { color: text },
     };
     for (const [name, spec] of Object.entries(specs)) {
       await vegaEmbed(document.getElementById(`plot-${name}`), spec, {

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from ..cost.bill import billed_seconds
 from ..cost.instances import smallest
 from ..cost.prices import Prices
 from ..model import JobState
@@ -208,14 +207,12 @@ def _packing(rule: RuleSummary) -> str | None:
     ran = rule.tasks - rule.count(JobState.CACHED)
     if rule.seconds is None or ran < _MANY:
         return None
-    middle = rule.seconds.median
-    billed = billed_seconds(middle)
-    if billed < 2 * middle:
+    if rule.billed_seconds < 2 * rule.seconds.total:
         return None
     return (
-        f"{rule.rule}: {ran:,} tasks work {duration(middle)} each and are billed "
-        f"{duration(billed)} each: several of them in one task, which --omics-pack makes, are "
-        "billed less"
+        f"{rule.rule}: {ran:,} tasks worked for {duration(rule.seconds.median)} each, together "
+        f"{duration(rule.seconds.total)}, and are billed {duration(rule.billed_seconds)}, since a "
+        "minute is the least: several in one task, which --omics-pack makes, are billed less"
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..model import JobState
+from .model import ReportedRun
 from .rule_graph import RuleGraph, rule_graph
 from .summaries import RuleSummary, Summary
 from .texts import counted, dollars, duration, number
@@ -49,7 +50,7 @@ def charts(summary: Summary) -> dict[str, Spec]:
     }
     times = timeline(summary.report, summary.rules)
     if times is not None:
-        found["timeline"] = _timeline(times)
+        found["timeline"] = _timeline(times, summary.report.runs)
         found["at-once"] = _at_once(times, summary.rules)
     graph = rule_graph(summary.report.tasks)
     if graph is not None and len(graph.places) <= 2 * _MOST_RULES:
@@ -57,7 +58,7 @@ def charts(summary: Summary) -> dict[str, Spec]:
     return {name: spec for name, spec in found.items() if spec is not None}
 
 
-def _timeline(times: Timeline) -> Spec:
+def _timeline(times: Timeline, runs: Sequence[ReportedRun]) -> Spec:
     rows = [
         (
             bar.task.job,
@@ -100,7 +101,7 @@ def _timeline(times: Timeline) -> Spec:
                     "x2": {"field": "s"},
                     "y": {**y, "field": "t"},
                     "y2": {"field": "b"},
-                    "color": {**_by_state(states), "legend": None},
+                    "color": _by_state(states),
                     "tooltip": tooltip,
                 },
             },
@@ -117,6 +118,11 @@ def _timeline(times: Timeline) -> Spec:
                 },
             },
             {
+                "data": _table(("what", "x"), _moments(times, runs)),
+                "mark": {"type": "rule", "strokeDash": [3, 3], "opacity": 0.6, "strokeWidth": 1.5},
+                "encoding": {"x": {**x, "field": "x"}, "tooltip": [{"field": "what"}]},
+            },
+            {
                 "data": _table(("rule", "y"), times.labels),
                 "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 3},
                 "encoding": {
@@ -129,9 +135,24 @@ def _timeline(times: Timeline) -> Spec:
     }
 
 
+def _moments(times: Timeline, runs: Sequence[ReportedRun]) -> list[tuple[str, float]]:
+    """When each run was made, began and ended."""
+    return [
+        (f"run {run.id} {what}", times.clock.at(moment))
+        for run in runs
+        for what, moment in (
+            ("created", run.created),
+            ("started", run.started),
+            ("stopped", run.stopped),
+        )
+        if moment is not None
+    ]
+
+
 def _at_once(times: Timeline, rules: Sequence[RuleSummary]) -> Spec:
     heavy = sorted(rules, key=lambda rule: -(rule.seconds.total if rule.seconds else 0))
-    shown = {rule.rule for rule in heavy[: len(_COLOURS) - 1]}
+    room = len(_COLOURS) if len(rules) <= len(_COLOURS) else len(_COLOURS) - 1
+    shown = {rule.rule for rule in heavy[:room]}
     names = [rule.rule for rule in rules if rule.rule in shown]
     rows = at_once(times, names)
     kinds = list(dict.fromkeys(kind for _, kind, _ in rows))
@@ -395,7 +416,7 @@ def _by_state(states: Sequence[JobState]) -> Spec:
             "domain": [state.value for state in states],
             "range": [_STATES[state] for state in states],
         },
-        "legend": {"orient": "top", "title": None},
+        "legend": {"orient": "top", "title": None, "symbolOpacity": 1},
     }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..aws.prices import ask_prices
 from ..cost.prices import prices_of
-from ..errors import OmicsError
-from ..runs.console import Console
+from ..errors import NotFound, OmicsError
+from ..runs.console import Console, KnownRun
 from .advice import advise
 from .estimate import read_estimate
 from .gather import gather
@@ -51,7 +51,7 @@ def report(console: Console, arguments: argparse.Namespace) -> int:
     """Write what is asked for; without a file the summary goes to stdout."""
     estimated = None if arguments.estimate is None else read_estimate(arguments.estimate)
     ids = dict.fromkeys(arguments.run_ids)
-    runs = [console.run(id) for id in ids] if ids else console.last_call()
+    runs = [_run(console, id) for id in ids] if ids else console.last_call()
     services = console.services
     prices = ask_prices(services) if arguments.ask_prices else prices_of(services.region)
     found = gather(console, runs, prices, datetime.now(UTC))
@@ -72,6 +72,17 @@ def report(console: Console, arguments: argparse.Namespace) -> int:
         for gap in found.gaps:
             print(f"snakemake-omics: {gap}", file=sys.stderr)
     return 0
+
+
+def _run(console: Console, id: str) -> KnownRun:
+    try:
+        return console.run(id)
+    except NotFound as error:
+        error.hint = (
+            f"asked was {console.where}: --omics-region and --omics-endpoint name another; a run "
+            "that was deleted, or removed for --omics-retention REMOVE, has no report any more"
+        )
+        raise
 
 
 def _write(place: str, text: str) -> None:

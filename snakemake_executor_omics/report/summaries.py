@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ..cost.bill import billed_seconds
 from ..model import JobState
 from .estimate import Estimated
 from .model import Report, ReportedRun, ReportedTask, seconds_between
@@ -44,6 +45,7 @@ class RuleSummary:
     states: dict[JobState, int]
     retries: int = 0
     seconds: Spread | None = None
+    billed_seconds: float = 0.0
     queued: Spread | None = None
     cpus: int | None = None
     memory_gib: int | None = None
@@ -137,6 +139,11 @@ def _of_rule(rule: str, attempts: Sequence[ReportedTask]) -> RuleSummary:
         states=count_states(newest),
         retries=len(attempts) - len(newest),
         seconds=spread(task.seconds for task in attempts if task.state is not JobState.CACHED),
+        billed_seconds=sum(
+            billed_seconds(task.seconds)
+            for task in attempts
+            if task.seconds is not None and task.state is not JobState.CACHED
+        ),
         queued=spread(task.queued for task in attempts if task.state is not JobState.CACHED),
         cpus=max((task.cpus for task in attempts if task.cpus is not None), default=None),
         memory_gib=max(

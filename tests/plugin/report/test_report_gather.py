@@ -376,6 +376,8 @@ def test_a_run_that_is_not_there_and_a_file_that_cannot_be_are_told(
 ) -> None:
     serve([run()], {"11": []})
     assert call(project, "999") == 2
-    assert "cannot read run 999" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot read run 999" in said
+    assert "hint: asked was AWS HealthOmics in us-east-1" in said
     assert call(project, "--json", str(project / "no/such/r.json")) == 2
     assert "No such file" in capsys.readouterr().err

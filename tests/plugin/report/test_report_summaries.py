@@ -176,8 +176,8 @@ def test_what_is_proposed_for_several_rules_at_once_is_in_no_profile() -> None:
 def test_short_tasks_are_to_be_packed_and_long_queues_told() -> None:
     advice = advise(SUMMARY, PRICES)
     (packing,) = advice.packing
-    assert packing.startswith("trim: 10 tasks work ")
-    assert "billed 1:00 min each" in packing
+    assert packing.startswith("trim: 10 tasks worked for ")
+    assert "are billed 10:00 min" in packing
     slow = tuple(
         replace(task, created=task.created - timedelta(hours=2))
         for task in REPORT.tasks
