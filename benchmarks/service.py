@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,10 +26,14 @@ INSTANT = (sys.executable, str(HERE / "instant_engine.py"))
 
 
 class Service(Server):
-    """`calls` has the operations of HealthOmics by name, and the methods of everything else."""
+    """`calls` has the operations of HealthOmics by name, and the methods of everything else.
+
+    `times` has when each operation was asked for.
+    """
 
     def __init__(self, state: Path, engine: Sequence[str] | None) -> None:
         self.calls: Counter[str] = Counter()
+        self.times: dict[str, list[float]] = {}
         self._names = Protocol(HANDLERS)
         super().__init__(state, ServerOptions(), engine=engine, stop=threading.Event())
 
@@ -37,6 +42,7 @@ class Service(Server):
         try:
             operation, _ = self._names.match(method, path)
             self.calls[operation.name] += 1
+            self.times.setdefault(operation.name, []).append(time.perf_counter())
         except Fault:
             self.calls[f"S3 {method}" if "omics-local" in path else f"other {method}"] += 1
         return super()._answer(environ, start_response)
