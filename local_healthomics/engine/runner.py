@@ -24,7 +24,6 @@ from . import loading
 from . import miniwdl_internals as internals
 from .backend import TaskTimedOut
 from .cache import RunCache
-from .containers import BACKENDS, options
 from .errors import (
     Cancelled,
     DefinitionError,
@@ -234,8 +233,7 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     session.inputs.fetch_all(_uris(workflow, inputs))
     _check_stop(session)
 
-    backend = ProcessTask if request.container_backend == "process" else None
-    backend_class: type[Any] = backend or BACKENDS[request.container_backend]
+    backend_class = _backend(request.container_backend)
     bound = type(backend_class.__name__, (backend_class,), {"session": session})
     internals.register_plugins(
         {
@@ -261,6 +259,15 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
         raise
     _check_stop(session)
     return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request)
+
+
+def _backend(name: str) -> type[Any]:
+    """What runs the commands of tasks; those in containers load a client of Docker."""
+    if name == "process":
+        return ProcessTask
+    from .containers import BACKENDS
+
+    return BACKENDS[name]
 
 
 def _check_stop(session: Session) -> None:
@@ -338,6 +345,8 @@ def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
     if session.request.container_backend == "process":
         overrides["task_runtime"] = {"defaults": {}}
     else:
+        from .containers import options  # see `_backend`
+
         overrides |= options(session.request.readings)
     cfg = config.Loader(logger, filenames=[], overrides=overrides)
 
