@@ -47,10 +47,13 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Actions that a principal's policies do not allow, and those that one of them forbids."""
+    """Actions that a principal's policies do not allow, those that one of them forbids, and those
+    where that depends on what IAM was not told (from which network a request comes, say).
+    """
 
     missing: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def denied(
     services: Services, principal: str, actions: Sequence[str], resources: Sequence[str]
 ) -> Denied:
     """What IAM says would be refused; policies of buckets and keys are not among what it reads."""
-    missing, forbidden = set(), set()
+    decided: dict[str, str] = {}
     with translated(f"have IAM simulate the rights of {principal.rpartition('/')[2]}"):
         pages = (
             services.client("iam", None)
@@ -176,14 +179,17 @@ def denied(
         for page in pages:
             for result in page.get("EvaluationResults", ()):
                 by_organization = result.get("OrganizationsDecisionDetail") or {}
-                decision = result.get("EvalDecision")
+                decision = str(result.get("EvalDecision"))
                 if by_organization.get("AllowedByOrganizations") is False:
                     decision = "explicitDeny"
-                if decision == "explicitDeny":
-                    forbidden.add(result.get("EvalActionName", ""))
-                elif decision != "allowed":
-                    missing.add(result.get("EvalActionName", ""))
-    return Denied(tuple(sorted(missing - forbidden)), tuple(sorted(forbidden)))
+                elif decision != "allowed" and result.get("MissingContextValues"):
+                    decision = "unclear"
+                decided[str(result.get("EvalActionName"))] = decision
+
+    def those(decision: str) -> tuple[str, ...]:
+        return tuple(sorted(action for action, found in decided.items() if found == decision))
+
+    return Denied(those("implicitDeny"), those("explicitDeny"), those("unclear"))
 
 
 def bucket_of(services: Services, name: str) -> Bucket:

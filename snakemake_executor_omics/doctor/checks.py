@@ -93,7 +93,10 @@ def local_service(address: str | OmicsError | None, is_asked: bool) -> Finding:
 def credentials(answer: Caller | OmicsError) -> Finding:
     if isinstance(answer, Caller):
         return fine("credentials", answer.arn)
-    if isinstance(answer, AccessDenied | SettingsError) and not _is_about_clock(answer):
+    code = answer.code if isinstance(answer, ServiceError) else None
+    is_forbidden = code in ("AccessDenied", "AccessDeniedException")  # by an endpoint's policy
+    is_refused = isinstance(answer, AccessDenied | SettingsError) and not is_forbidden
+    if is_refused and not _is_about_clock(answer):
         return refused("credentials", answer)
     return untold("credentials", answer)
 
@@ -199,6 +202,9 @@ def rights(
             found.append(
                 unknown(name, f"{what} on {about}: only its own policy could allow it", mend)
             )
+        elif answer.unclear:
+            what = ", ".join(answer.unclear)
+            found.append(unknown(name, f"{what} on {about}: by conditions that IAM was not told"))
     if unasked:
         found.append(untold(name, unasked[0]))
     return found or [fine(name, f"what is needed on {', '.join(answers)}")]

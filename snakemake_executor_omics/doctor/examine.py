@@ -17,7 +17,7 @@ from ..aws import account_facts as facts
 from ..aws.registry_map import read_registry_map
 from ..aws.session import Services, check_session, connect
 from ..aws.transfer import split_uri
-from ..errors import AccessDenied, OmicsError, SettingsError, UnexpectedAnswer
+from ..errors import OmicsError, UnexpectedAnswer
 from ..runs.connection import local_package, standing_service
 from ..settings.checking import resolve_all
 from ..settings.options import Options
@@ -86,7 +86,7 @@ def before_a_start(services: Services, options: Options) -> list[Finding]:
     """What a run would fail by, minutes later and billed: six requests."""
     caller = ask(facts.who_calls, services)
     found = [checks.credentials(caller), checks.clock(caller)]
-    if isinstance(caller, AccessDenied):
+    if any(one.state is State.WRONG for one in found):
         return found
     name, _ = split_uri(options.output_uri)
     bucket = ask(facts.bucket_of, services, name)
@@ -105,9 +105,9 @@ def everything(
     `images` tells of those of a workflow, None where none is at hand.
     """
     caller = ask(facts.who_calls, services)
-    yield checks.credentials(caller)
-    yield checks.clock(caller)
-    if isinstance(caller, AccessDenied | SettingsError):
+    who = checks.credentials(caller)
+    yield from (who, checks.clock(caller))
+    if who.state is State.WRONG:
         yield unknown("account", "not asked, as there are no credentials that it takes")
         return
     answer = ask(facts.answers, services)
@@ -192,7 +192,8 @@ def _role(
     asked = _on_files(options)
     elsewhere = set(_HAVE_POLICIES)
     name, _ = split_uri(options.output_uri)
-    if ask(facts.has_policy, services, name) is not False:
+    # An alias of an access point stands for another resource than a bucket of that name.
+    if name.endswith("-s3alias") or ask(facts.has_policy, services, name) is not False:
         elsewhere |= asked.keys()
     if thoroughly:
         partition, place = arn.split(":")[1], f"{services.region}:{account}"

@@ -129,8 +129,10 @@ def test_what_an_organization_forbids_is_forbidden(services: Services) -> None:
         {"EvalActionName": "s3:GetObject", "EvalDecision": "allowed",
          "OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
         {"EvalActionName": "s3:PutObject", "EvalDecision": "implicitDeny"},
+        {"EvalActionName": "s3:ListBucket", "EvalDecision": "implicitDeny",
+         "MissingContextValues": ["s3:prefix"]},
     ]  # fmt: skip
     with Stubber(client) as stub:
         stub.add_response("simulate_principal_policy", {"EvaluationResults": results})
         found = facts.denied(_with(services, client), ARN, ["s3:GetObject"], ["*"])
-    assert found == facts.Denied(missing=("s3:PutObject",), forbidden=("s3:GetObject",))
+    assert found == facts.Denied(("s3:PutObject",), ("s3:GetObject",), ("s3:ListBucket",))

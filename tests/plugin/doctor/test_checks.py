@@ -38,6 +38,8 @@ ARN = f"arn:aws:iam::{ACCOUNT}:role/Run"
 URI = "s3://bucket/project"
 FINE, WRONG, UNKNOWN = State.FINE, State.WRONG, State.UNKNOWN
 DENIED = AccessDenied("not authorized", code="AccessDenied")
+EXPIRED = AccessDenied("the token is expired", hint="sign in", code="ExpiredToken")
+NOBODY = AccessDenied("no credentials", hint="sign in")
 GONE = NotFound("there is none")
 SILENT = ServiceError("no route", transient=True)
 FOREIGN = UnexpectedAnswer("makes no sense")
@@ -82,7 +84,9 @@ ONE = [
     (checks.local_service(LocalServiceError("needs the extra"), True), WRONG, "extra"),
     (checks.local_service(LocalServiceError("needs the extra"), False), FINE, "nor needed"),
     (checks.credentials(CALLER), FINE, "user/me"),
-    (checks.credentials(DENIED), WRONG, "not authorized"),
+    (checks.credentials(EXPIRED), WRONG, "expired"),
+    (checks.credentials(NOBODY), WRONG, "no credentials"),
+    (checks.credentials(DENIED), UNKNOWN, "not authorized"),  # by the policy of an endpoint
     (checks.credentials(SILENT), UNKNOWN, "no route"),
     (checks.credentials(AccessDenied("Signature expired: x is now earlier")), UNKNOWN, "expired"),
     (checks.clock(CALLER), FINE, "within 1 s"),
@@ -195,6 +199,7 @@ def test_settings_that_are_right_are_resolved_as_they_are() -> None:
         ({"files": Denied(missing=("s3:GetObject",))}, ("files",), [UNKNOWN]),
         ({"files": Denied(forbidden=("s3:GetObject",))}, ("files",), [WRONG]),
         ({"files": DENIED}, (), [UNKNOWN]),
+        ({"files": Denied(unclear=("s3:GetObject",))}, (), [UNKNOWN]),
         ({"files": Denied(forbidden=("s3:PutObject",)), "logs": SILENT}, (), [WRONG, UNKNOWN]),
     ],
 )
