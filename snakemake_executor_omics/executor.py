@@ -22,7 +22,7 @@ from .errors import OmicsError, ServiceError
 from .graph import internals
 from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failures
-from .graph.tasks import job_key
+from .graph.tasks import job_key, members
 from .graph.updates import Updates
 from .graph.waves import next_waves, prepare
 from .images.folders import EnvironmentFolders
@@ -216,6 +216,9 @@ class Executor(RemoteExecutor):
 
     def handle_job_success(self, job: Any) -> None:
         self._updates.forget(job)
+        for member in members(job):
+            seconds = self._ledger.seconds([job_key(member), job_key(job)])
+            internals.tell_duration(self.workflow, member, seconds)
         with _for_people():
             self._runs.record([job_key(job), *keys_of(job)])
 

@@ -494,6 +494,25 @@ def environment_hash(workflow: Any, specification: Any) -> str:
     return digits
 
 
+def tell_duration(workflow: Any, job: Any, seconds: float | None) -> None:
+    """Have Snakemake's record of a job's results say how long it worked, which `--report` shows.
+
+    Snakemake counts from when it asked for the job to the date of its results: with a wait, and
+    less than nothing for one that came with the run of another. Since 9.18: `_clear_cache`,
+    `_get_key`, `_read_record` and `_write_record` of the persistence.
+    """
+    persistence = workflow.persistence
+    persistence._clear_cache()  # it would tell what was there before the job
+    for file in job.output:
+        key = persistence._get_key(file)
+        record = persistence._read_record(key)
+        if record is None or record.starttime is None or record.endtime is None:
+            continue  # with --drop-metadata
+        began = min(record.starttime, record.endtime)
+        record.starttime = began if seconds is None else record.endtime - seconds
+        persistence._write_record(key, record)
+
+
 def know_environment(dag: Any, job: Any) -> None:
     """Have Snakemake record the environment that a job's rule names, which `--report` shows.
 

@@ -128,7 +128,8 @@ def collect(
     here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
     deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
     journal.remember_exports(exports_of(wave, here, export.all, workdir))
-    journal.remember_durations(_durations({key: run_tasks[key] for key in here}, export, packed))
+    durations = _durations({key: run_tasks[key] for key in here}, export, packed)
+    journal.remember_durations(durations)
     failures = {
         task.key: failure(
             services,
@@ -157,6 +158,7 @@ def collect(
         else why_ended(services, run),
         interrupted=is_fault(run.failure_reason),
         absent=absent(wave, here, export.all),
+        seconds=durations,
     )
 
 

@@ -46,8 +46,8 @@ class RunEnd:
     """How a run ended: the service's word for it, and the ending of each of its jobs.
 
     `reason` says for people why a run that did not complete ended; `interrupted` that the reason
-    is a fault of the service, which may go away. `absent` are results that stayed in the run, of
-    each job that is done.
+    is a fault of the service, which may go away. Of jobs that are done, `absent` are the results
+    that stayed in the run, `seconds` how long they worked, where that is known.
     """
 
     completed: bool
@@ -55,6 +55,7 @@ class RunEnd:
     reason: str = ""
     interrupted: bool = False
     absent: Mapping[JobKey, Collection[str]] = field(default_factory=dict)
+    seconds: Mapping[JobKey, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ class Ledger:
         self._unit: dict[JobKey, JobKey] = {}  # task -> the unit that was asked for
         self._given_up: set[JobKey] = set()
         self._absent: dict[JobKey, Collection[str]] = {}
+        self._seconds: dict[JobKey, float] = {}
         self._chances: set[tuple[JobKey, Outcome]] = set()  # that were used
         self._unrecorded: dict[str, set[JobKey]] = {}  # of ended runs
         self._failed: list[str] = []
@@ -164,6 +166,7 @@ class Ledger:
         """The run has ended: what Snakemake is told, in this order."""
         parents = self._parents.pop(run)
         self._absent.update(end.absent)
+        self._seconds.update(end.seconds)
         if not end.completed:
             self._failed.append(run)
         endings = self._judge(run, parents, end)
@@ -232,6 +235,10 @@ class Ledger:
     def absent(self, keys: Iterable[JobKey]) -> set[str]:
         """The results of jobs that stayed in their run."""
         return {path for key in keys for path in self._absent.get(key, ())}
+
+    def seconds(self, keys: Iterable[JobKey]) -> float | None:
+        """How long the first of `keys` worked of which that is known."""
+        return next((self._seconds[key] for key in keys if key in self._seconds), None)
 
     def is_over(self, run: str) -> bool:
         """Whether a run has ended and has nothing that Snakemake is still to record."""

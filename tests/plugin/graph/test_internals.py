@@ -20,6 +20,7 @@ from snakemake.exceptions import RuleException, WorkflowError
 from snakemake.io import flag
 from snakemake.iocontainers import Namedlist
 from snakemake.jobs import GroupJob
+from snakemake.persistence import MetadataRecord
 from snakemake.resources import Resource
 from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
 from snakemake.settings.types import (
@@ -351,6 +352,24 @@ def test_an_environment_tells_its_files_without_a_conda(
     finally:
         for path in beside:
             path.unlink()
+
+
+@pytest.mark.parametrize(("seconds", "began"), [(2.5, 7.5), (None, 10.0)])
+def test_a_record_says_how_long_a_job_worked(
+    workflow: Any, jobs: dict[str, Any], seconds: float | None, began: float
+) -> None:
+    tell = "Snakemake records a job in another way now: see tell_duration()"
+    (file,) = jobs["join"].output
+    key = workflow.persistence._get_key(file)
+    internals.tell_duration(workflow, jobs["join"], seconds)  # no record, nothing to say
+    record = MetadataRecord(starttime=12.0, endtime=10.0)
+    workflow.persistence._write_record(key, record)
+    try:
+        internals.tell_duration(workflow, jobs["join"], seconds)
+        workflow.persistence._clear_cache()
+        assert workflow.persistence.metadata(file).starttime == began, tell
+    finally:
+        workflow.persistence.cleanup_metadata(file)
 
 
 def test_the_environment_of_a_rule_is_recorded_with_its_results(

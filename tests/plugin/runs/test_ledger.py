@@ -510,3 +510,12 @@ def test_what_stayed_in_a_run_is_known_of_each_job_of_it() -> None:
     ledger.advance("1", RunEnd(completed=True, endings={A: DONE, B: DONE}, absent={A: ["a.txt"]}))
     assert ledger.absent([A, B]) == {"a.txt"}
     assert ledger.absent([B]) == set()
+
+
+def test_how_long_a_job_worked_is_known_after_its_run() -> None:
+    ledger = Ledger()
+    ledger.place("1", {A: [], B: []})
+    assert ledger.seconds([A, B]) is None
+    ledger.advance("1", RunEnd(completed=True, endings={A: DONE, B: DONE}, seconds={B: 1.5}))
+    assert ledger.seconds([A, B]) == 1.5
+    assert ledger.seconds([A]) is None
