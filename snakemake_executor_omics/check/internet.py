@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 
 _BEGIN = r"(?<![\w./$@{-])"  # of a word that is called, and no part of a path or an option
-_END = r"(?![\w./=-])"
+_END = r"(?![\w./=:,-])"
 _PROGRAMS = (
-    *(r"curl", r"wget", r"aria2c", r"lftp", r"ftp", r"sftp", r"rclone", r"ascp", r"axel"),
-    *(r"ssh", r"scp", r"prefetch", r"fasterq-dump", r"fastq-dump", r"vdb-validate"),
+    *(r"curl", r"wget", r"aria2c", r"lftp", r"s?ftp\s+\S+", r"rclone", r"ascp", r"axel"),
+    *(r"ssh", r"scp", r"prefetch", r"fasterq-dump", r"fastq-dump"),
     *(r"esearch", r"efetch", r"elink", r"epost", r"ncbi-genome-download", r"kingfisher"),
     r"git\s+(?:-C\s+\S+\s+)?(?:clone|fetch|pull|submodule\s+update)",
     r"(?:python[\d.]*\s+-m\s+)?pip[\d.]*\s+(?:install|download)",

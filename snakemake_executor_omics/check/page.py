@@ -146,7 +146,11 @@ def _images(checked: Checked) -> list[str]:
 
 
 def _undeclared(checked: Checked) -> list[str]:
-    return [f"{rule}: {_names(files)}" for rule, files in checked.undeclared.items()]
+    places = checked.planned.places
+    return [
+        f"{rule}{f' ({places[rule]})' if rule in places else ''}: {_names(files)}"
+        for rule, files in checked.undeclared.items()
+    ]
 
 
 def _internet_title(checked: Checked) -> str:

@@ -205,6 +205,7 @@ def test_commands_that_look_for_the_internet_are_found(command: str, words: str)
         "echo $curl ${wget} curl=1",
         "library(requests)",
         "curl.py x",
+        "fetch ftp://example.org/x; scheme in ['sftp', 'ftp']",
     ],
 )
 def test_words_that_are_no_calls_are_passed_over(command: str) -> None:
