@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path, PurePath
 
 from .paths import folder_around, project_path
@@ -34,6 +35,8 @@ _RUN_MODULE = re.compile(r"(?<!\S)-m[ \t]+([A-Za-z_][\w.]*)")
 _PERL_MODULE = re.compile(r"^[ \t]*(?:use|require)[ \t]+([A-Za-z]\w*(?:::\w+)*)", re.MULTILINE)
 # A path, or what is left of one after a variable: `$here/common.sh` has `common.sh`.
 _NAME = re.compile(r"(?:\.{1,2}/)*[\w+@][\w.+@-]*(?:/[\w.+@-]+)*|(?<=['\"])\.\.(?=['\"])")
+# A program that looks for what lies beside its folder: `$(dirname "$0")/..`, `parents[1]`.
+_UPWARDS = re.compile(r"/\.\.(?![\w.])|['\"]\.\.['\"]|\bparents\[|\.parent\.parent\b")
 _QUOTED = re.compile(r"[^'\"\n]+")
 _VARIABLE = re.compile(r"\$\{?\w+\}?|\$\([^()]*\)|`[^`]*`")
 
@@ -226,17 +229,20 @@ def _named(text: str, folder: Path, workdir: Path, is_python: bool) -> Iterator[
     root = folder
     while (root / "__init__.py").is_file():
         root = root.parent  # where the packages lie that a module in one imports
-    folders = _folders(text, list(dict.fromkeys([folder, root, workdir])))
-    files = dict.fromkeys(_files(text, folders))
-    if is_python:
-        files.update(dict.fromkeys(_modules(text, folder, folders)))
-    for name in _PERL_MODULE.findall(text):
-        places = (base / f"{name.replace('::', '/')}.pm" for base in folders)
-        files.update(dict.fromkeys(place for place in places if place.is_file()))
     base = workdir
     if not folder.is_relative_to(workdir):
         around = Path(folder_around(str(folder)))
         base = folder.parent if around == folder else around
+    places = [folder, root, workdir]
+    if _UPWARDS.search(text):
+        places += [above for above in islice(folder.parents, 2) if above.is_relative_to(base)]
+    folders = _folders(text, list(dict.fromkeys(places)))
+    files = dict.fromkeys(_files(text, folders))
+    if is_python:
+        files.update(dict.fromkeys(_modules(text, folder, folders)))
+    for name in _PERL_MODULE.findall(text):
+        modules = (place / f"{name.replace('::', '/')}.pm" for place in folders)
+        files.update(dict.fromkeys(module for module in modules if module.is_file()))
     for file in files:
         path = Path(os.path.normpath(file))
         if not path.is_relative_to(base):

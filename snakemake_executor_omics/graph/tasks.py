@@ -271,11 +271,13 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         (name for job in jobs for name in names_elsewhere(commands[id(job)].text, job, settings)),
         settings.workdir,
     )
+    sources = {source for command in commands.values() for source in command.sources}
+    data = [*(ref.path for ref in inputs if _is_here(ref)), *files, *sorted(sources)]
     others = {ref.path: ref for ref in _results(named, settings, made)}
     known_stems = stems | inputs_here | {index_of(path) for path in inputs_here}
     for ref in (
         *_siblings(jobs, path, made, settings, known_stems),
-        *map(_raw, _beside(jobs, inputs, stems - inputs_here, texts, settings)),
+        *map(_raw, _beside(jobs, data, stems - inputs_here, texts, settings)),
         *map(_raw, files),
     ):
         if known.isdisjoint(_with_parents(ref.path)):  # a directory brings along what is in it
@@ -284,7 +286,6 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
         inputs = (*inputs, *others.values())
         inputs_here |= others.keys()
         resources = asked(len(inputs))
-    sources = {source for command in commands.values() for source in command.sources}
     sources |= set(_outside(texts, settings))
     sources |= set(settings.include)
     rewritten = Rewriting(
@@ -397,17 +398,16 @@ def _siblings(
 
 def _beside(
     jobs: Iterable[Job],
-    inputs: Iterable[FileRef],
+    data: Iterable[str],
     stems: Iterable[str],
     text: str,
     settings: TaskSettings,
 ) -> Iterator[str]:
-    """The files of this machine whose names begin with one of `stems`, and indexes of inputs."""
+    """The files here whose names begin with one of `stems`, and the indexes of `data`."""
     tools = " ".join([text, *(str(job.rule.wrapper) for job in jobs)])
     found = [file for stem in sorted(stems) for file in beginning_with(stem, settings.workdir)]
-    for ref in inputs:
-        if _is_here(ref):
-            found += indexes_of(ref.path, settings.workdir, tools)
+    for path in data:
+        found += indexes_of(path, settings.workdir, tools)
     for file in found:
         if not any(place in settings.produced for place in _with_parents(file)):
             yield file

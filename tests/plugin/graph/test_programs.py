@@ -155,3 +155,19 @@ def test_a_program_that_tells_links_is_known_by_its_text(tmp_path: Path) -> None
     _project(tmp_path, {"pack.py": "import tarfile", "print.py": "print(1)", "a.txt": "tarfile"})
     names = ("pack.py", "print.py", "a.txt", "absent.py")
     assert [program_tells_links(name, tmp_path) for name in names] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'cat "$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/data/x.cfg"',
+        'source "$(dirname "$0")/../data/x.cfg"',
+        "open(Path(__file__).resolve().parents[1] / 'data' / 'x.cfg')",
+        "open(os.path.join(os.path.dirname(__file__), '..', 'data', 'x.cfg'))",
+        "open(Path(__file__).parent.parent / 'data/x.cfg')",
+    ],
+)
+def test_a_program_finds_what_lies_beside_its_folder(tmp_path: Path, text: str) -> None:
+    script = "bin/x.py" if "open" in text else "bin/x.sh"
+    _project(tmp_path, {script: text, "data/x.cfg": "", "other/x.cfg": ""})
+    assert used_by([script], tmp_path) == ["data/x.cfg"]
