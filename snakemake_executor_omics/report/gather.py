@@ -17,7 +17,6 @@ from ..aws.logs import LOG_GROUP, log_tail
 from ..aws.manifest import Manifest, read_manifest
 from ..aws.records import OWNER_TAG, Run, RunTask, TaskStatus
 from ..aws.runs import list_tasks
-from ..aws.session import Services
 from ..cost.prices import Prices
 from ..model import JobState
 from ..runs.console import Console, KnownRun
@@ -60,11 +59,9 @@ def gather(console: Console, runs: Sequence[KnownRun], prices: Prices, now: date
     Raises:
         ServiceError: a run's tasks cannot be listed.
     """
-    gaps = _Gaps()
-    courtesy = Courtesy(gaps)
     services = console.services
     endpoint = str(services.omics.meta.endpoint_url)
-    gathering = _Gathering(console, services, courtesy, prices, gaps)
+    gathering = _Gathering(console, prices)
     for known in runs:
         gathering.add(known)
     start = runs[0].start
@@ -82,7 +79,7 @@ def gather(console: Console, runs: Sequence[KnownRun], prices: Prices, now: date
             replace(failure, task=found[failure.task.run, failure.task.id])
             for failure in gathering.failures
         ),
-        gaps=tuple(gaps.lines),
+        gaps=tuple(gathering.gaps.lines),
         prices=price_source(prices, services.region, is_aws=".amazonaws." in endpoint),
     )
 
@@ -90,19 +87,13 @@ def gather(console: Console, runs: Sequence[KnownRun], prices: Prices, now: date
 class _Gathering:
     """What has been gathered so far, run by run."""
 
-    def __init__(
-        self,
-        console: Console,
-        services: Services,
-        courtesy: Courtesy,
-        prices: Prices,
-        gaps: _Gaps,
-    ) -> None:
+    def __init__(self, console: Console, prices: Prices) -> None:
         self.runs: list[ReportedRun] = []
         self.tasks: list[ReportedTask] = []
         self.failures: list[ReportedFailure] = []
-        self._console, self._services, self._courtesy = console, services, courtesy
-        self._prices, self._gaps = prices, gaps
+        self.gaps = _Gaps()
+        self._console, self._services, self._prices = console, console.services, prices
+        self._courtesy = Courtesy(self.gaps)
         self._origins: dict[str, dict[str, RunTask]] = {}
         self._makers: dict[str, str] = {}  # of files and directories, by path
 
@@ -112,7 +103,7 @@ class _Gathering:
         newest = {task.id for task in newest_tasks(rows).values()}
         failed = self._console.failed_though_completed(known)
         if OWNER_TAG in known.run.tags and not known.tasks:
-            self._gaps.lines.append(
+            self.gaps.lines.append(
                 f"run {known.run.id}: its definition does not tell its jobs, so its tasks are told "
                 "by their own names"
             )
@@ -129,7 +120,7 @@ class _Gathering:
 
     def _manifest(self, run: Run) -> Manifest:
         if not run.status.is_final:
-            self._gaps.lines.append(
+            self.gaps.lines.append(
                 f"run {run.id} is {run.status}: this is how it stands now; what its tasks used is "
                 "known some minutes after its end"
             )
@@ -148,7 +139,7 @@ class _Gathering:
                 if run.log_level == "OFF"
                 else "the service writes it some minutes after the run's end"
             )
-            self._gaps.lines.append(
+            self.gaps.lines.append(
                 f"run {run.id} has no manifest, so what its tasks used is not known: {why}"
             )
         return found
@@ -251,7 +242,7 @@ class _Gathering:
             else:
                 ended[task.id] = found.task
         if len(failed) > room:
-            self._gaps.lines.append(
+            self.gaps.lines.append(
                 f"{len(failed) - room} more tasks of run {known.run.id} failed: only of the first "
                 f"{_MOST_FAILURES} reason and log are told; `snakemake-omics logs` shows any"
             )
