@@ -69,10 +69,17 @@ class Planned:
 def fetches(workflow: Any) -> bool:
     """Whether wrappers may have to be fetched before the tasks of a workflow are known."""
     prefix = str(workflow.workflow_settings.wrapper_prefix or "")
+
+    def is_here(wrapper: str) -> bool:
+        return (wrapper if wrapper.startswith(_SCHEMES) else prefix).startswith(_OF_DISK)
+
     return any(
-        job.is_wrapper and not f"{prefix}{job.rule.wrapper}".startswith("file:")
-        for job in workflow.dag.needrun_jobs()
+        job.is_wrapper and not is_here(str(job.rule.wrapper)) for job in workflow.dag.needrun_jobs()
     )
+
+
+_OF_DISK = ("file:", "git+file")
+_SCHEMES = ("http", *_OF_DISK)  # an address that no prefix goes before
 
 
 def plan(

@@ -16,6 +16,8 @@ from snakemake_executor_omics.graph.planned import fetches
         ("v5.0.0/bio/fastp", "https://github.com/snakemake/snakemake-wrappers/raw/", True),
         ("v5.0.0/bio/fastp", "file:///here/", False),
         ("file:wrappers/mine", None, False),
+        ("file:wrappers/mine", "https://github.com/snakemake/snakemake-wrappers/raw/", False),
+        ("https://example.org/mine", "file:///here/", True),
         ("https://example.org/mine", None, True),
     ],
 )
