@@ -30,7 +30,7 @@ def load(root: Path, main: str, *, lenient: bool = False) -> Tree.Document:
 
     `lenient` is for the whole process: the engine WDL_LENIENT converts more types than WDL.
     """
-    internals.index_environments()
+    internals.index_documents()
     if lenient:
         conversions.relax()
     root = root.resolve()

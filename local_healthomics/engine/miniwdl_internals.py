@@ -3,10 +3,11 @@
 Nothing else of this package touches one. All of them are as they are here in miniwdl 1.16; MEMBERS
 says since which version each stands, and a test names the one that another miniwdl lacks.
 
-Two are replaced because stock miniwdl is slow or reaches too far. `Env.Bindings` is a linked list
+Three are replaced because stock miniwdl is slow or reaches too far. `Env.Bindings` is a linked list
 whose lookups walk it with a fresh set of seen names, and whose `namespaces` copies a set per node:
 loading a workflow of N calls costs N squared (8 s at 1,000 calls, minutes at 5,000). The chain
-keeps its shape here; it gains an index shared along it. `config.load_plugins` scans the entry
+keeps its shape here; it gains an index shared along it. `Call.resolve` looks through all tasks for
+that of each call (8 s at 5,000). `config.load_plugins` scans the entry
 points of every installed distribution for every task (a third of a trivial task's time) and would
 load whatever miniwdl plugins the machine happens to have. The engine registers its own, only those.
 """
@@ -51,6 +52,7 @@ MEMBERS = (
     Member("WDL.Env", "Bindings.has_binding", "1.12", "replaced: slow", ("self", "name")),
     Member("WDL.Env", "Bindings.has_namespace", "1.12", "replaced: slow", ("self", "namespace")),
     Member("WDL.Env", "Bindings.namespaces", "1.12", "replaced: slow"),
+    Member("WDL.Tree", "Call.resolve", "1.12", "replaced: slow", ("self", "doc")),
     Member("WDL.runtime.config", "load_plugins", "1.12", "replaced: only ours", ("cfg", "group")),
     Member(
         "WDL._util", "TerminationSignalFlag", "1.12", "says that the run is to end", ("logger",)
@@ -286,8 +288,27 @@ def _namespaces(self: Any) -> set[str]:
     return found
 
 
-def index_environments() -> None:
-    """Give `Env.Bindings` constant-time lookups."""
+_resolve_in_all = Tree.Call.resolve
+
+
+def _resolve_call(self: Any, doc: Any) -> None:
+    """miniwdl's own, which is shown the one task of that name."""
+    known = doc.__dict__.get("_tasks_by_name")
+    if known is None:
+        known = doc.__dict__["_tasks_by_name"] = {task.name: task for task in doc.tasks}
+    all_tasks = doc.tasks
+    if len(self.callee_id) == 1:  # those of imports are few
+        doc.tasks = [known[name] for name in self.callee_id if name in known]
+    try:
+        _resolve_in_all(self, doc)
+    finally:
+        doc.tasks = all_tasks
+
+
+def index_documents() -> None:
+    """Give `Env.Bindings`, and the tasks of a document, constant-time lookups."""
+    call: Any = Tree.Call
+    call.resolve = _resolve_call
     cls: Any = Env.Bindings
     cls.resolve_binding = _resolve_binding
     cls.has_binding = _has_binding

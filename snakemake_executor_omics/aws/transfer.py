@@ -120,9 +120,9 @@ def missing(services: Services, items: Sequence[Upload]) -> list[Upload]:
 def _listed(services: Services, uris: Sequence[str]) -> Mapping[str, Listed] | None:
     """What lies where these objects would, by URI; None where HEADs tell it with less work."""
     most = len(uris) * _LISTED_PER_HEAD
-    if most < MAX_KEYS:
-        return None
     prefix = os.path.commonprefix(uris)  # noqa: RUF071  # of characters, as S3 has it
+    if most < MAX_KEYS or prefix.count("/") < 3:  # of several buckets
+        return None
     try:
         found = list(islice(_each_below(services, prefix), most + 1))
     except AccessDenied:
@@ -230,7 +230,7 @@ def _body(services: Services, uri: str, listed: Listed) -> bytes:
         try:
             data: bytes = answer["Body"].read()
         except S3_RETRYABLE_DOWNLOAD_ERRORS:  # botocore repeats only what has no answer
-            if tries == _TRIES:
+            if tries == _TRIES or services.ending.is_set():
                 raise
             tries += 1
         else:

@@ -135,12 +135,12 @@ def test_indexed_environments_answer_as_stock_ones(seed: int, stock: Any) -> Non
                 observe(rng.choice(environments), names)
         return [observe(env, names) for env in environments]
 
-    internals.index_environments()
+    internals.index_documents()
     assert build(Env.Bindings) == build(stock)
 
 
 def test_a_deep_comb_of_forks_is_still_right() -> None:
-    internals.index_environments()
+    internals.index_documents()
     env: Any = Env.Bindings()
     for i in range(200):
         side = env.bind(f"side{i}", i)
@@ -150,3 +150,36 @@ def test_a_deep_comb_of_forks_is_still_right() -> None:
         assert env.has_namespace("n0")
         assert f"side{i}" not in env
     assert len(env.namespaces) == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        ("call two", None),
+        ("call lib.one as three", None),
+        ("call nobody", "NoSuchTask"),
+        ("call lib.two", "NoSuchTask"),
+        ("call one as flow", "MultipleDefinitions"),
+        ("call flow as again", "CircularDependencies"),
+    ],
+)
+def test_a_call_is_of_the_task_that_it_names(tmp_path: Path, call: str, wrong: str | None) -> None:
+    internals.index_documents()
+    task = "task {} {{ command {{}} output {{ Int of = {} }} }}"
+    lib = ["version 1.0", task.format("one", 10)]
+    (tmp_path / "lib.wdl").write_text("\n".join(lib))
+    main = ["version 1.0", 'import "lib.wdl" as lib', task.format("one", 1), task.format("two", 2)]
+    main += [f"workflow flow {{ call one {call} }}"]
+    (tmp_path / "main.wdl").write_text("\n".join(main))
+    if wrong is not None:
+        with pytest.raises(getattr(WDL.Error, wrong)):
+            WDL.load(str(tmp_path / "main.wdl"))
+        return
+    document = WDL.load(str(tmp_path / "main.wdl"))
+    assert document.workflow is not None
+    _, second = document.workflow.body
+    assert isinstance(second, WDL.Call)
+    made = document if call == "call two" else document.imports[0].doc
+    assert made is not None
+    assert second.callee is made.tasks[-1]
+    assert [one.name for one in document.tasks] == ["one", "two"]
