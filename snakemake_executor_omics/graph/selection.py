@@ -139,7 +139,7 @@ def look_over(
         # A job of a group that is not one task may wait for another one of it.
         is_ready = _is_handed_in(unit, handed_in)
         asked = not parents and (is_ready or not handed_in)
-        reason = None if asked else _waits_for(parents, tasks, deferred)
+        reason = None if asked else _waits_for(parents, deferred)
         if reason is None and not is_ready:
             reason = budget.lacks(unit)
         if unit.is_local:
@@ -387,17 +387,17 @@ def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> 
         log.warning(f"omics: {note}")
 
 
-def _waits_for(
-    parents: Iterable[Unit], tasks: Mapping[JobKey, Task], deferred: Mapping[JobKey, str]
-) -> str | None:
+def _waits_for(parents: Iterable[Unit], deferred: Mapping[JobKey, str]) -> str | None:
     """Why a unit cannot be in the wave because of the `parents` that it depends on, or None."""
     for parent in parents:
         key = job_key(parent)
-        if key in tasks and parent.is_checkpoint:
-            names = [job.rule.name for job in members(parent) if job.is_checkpoint]
-            return f"checkpoint {names[0]} decides what follows"
         if key in deferred:
             return deferred[key]
+        if parent.is_checkpoint:
+            # Also one whose results are here: until Snakemake has taken them in, what follows reads
+            # the checkpoint's own output in place of what it will have decided.
+            names = [job.rule.name for job in members(parent) if job.is_checkpoint]
+            return f"checkpoint {names[0]} decides what follows"
     return None
 
 
