@@ -1,7 +1,7 @@
-# Graphs of about `jobs` jobs: independent ones, chains of 20, one gather, a diamond of layers.
+# Graphs of `jobs` jobs: independent ones, chains of 20, one that gathers all, layers of diamonds.
 SHAPE, JOBS = config["shape"], int(config["jobs"])
 LAST = {"wide": 0, "chains": 19, "gather": 0, "diamonds": 3}[SHAPE]
-WIDTH = max(1, JOBS // (LAST + 1))
+WIDTH = JOBS - 1 if SHAPE == "gather" else max(1, JOBS // (LAST + 1))
 
 
 def above(wildcards):

@@ -101,11 +101,11 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 def missing(services: Services, items: Sequence[Upload]) -> list[Upload]:
     """Those that S3 does not have, or has with another content."""
-    listed = _listed(services, [item.uri for item in items])
+    there = listed(services, [item.uri for item in items])
 
     def is_missing(item: Upload) -> bool:
-        if listed is not None:
-            found = listed.get(item.uri)
+        if there is not None:
+            found = there.get(item.uri)
             if found is None:
                 return True
             if (found.size, found.etag) == (item.digest.size, item.digest.md5):
@@ -117,7 +117,7 @@ def missing(services: Services, items: Sequence[Upload]) -> list[Upload]:
     return [item for item, is_absent in zip(items, absent, strict=True) if is_absent]
 
 
-def _listed(services: Services, uris: Sequence[str]) -> Mapping[str, Listed] | None:
+def listed(services: Services, uris: Sequence[str]) -> Mapping[str, Listed] | None:
     """What lies where these objects would, by URI; None where HEADs tell it with less work."""
     most = len(uris) * _LISTED_PER_HEAD
     prefix = os.path.commonprefix(uris)  # noqa: RUF071  # of characters, as S3 has it
@@ -125,7 +125,7 @@ def _listed(services: Services, uris: Sequence[str]) -> Mapping[str, Listed] | N
         return None
     try:
         found = list(islice(_each_below(services, prefix), most + 1))
-    except AccessDenied:
+    except (AccessDenied, NotFound):
         return None
     return None if len(found) > most else {item.uri: item for item in found}
 

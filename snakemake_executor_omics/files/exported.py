@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..aws.objects import look_at
 from ..aws.session import Services
-from ..aws.transfer import Download
+from ..aws.transfer import Download, listed
 from ..errors import StagingError
 from ..model import JobKey, OutputKind, Wave
 from .incoming import archive_beside
@@ -34,14 +34,14 @@ def exports_of(
     wave: Wave, done: Collection[JobKey], results: Sequence[Download], workdir: Path
 ) -> list[Exported]:
     """What to remember of results that were delivered."""
-    listed = {str(item.path): item.listed for item in results if item.listed is not None}
+    came = {str(item.path): item.listed for item in results if item.listed is not None}
     found = []
     for task in wave.tasks:
         if task.key not in done:
             continue
         for output in task.files:
             is_directory = output.kind is OutputKind.DIRECTORY
-            item = listed.get(archive_beside(output.path) if is_directory else output.path)
+            item = came.get(archive_beside(output.path) if is_directory else output.path)
             if item is None or output.path in task.s3_targets:
                 continue
             try:
@@ -66,7 +66,11 @@ def still_there(
         for item in exports
         if item.uri.startswith(f"{below}/") and _is_unchanged(item, workdir)
     }
-    found = look_at(services, (item.uri for item in same.values()))
+    uris = [item.uri for item in same.values()]
+    if (there := listed(services, uris)) is not None:
+        etags = {uri: one.etag for uri, one in there.items()}
+        return {path: item for path, item in same.items() if etags.get(item.uri) == item.etag}
+    found = look_at(services, uris)
     return {path: item for path, item in same.items() if _is_there(item, found)}
 
 

@@ -14,6 +14,7 @@ from snakemake_executor_omics.files.archive import archive_directory
 from snakemake_executor_omics.files.exported import Exported, exports_of, still_there
 from snakemake_executor_omics.files.incoming import archive_beside
 from snakemake_executor_omics.files.place import deliver
+from snakemake_executor_omics.files.upload import input_state
 from snakemake_executor_omics.model import JobKey, OutputFile, OutputKind, Step, Task, Wave
 from snakemake_executor_omics.runs.journal import Journal
 
@@ -70,6 +71,25 @@ def test_a_result_is_read_from_where_its_run_left_it(
         "dir": "s3://bucket/p/runs/1/dir.tar",
     }
     assert still_there(services, exports, project, "s3://bucket/other") == {}
+
+
+def test_many_results_are_found_by_one_listing(services: Services, tmp_path: Path) -> None:
+    services.s3.create_bucket(Bucket="bucket")
+    exports = []
+    for number in range(52):
+        name = f"{number}"
+        (tmp_path / name).write_text(name)
+        uri = f"s3://bucket/p/runs/1/{name}"
+        made = services.s3.put_object(Bucket="bucket", Key=f"p/runs/1/{name}", Body=name.encode())
+        state = input_state(tmp_path / name).text
+        exports.append(Exported(name, state, uri, made["ETag"].strip('"')))
+    services.s3.put_object(Bucket="bucket", Key="p/runs/1/0", Body=b"?")
+    services.s3.delete_object(Bucket="bucket", Key="p/runs/1/1")
+    asked: list[str] = []
+    services.s3.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+    found = still_there(services, exports, tmp_path, "s3://bucket/p")
+    assert sorted(found, key=int) == [f"{number}" for number in range(2, 52)]
+    assert asked == ["ListObjectsV2"]
 
 
 def _write(path: Path, text: str) -> None:
