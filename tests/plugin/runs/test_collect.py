@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from botocore.stub import Stubber
+from said import Said
 
 from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.aws.session import Services
@@ -30,16 +30,6 @@ from snakemake_executor_omics.runs.ledger import Outcome
 
 UUID = "0a1b2c3d-0000-4000-8000-000000000001"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 def _task(name: str, *inputs: FileRef) -> Task:

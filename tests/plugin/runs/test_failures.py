@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from said import Said
 
 from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.aws.session import Services
@@ -30,16 +31,6 @@ ROW = RunTask(
 )
 GROUP = "/aws/omics/WorkflowLog"
 HERE = Path("/nowhere")
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 def _detail(omics: Stubber, **more: Any) -> None:

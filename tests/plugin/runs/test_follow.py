@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from said import Said
 from waiting import SECONDS
 
 from snakemake_executor_omics.aws.records import Run, RunStatus
@@ -19,16 +20,6 @@ from snakemake_executor_omics.model import Definition, Wave
 from snakemake_executor_omics.runs import follow
 from snakemake_executor_omics.runs.follow import FollowedRun, Follower
 from snakemake_executor_omics.runs.ledger import RunEnd
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 class Journal:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from said import Said
 
 from snakemake_executor_omics.errors import ServiceError
 from snakemake_executor_omics.model import JobKey, Step, Task, Wave
@@ -29,16 +30,6 @@ def _wave(*keys: JobKey) -> Wave:
             for key in keys
         )
     )
-
-
-class _Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 class _Service:
@@ -120,9 +111,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> _Service:
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Callable[..., tuple[Invocation, _Said]]:
-    def begin(options: Options = OPTIONS) -> tuple[Invocation, _Said]:
-        said = _Said()
+def begun(tmp_path: Path) -> Callable[..., tuple[Invocation, Said]]:
+    def begin(options: Options = OPTIONS) -> tuple[Invocation, Said]:
+        said = Said()
         return Invocation(options, tmp_path, said), said
 
     return begin

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from said import Said
 
 from snakemake_executor_omics.errors import LocalServiceError
 from snakemake_executor_omics.runs.connection import _isolation
@@ -14,16 +15,6 @@ from snakemake_executor_omics.settings.options import (
     LocalIsolation,
     LocalStrictness,
 )
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 def asked(

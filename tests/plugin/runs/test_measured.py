@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from said import Said
 
 from snakemake_executor_omics.aws.logs import LOG_GROUP
 from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
@@ -27,16 +28,6 @@ JSON = (
     '"max_rss": "NA", "max_uss": "NA", "max_vms": "NA", "mean_load": "NA", "s": 12.5000}\n'
 )
 STREAM = "manifest/run/77/u-u"
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 def test_memory_is_in_mib_and_load_in_percent_of_a_cpu() -> None:

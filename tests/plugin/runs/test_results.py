@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from said import Said
 
 from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.aws.session import Services
@@ -24,16 +24,6 @@ RUN = Run(
     id="77", status=RunStatus.COMPLETED, output_uri="s3://results/runs/77", cache_id="5",
     created=datetime(2026, 1, 1, tzinfo=UTC),
 )  # fmt: skip
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 def _task(name: str, *, needs: Task | None = None, may_fail: bool = False) -> Task:

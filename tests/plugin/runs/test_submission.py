@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from said import Said
 from waiting import until
 
 import local_healthomics as local
@@ -46,16 +47,6 @@ for line in sys.stdin:
     break
 say("end", status="CANCELLED")
 """
-
-
-class Said:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str, /, **more: Any) -> None:
-        self.lines.append(message)
-
-    warning = error = info
 
 
 @pytest.fixture(scope="module")
