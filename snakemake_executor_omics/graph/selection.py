@@ -378,7 +378,8 @@ def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> 
     into = "one run" if runs == 1 else f"{runs} runs"
     reasons = Counter(waiting.values())
     log.info(
-        f"omics: {going} jobs go into {into}, {len(waiting)} come later",
+        f"omics: {going} {'job goes' if going == 1 else 'jobs go'} into {into}, "
+        f"{len(waiting)} later",
         extra={FACT: Later(reasons)},
     )
     for reason, count in reasons.most_common(10):

@@ -26,5 +26,5 @@ def test_results_go_to_snakemakes_cache_and_come_from_there(
         assert other.files() == made
         assert (other.folder / "index/a.txt").is_symlink()
     assert "2 jobs have their results in Snakemake's cache" in done.stderr
-    assert "1 jobs go into one run" in done.stderr
+    assert "1 job goes into one run" in done.stderr
     assert done.stderr.count(STARTED) == 1

@@ -234,7 +234,7 @@ def _limited(tmp_path: Path, *options: str) -> str:
 
 def test_what_may_surprise_is_told_before_the_first_run(tmp_path: Path) -> None:
     said = _limited(tmp_path, "--resources", "lic=2", "--omics-environments", "off")
-    assert "omics: 2 jobs go into one run, 8 come later" in said
+    assert "omics: 2 jobs go into one run, 8 later" in said
     assert "omics:   1 later: at most 2 of lic at once, by --resources" in said
     assert (
         "the conda environments of these rules are not used, their tasks have only what their "
@@ -245,5 +245,5 @@ def test_what_may_surprise_is_told_before_the_first_run(tmp_path: Path) -> None:
 
 def test_local_rules_can_be_tasks(tmp_path: Path) -> None:
     said = _limited(tmp_path, "--omics-local-rules", "run")
-    assert "omics: 9 jobs go into one run, 1 come later" in said
+    assert "omics: 9 jobs go into one run, 1 later" in said
     assert "between two runs" not in said

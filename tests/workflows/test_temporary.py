@@ -33,7 +33,7 @@ def test_a_job_that_failed_has_its_temporary_inputs_here_for_the_next_call(
     os.utime(good, ns=(before.st_atime_ns, before.st_mtime_ns))  # no reason to run the other again
     mended = there.omics()
     assert mended.returncode == 0, mended.stderr
-    assert "1 jobs go into one run" in mended.stderr
+    assert "1 job goes into one run" in mended.stderr
     assert sorted(there.files().keys() - given.keys()) == [
         *("calls/a.txt", "calls/b.txt"),
         *("counts/a.txt", "counts/b.txt"),
