@@ -247,6 +247,7 @@ def _script(task: Task, place: _Place, *, may_fail: bool) -> str:
         cache_buster=task.cache_buster,
         code_file=_CODE_FILE if may_fail else None,
         activates=task.environment is not None,
+        memory_mb=_told_memory(task),
         folder=_folder(task),
         files_in=files_in,
         logs=task.logs,
@@ -283,6 +284,14 @@ def _script(task: Task, place: _Place, *, may_fail: bool) -> str:
         executables=PurePosixPath(EXECUTABLES).name,
     )
     return script.rstrip("\n")
+
+
+def _told_memory(task: Task) -> str | None:
+    """The WDL of a job's `mem_mb` that its Python may ask for, and that only its inputs tell."""
+    asked = task.resources.memory_mb
+    if len(task.steps) > 1 or "python" not in task.steps[0].interpreter:
+        return None
+    return asked if isinstance(asked, str) else None
 
 
 def _memory(resources: Resources) -> str | None:

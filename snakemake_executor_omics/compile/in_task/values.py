@@ -3,6 +3,7 @@
 Its text goes into the task, followed by a call.
 """
 
+import math
 import os
 import pathlib  # noqa: F401 - values of the job name it
 import sys
@@ -52,9 +53,10 @@ def job_values(job):
         name: (Wildcards if name == "wildcards" else NamedList)(*job[name])
         for name in ("input", "output", "params", "wildcards", "log", "resources")
     }
-    if not hasattr(values["resources"], "tmpdir"):
-        values["resources"].tmpdir = tempfile.gettempdir()
-        values["resources"]._names["tmpdir"] = values["resources"].tmpdir
+    for name, value in resources_here().items():
+        if name not in values["resources"]._names:
+            values["resources"]._names[name] = value
+            setattr(values["resources"], name, value)
     repeat = os.environ.get("OMICS_REPEAT")
     values.update(
         threads=job["threads"],
@@ -62,6 +64,16 @@ def job_values(job):
         bench_iteration=None if repeat is None else int(repeat),
     )
     return values
+
+
+def resources_here():
+    """Resources that only the place where a job runs tells."""
+    found = {"tmpdir": tempfile.gettempdir()}
+    memory = os.environ.get("OMICS_MEM_MB")
+    if memory is not None:
+        found["mem_mb"] = int(memory)
+        found["mem_mib"] = math.ceil(int(memory) * 0.95367431640625)  # as Snakemake's mb_to_mib
+    return found
 
 
 def fail(message):

@@ -417,3 +417,15 @@ def test_a_task_activates_the_environment_that_its_image_was_made_of() -> None:
     environment = Environment(name="x", content=b"", base="base")
     assert "OMICS_ACTIVATE" not in render_task(task)
     assert '. "$OMICS_ACTIVATE"' in render_task(dataclasses.replace(task, environment=environment))
+
+
+@pytest.mark.parametrize(("interpreter", "is_told"), [("python", True), ("bash", False)])
+def test_python_is_told_the_memory_that_only_its_inputs_tell(
+    interpreter: str, is_told: bool
+) -> None:
+    key = JobKey("a", (), ("a.txt",))
+    step = Step(key=key, command="x", interpreter=interpreter, outputs=(OutputFile("a.txt"),))
+    asked = Resources(memory_mb='ceil(2.0 * size(inputs, "MB"))')
+    task = Task(key=key, layers=((step,),), container="x", resources=asked)
+    text = compile_wave(Wave((task,)), "w").files["main.wdl"]
+    assert ('export OMICS_MEM_MB=~{ceil(2.0 * size(inputs, "MB"))}\n' in text) is is_told

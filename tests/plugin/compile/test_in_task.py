@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from snakemake import io as snakemake_io
+from snakemake.common import mb_to_mib
 from snakemake.shell import shell as snakemake_shell
 from snakemake.utils import format as snakemake_format
 
 from snakemake_executor_omics.compile import in_task, python_source
-from snakemake_executor_omics.compile.in_task import functions
+from snakemake_executor_omics.compile.in_task import functions, values
 
 FILES = sorted(Path(in_task.__file__).parent.glob("*.py"))
 STATEMENTS = "namespace('x'); shell('x'); run_block"
@@ -47,6 +48,19 @@ def test_a_job_brings_only_what_it_uses() -> None:
     plain = python_source("script", "run_script({}, 'x')")
     assert "class shell" not in plain
     assert "def restore" not in plain
+
+
+@pytest.mark.parametrize("named", [{}, {"mem_mb": (0, None)}])
+def test_memory_that_only_the_task_knows_is_a_resource(
+    named: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMICS_MEM_MB", "1500")
+    nothing: Any = ([], {})
+    job = dict.fromkeys(("input", "output", "params", "wildcards", "log"), nothing)
+    found = values.job_values({**job, "resources": ([4], named), "threads": 1, "rule": "a"})
+    told = found["resources"]
+    assert told.mem_mb == told.get("mem_mb") == (4 if named else 1500)
+    assert told.mem_mib == mb_to_mib(1500)
 
 
 _TEXTS = st.sampled_from(["{word}", "{words}", "{words:q}", "{table[a]}", "{{x}}", "{number:03d}"])
