@@ -16,6 +16,7 @@ from ..errors import UnexpectedAnswer
 # The tag that marks what this plugin made; on a run its value is the digest of the plan.
 OWNER_TAG = "snakemake-executor-omics"
 JOBS_TAG = f"{OWNER_TAG}-jobs"  # on a run: how many jobs it carries
+WORK_TAG = f"{OWNER_TAG}-work"  # on a run: which jobs, however they share tasks
 
 
 _Status = TypeVar("_Status", bound=StrEnum)

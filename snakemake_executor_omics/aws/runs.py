@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, LimitExceeded, NotFound, QuotaExceeded
 from ..limits import MAX_PAGE, MAX_PARAMETER_BYTES
-from .records import JOBS_TAG, OWNER_TAG, Run, RunStatus, RunTask, TaskDetail
+from .records import JOBS_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus, RunTask, TaskDetail
 from .session import Services, fetch
 from .translate import translated
 
@@ -31,8 +31,8 @@ _ACTIVE = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.S
 class RunRequest:
     """Everything `StartRun` is told; None is not sent.
 
-    `plan` is the digest of the wave and becomes the value of the tag by which `find_runs` finds
-    the run again; `request_id` makes a start safe to repeat.
+    `plan` is the digest of the wave, `work` that of its jobs, however they share tasks: the values
+    of the tags by which `find_runs` finds the run again. `request_id` makes a start safe to repeat.
     """
 
     workflow_id: str
@@ -41,6 +41,7 @@ class RunRequest:
     output_uri: str
     request_id: str
     plan: str
+    work: str
     jobs: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
@@ -79,7 +80,12 @@ class RunRequest:
             "logLevel": self.log_level,
             "networkingMode": self.networking_mode,
             "configurationName": self.configuration,
-            "tags": {**self.tags, OWNER_TAG: self.plan, JOBS_TAG: str(self.jobs)},
+            "tags": {
+                **self.tags,
+                OWNER_TAG: self.plan,
+                WORK_TAG: self.work,
+                JOBS_TAG: str(self.jobs),
+            },
         }
         return {name: value for name, value in members.items() if value is not None}
 
@@ -142,10 +148,11 @@ def find_runs(
     services: Services,
     plan: str,
     *,
+    work: str = "",
     name: str | None = None,
     others: Collection[str] = (),
 ) -> list[Run]:
-    """Runs in flight that were started for `plan`, newest first.
+    """Runs in flight that were started for `plan`, or for the same `work`, newest first.
 
     The service's list tells no tags, so each active run of that name is read, but for `others`,
     which are known to be none of these.
@@ -158,7 +165,8 @@ def find_runs(
             run = get_run(services, listed.id)
         except NotFound:
             continue  # deleted since it was listed
-        if run.tags.get(OWNER_TAG) == plan and not run.status.is_final:
+        is_same = run.tags.get(OWNER_TAG) == plan or (work and run.tags.get(WORK_TAG) == work)
+        if is_same and not run.status.is_final:
             found.append(run)
     return sorted(found, key=lambda run: (run.created or _EARLIEST, run.id), reverse=True)
 

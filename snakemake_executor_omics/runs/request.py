@@ -38,6 +38,7 @@ def run_request(
     options: Options,
     *,
     plan: str,
+    work: str,
     token: str,
     workflow_id: str,
     version_name: str,
@@ -46,7 +47,7 @@ def run_request(
     run_group_id: str | None,
     cache_id: str | None,
 ) -> RunRequest:
-    """The run of a version; `plan` marks it, `token` makes its start safe to repeat."""
+    """The run of a version; `plan` and `work` mark it, `token` makes its start safe to repeat."""
     return RunRequest(
         workflow_id=workflow_id,
         version_name=version_name,
@@ -54,6 +55,7 @@ def run_request(
         output_uri=f"{options.output_uri}/runs",
         request_id=token,
         plan=plan,
+        work=work,
         jobs=jobs,
         parameters=parameters,
         name=run_name(options),
@@ -80,6 +82,13 @@ def plan_hash(definition: Definition, files: Sequence[object], options: Options)
     """What makes two submissions the same: definition, inputs by content, and destinations."""
     plan = [definition.digest, *files, options.output_uri, options.region]
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def work_hash(definition: Definition, files: Sequence[object], options: Options) -> str:
+    """What makes two submissions the same jobs, whichever of them share a task."""
+    texts = sorted(definition.texts.values())
+    work = [texts, *files, options.output_uri, options.region]
+    return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
 
 
 def _value(member: StrEnum | None) -> str | None:

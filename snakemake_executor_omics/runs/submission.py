@@ -21,7 +21,7 @@ from ..aws.runs import find_runs, get_run, start_run
 from ..aws.transfer import check_bucket
 from ..aws.workflows import begin_versions, ensure_workflow_version
 from ..compile import compile_wave, spill
-from ..errors import NotFound, QuotaExceeded, ServiceError
+from ..errors import NotFound, OmicsError, QuotaExceeded, ServiceError
 from ..files.exported import still_there
 from ..files.upload import Staged, send, stage
 from ..log import Log
@@ -35,7 +35,7 @@ from .journal import Entry, Start
 from .known import command_line
 from .patience import Patience
 from .reasons import is_fault
-from .request import plan_hash, run_name, run_request, version_spec
+from .request import plan_hash, run_name, run_request, version_spec, work_hash
 
 T = TypeVar("T")
 
@@ -57,6 +57,7 @@ class Prepared:
     uploads: Mapping[str, Staged]
     registry_map: Mapping[str, Any] | None
     plan: str
+    work: str
     identities: Mapping[JobKey, str]
     folder: Path
 
@@ -190,7 +191,7 @@ def prepare(
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
     etags = {ref.uri: ref.etag for ref in objects.values()}
     etags |= {item.uri: item.etag for item in exports.values()}
-    plan = plan_hash(definition, [parameters, etags, wave.s3_targets], options)
+    files = [parameters, etags, wave.s3_targets]
     made = {
         path: identity
         for path, (content, identity) in connection.journal.results().items()
@@ -206,7 +207,8 @@ def prepare(
         parameters,
         uploads,
         registry_map,
-        plan,
+        plan_hash(definition, files, options),
+        work_hash(definition, files, options),
         identities(wave, definition.texts, addresses, made),
         folder,
     )
@@ -230,9 +232,17 @@ def _of_plan(connection: Connection, entry: Entry, options: Options, *known: str
 
     Nor are `known` ones among them.
     """
+    return _in_flight_of(connection, entry, options, "", *known)
+
+
+def _in_flight_of(
+    connection: Connection, entry: Entry, options: Options, work: str, *known: str
+) -> list[Run]:
+    """As `_of_plan`, and those of the same work from other folders."""
     return find_runs(
         connection.services,
         entry.plan,
+        work=work,
         name=run_name(options),
         others={*connection.journal.others(entry.plan), *known},
     )
@@ -323,6 +333,7 @@ def _start(
     request = run_request(
         options,
         plan=entry.plan,
+        work=prepared.work,
         token=entry.request_id,
         workflow_id=version.workflow_id,
         version_name=version.name,
@@ -337,9 +348,20 @@ def _start(
             services, options.run_cache, options.output_uri, options.cache_behavior, tags
         ),
     )
-    if entry.run_id is None and (others := _of_plan(connection, entry, options)):
+    if entry.run_id is None:
         # Files may have been on their way for hours since it was looked for the first time.
-        return _attach(connection, entry, others[0], log)
+        found = _in_flight_of(connection, entry, options, prepared.work)
+        if same := [run for run in found if run.tags.get(OWNER_TAG) == entry.plan]:
+            return _attach(connection, entry, same[0], log)
+        if found:
+            connection.journal.drop(entry)
+            raise OmicsError(
+                f"run {found[0].id} does the same jobs: it was started from another folder, where "
+                "what is known of how long jobs take puts others of them into one task. A second "
+                "run would do and bill them again",
+                hint=f"wait for its end, or stop it with `snakemake-omics cancel {found[0].id}`; "
+                "folders with `--omics-pack off` meet in one run",
+            )
     run = _within_quotas(lambda: start_run(services, request), log)
     connection.journal.started(entry, run.id)
     connection.journal.remember_start(

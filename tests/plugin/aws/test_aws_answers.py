@@ -111,6 +111,7 @@ def test_a_full_account_is_told_the_way_out(services: Services, omics: Stubber) 
                 output_uri="s3://results/x",
                 request_id="token",
                 plan="digest",
+                work="jobs",
             ),
         )
 

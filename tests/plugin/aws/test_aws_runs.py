@@ -10,7 +10,13 @@ from botocore.stub import Stubber
 from snakemake_executor_omics.aws import logs, runs
 from snakemake_executor_omics.aws.caches import ensure_run_cache
 from snakemake_executor_omics.aws.groups import ensure_run_group
-from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG, RunStatus, TaskStatus
+from snakemake_executor_omics.aws.records import (
+    JOBS_TAG,
+    OWNER_TAG,
+    WORK_TAG,
+    RunStatus,
+    TaskStatus,
+)
 from snakemake_executor_omics.aws.runs import RunRequest
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.aws.translate import translated
@@ -31,6 +37,7 @@ REQUEST = RunRequest(
     output_uri="s3://results/x",
     request_id="token",
     plan="digest",
+    work="jobs",
     jobs=7,
     parameters={"a": "s3://results/a"},
     tags={"team": "x"},
@@ -44,7 +51,7 @@ SENT: dict[str, Any] = {
     "requestId": "token",
     "parameters": {"a": "s3://results/a"},
     "storageType": "DYNAMIC",
-    "tags": {"team": "x", OWNER_TAG: "digest", JOBS_TAG: "7"},
+    "tags": {"team": "x", OWNER_TAG: "digest", WORK_TAG: "jobs", JOBS_TAG: "7"},
 }
 STREAM = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/omics/WorkflowLog:log-stream:run/5"
 

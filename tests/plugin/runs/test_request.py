@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG
+from snakemake_executor_omics.aws.records import JOBS_TAG, OWNER_TAG, WORK_TAG
 from snakemake_executor_omics.aws.runs import RunRequest
 from snakemake_executor_omics.model import Definition
 from snakemake_executor_omics.runs.request import plan_hash, run_request, version_spec
@@ -31,6 +31,7 @@ def _run(options: Options, cache_id: str | None = None) -> RunRequest:
     return run_request(
         options,
         plan="plan",
+        work="work",
         token="token",
         workflow_id="1",
         version_name="v",
@@ -52,7 +53,7 @@ def test_a_plain_run_is_asked_for_what_the_options_say_and_no_more() -> None:
         "parameters": {"a": "s3://results/a"},
         "name": "project",
         "storageType": "DYNAMIC",
-        "tags": {OWNER_TAG: "plan", JOBS_TAG: "3"},
+        "tags": {OWNER_TAG: "plan", WORK_TAG: "work", JOBS_TAG: "3"},
     }
 
 
@@ -78,7 +79,7 @@ def test_every_option_of_a_run_is_sent() -> None:
     assert (sent["storageType"], sent["storageCapacity"]) == ("STATIC", 1200)
     assert sent["scratchStorageMode"] == "LOCAL"
     assert (sent["networkingMode"], sent["configurationName"]) == ("VPC", "vpc")
-    assert sent["tags"] == {"team": "x", OWNER_TAG: "plan", JOBS_TAG: "3"}
+    assert sent["tags"] == {"team": "x", OWNER_TAG: "plan", WORK_TAG: "work", JOBS_TAG: "3"}
     left_out = {f.name for f in fields(RunRequest) if getattr(_run(options, "5"), f.name) is None}
     assert left_out == {"run_group_id"}
 

@@ -17,7 +17,7 @@ import local_healthomics as local
 from snakemake_executor_omics.aws.records import Run, RunStatus
 from snakemake_executor_omics.aws.runs import cancel_run, get_run
 from snakemake_executor_omics.aws.session import connect
-from snakemake_executor_omics.errors import NotFound, QuotaExceeded
+from snakemake_executor_omics.errors import NotFound, OmicsError, QuotaExceeded
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs import submission
 from snakemake_executor_omics.runs.connection import Connection
@@ -112,6 +112,22 @@ def test_the_next_head_attaches_by_journal_by_tag_and_by_token(call: Callable[..
     assert any(f"attached to run {first}" in line for line in said)
 
 
+def test_jobs_in_flight_from_another_folder_are_not_done_again_in_other_packs(
+    call: Callable[..., Any],
+) -> None:
+    tasks = []
+    for name in "ab":
+        key = JobKey(name, (), (f"{name}.txt",))
+        step = Step(key=key, command="true", outputs=(OutputFile(f"{name}.txt"),))
+        tasks.append(Task(key=key, layers=((step,),), container="x/y:1"))
+    alone = Wave(tuple(tasks))
+    together = replace(alone, packs=(tuple(task.key for task in tasks),))
+    first, _, _ = call(wave=alone)
+    with pytest.raises(OmicsError, match=f"run {first} does the same jobs: it was started from"):
+        call("elsewhere", wave=together)
+    assert call("elsewhere", wave=alone)[0] == first
+
+
 def test_jobs_that_a_run_in_flight_has_with_others_are_not_started_again(
     call: Callable[..., Any],
 ) -> None:
@@ -150,7 +166,9 @@ class Answers:
         self.connection = Connection(cast(Any, None), self.journal, lambda: cast(Any, None))
         monkeypatch.setattr(self.connection, "cancel", self._cancel)
 
-    def _find(self, services: Any, plan: str, *, name: str, others: set[str]) -> list[Run]:
+    def _find(
+        self, services: Any, plan: str, *, work: str, name: str, others: set[str]
+    ) -> list[Run]:
         return [run for run in self.runs if run.id not in others]
 
     def _get(self, services: Any, id: str) -> Run:
