@@ -38,7 +38,9 @@ class _Service:
             raise NotFound(f"no run {id}", code="ResourceNotFoundException")
         return self.runs[id]
 
-    def _find(self, services: Any, plan: str, *, name: str, others: set[str]) -> list[Run]:
+    def _find(
+        self, services: Any, plan: str, *, work: str, name: str, others: set[str]
+    ) -> list[Run]:
         return [
             run
             for run in self.runs.values()
