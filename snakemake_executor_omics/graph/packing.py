@@ -14,9 +14,10 @@ never wait for each other in a circle. Linear in jobs and dependencies, but for 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 
 from ..model import JobKey, OutputKind, Task, Wave
 from .durations import Duration
@@ -75,17 +76,10 @@ class _Graph:
 
     def topological(self) -> list[int] | None:
         """The units, parents first; None if some wait for each other."""
-        missing = {name: len(parents) for name, parents in self.above.items()}
-        ready = deque(name for name, count in missing.items() if not count)
-        order = []
-        while ready:
-            name = ready.popleft()
-            order.append(name)
-            for child in sorted(self.below[name]):
-                missing[child] -= 1
-                if not missing[child]:
-                    ready.append(child)
-        return order if len(order) == len(missing) else None
+        try:
+            return list(TopologicalSorter(self.above).static_order())
+        except CycleError:
+            return None
 
 
 class _Packing:
