@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from .folders import few_enough
 from .paths import is_in_use, project_path
 from .prefixes import beginning_with
 
@@ -23,8 +24,6 @@ _SYSTEM = re.compile(
     r"/((bin|boot|dev|etc|lib\w*|nix|opt|proc|run|sbin|snap|sys|usr|var)(/.*)?|tmp(/[^/]*)?)?"
 )
 _PYTHON = (sys.prefix, sys.base_prefix)  # `sys.executable` is of this machine
-_MOST_FILES = 1_000
-LARGEST = 100 * 1024 * 1024  # bytes of all files of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +92,14 @@ def _is_within(place: str, folders: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=1_000)
 def _below(folder: str, changed: int) -> tuple[str, ...] | None:
-    found: list[str] = []
-    size = 0
+    return few_enough(_sizes(folder))
+
+
+def _sizes(folder: str) -> Iterator[tuple[str, int]]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name != "__pycache__" and name[0] != "."]
         for name in files:
             file = os.path.join(place, name)
             # A Snakefile is for Snakemake alone, and its changes would be changes of the task.
-            if name == "Snakefile" or name.endswith(".smk") or not os.path.isfile(file):
-                continue
-            found.append(file)
-            size += os.stat(file).st_size
-            if len(found) > _MOST_FILES or size > LARGEST:
-                return None
-    return tuple(sorted(found))
+            if name != "Snakefile" and not name.endswith(".smk") and os.path.isfile(file):
+                yield file, os.stat(file).st_size

@@ -19,7 +19,7 @@ from ..errors import UnsupportedRule
 from .paths import is_in_use, without_working_folder
 
 _MOST_FILES = 1_000
-_LARGEST = 100 * 1024 * 1024  # bytes of all files together
+LARGEST = 100 * 1024 * 1024  # bytes of all files together
 _WORD = re.compile(r"[^\s'\"`;|&<>()=,$:]+")
 _PATTERN = re.compile(r"[*?\[]")
 # A pattern without a folder is more often a product or a regular expression: `$1 * 2`, `'.*'`.
@@ -78,28 +78,37 @@ def files_of(
     raise UnsupportedRule(
         rule,
         f"names {folder.written} without declaring it, and there are more than {_MOST_FILES:,} "
-        f"files or {_LARGEST // 1024**2} MB",
+        f"files or {LARGEST // 1024**2} MB",
         hint="declare as input what the job needs of it, or give --omics-include globs of it; if "
         "it only writes there, empty the folder or name another",
     )
 
 
+def few_enough(files: Iterable[tuple[str, int]]) -> tuple[str, ...] | None:
+    """Those files, each given with its bytes, sorted; None for too many to send unasked."""
+    found: list[str] = []
+    size = 0
+    for file, count in files:
+        found.append(file)
+        size += count
+        if len(found) > _MOST_FILES or size > LARGEST:
+            return None
+    return tuple(sorted(found))
+
+
 @lru_cache(maxsize=1_000)
 def _files(path: str, workdir: Path, changed: int) -> tuple[str, ...] | None:
     """The files of a folder or a pattern, sorted; None for too many."""
-    found: list[str] = []
-    size = 0
+    return few_enough(_sizes(path, workdir))
+
+
+def _sizes(path: str, workdir: Path) -> Iterator[tuple[str, int]]:
     for file in _below(path, workdir):
         try:
-            if not os.path.isfile(workdir / file) or is_in_use(file, workdir):
-                continue
-            size += os.stat(workdir / file).st_size
+            if os.path.isfile(workdir / file) and not is_in_use(file, workdir):
+                yield file, os.stat(workdir / file).st_size
         except OSError:  # it is gone, or another one's
             continue
-        found.append(file)
-        if len(found) > _MOST_FILES or size > _LARGEST:
-            return None
-    return tuple(sorted(found))
 
 
 def _below(path: str, workdir: Path) -> Iterator[str]:

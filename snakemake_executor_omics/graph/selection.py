@@ -19,7 +19,8 @@ from ..errors import UnsupportedRule, UnsupportedRules
 from ..log import FACT, Later, Log
 from ..model import Environment, FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
-from .elsewhere import LARGEST, named_elsewhere
+from .elsewhere import named_elsewhere
+from .folders import LARGEST
 from .internals import evaluate_again, forget_values, is_about_unknown_threads
 from .partition import Partition
 from .tasks import (

@@ -33,9 +33,9 @@ from ..model import (
     Task,
 )
 from .commands import Command, Unknown, command_of
-from .elsewhere import LARGEST, Elsewhere, named_elsewhere, project_paths
+from .elsewhere import Elsewhere, named_elsewhere, project_paths
 from .environments import EnvironmentReader, is_of_a_registry
-from .folders import files_of
+from .folders import LARGEST, files_of
 from .internals import environment_hash, is_made_a_task, line_of, scheduler_limits
 from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
 from .prefixes import beginning_with, beginnings, index_of, indexes_of

@@ -62,7 +62,7 @@ def test_a_folder_goes_without_its_snakefiles_and_hidden_folders(place: Path) ->
 def test_what_is_too_large_does_not_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"{place}/data/adapters.fa"
     assert named_elsewhere(text, place / "project", largest=3) == [Elsewhere(text, None)]
-    monkeypatch.setattr("snakemake_executor_omics.graph.elsewhere.LARGEST", 3)
+    monkeypatch.setattr("snakemake_executor_omics.graph.folders.LARGEST", 3)
     assert named_elsewhere(f"{place}/data", place / "project") == [Elsewhere(f"{place}/data", None)]
     assert project_paths([Elsewhere(text, None)], place / "project") == ({}, [])
 
