@@ -83,10 +83,11 @@ def estimate(
     for runs in planned.waves:
         work: dict[JobKey, Work] = {}
         parents: dict[JobKey, list[JobKey]] = {}
-        for wave in runs:
+        calls = [wave.calls for wave in runs]
+        for wave, together in zip(runs, calls, strict=True):
             resources = {task.key: task.resources for task in wave.tasks}
-            first = {key: jobs[0] for jobs in wave.calls for key in jobs}
-            for jobs in wave.calls:
+            first = {key: jobs[0] for jobs in together for key in jobs}
+            for jobs in together:
                 asked = resources[jobs[0]]
                 if len(jobs) > 1:
                     asked = Resources.of_pack([resources[key] for key in jobs])
@@ -99,8 +100,8 @@ def estimate(
             for task in wave.tasks:
                 above = {first[key] for key in task.parents} - {first[task.key]}
                 parents.setdefault(first[task.key], []).extend(sorted(above))
-        calls = [[jobs[0] for jobs in wave.calls] for wave in runs]
-        times = spans(calls, parents, work, service or Service(), clock)
+        firsts = [[jobs[0] for jobs in together] for together in calls]
+        times = spans(firsts, parents, work, service or Service(), clock)
         for wave, span in zip(runs, times, strict=True):
             share = assumed.storage_gib * len(wave.tasks) / sum(len(run.tasks) for run in runs)
             gib = share if assumed.static_gib is None else assumed.static_gib

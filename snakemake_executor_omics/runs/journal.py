@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -332,8 +332,5 @@ def durations_before(path: Path) -> dict[JobKey, float]:
     """The times of tasks of earlier runs by the journal at `path`; none is made where none is."""
     if not path.exists():
         return {}
-    journal = Journal(path)
-    try:
+    with closing(Journal(path)) as journal:
         return journal.durations()
-    finally:
-        journal.close()

@@ -80,15 +80,20 @@ def run_name(options: Options) -> str:
 
 def plan_hash(definition: Definition, files: Sequence[object], options: Options) -> str:
     """What makes two submissions the same: definition, inputs by content, and destinations."""
-    plan = [definition.digest, *files, options.output_uri, options.region]
-    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    return _hash(definition.digest, files, options)
 
 
 def work_hash(definition: Definition, files: Sequence[object], options: Options) -> str:
     """What makes two submissions the same jobs, whichever of them share a task."""
-    texts = sorted(definition.texts.values())
-    work = [texts, *files, options.output_uri, options.region]
-    return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
+    texts = hashlib.sha256()
+    for text in sorted(definition.texts.values()):
+        texts.update(hashlib.sha256(text.encode()).digest())
+    return _hash(texts.hexdigest(), files, options)
+
+
+def _hash(what: str, files: Sequence[object], options: Options) -> str:
+    told = [what, *files, options.output_uri, options.region]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _value(member: StrEnum | None) -> str | None:

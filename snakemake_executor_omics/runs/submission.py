@@ -227,18 +227,13 @@ def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | 
     return found[0] if found else None
 
 
-def _of_plan(connection: Connection, entry: Entry, options: Options, *known: str) -> list[Run]:
+def _of_plan(
+    connection: Connection, entry: Entry, options: Options, *known: str, work: str = ""
+) -> list[Run]:
     """The plan's runs in flight, whoever started them, but for those that were cancelled here.
 
-    Nor are `known` ones among them.
+    Nor are `known` ones among them. With `work` those that do the same in other packs are, too.
     """
-    return _in_flight_of(connection, entry, options, "", *known)
-
-
-def _in_flight_of(
-    connection: Connection, entry: Entry, options: Options, work: str, *known: str
-) -> list[Run]:
-    """As `_of_plan`, and those of the same work from other folders."""
     return find_runs(
         connection.services,
         entry.plan,
@@ -350,7 +345,7 @@ def _start(
     )
     if entry.run_id is None:
         # Files may have been on their way for hours since it was looked for the first time.
-        found = _in_flight_of(connection, entry, options, prepared.work)
+        found = _of_plan(connection, entry, options, work=prepared.work)
         if same := [run for run in found if run.tags.get(OWNER_TAG) == entry.plan]:
             return _attach(connection, entry, same[0], log)
         if found:
