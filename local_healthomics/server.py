@@ -59,7 +59,7 @@ class Server:
         self._http = WebServer((HOST, port), self._answer)
         self.url = self._http.url
         self._store = Store(self.state / "omics.sqlite")
-        self._other_services = OtherServices(self.state)
+        self._other_services = OtherServices(self.state, options.quotas.resources)
         definitions = self.state / "definitions"
         definitions.mkdir(exist_ok=True)
         uploads = self.state / "uploads"

@@ -26,7 +26,9 @@ from .check.request import REFUSED, CheckRequest
 from .compile import compile_wave, spill
 from .cost.bill import static_gib
 from .cost.instances import instance_of
+from .cost.makespan import Service
 from .cost.prices import Prices, prices_of
+from .cost.quotas import Quotas
 from .errors import CompileError, OmicsError, UnsupportedRule
 from .graph.durations import Duration, benchmarked, known_durations
 from .graph.internals import as_if_run
@@ -39,6 +41,7 @@ from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log
 from .model import JobKey, Wave
 from .runs.journal import durations_before
+from .runs.quotas import quotas_before
 from .settings.checking import resolve
 from .settings.options import LOCAL_REGION, NetworkingMode, Options, StorageType
 
@@ -79,9 +82,11 @@ def tell_briefly(workflow: Any, options: Options, workdir: Path, log: Log) -> No
     with as_if_run(workflow):
         prepare(workflow, options)
         region = region_named(options.region, options.aws_profile) or LOCAL_REGION
-        planned = _plan(workflow, options, workdir, region, workdir / ".snakemake" / "omics")[0]
+        state = workdir / ".snakemake" / "omics"
+        quotas = _quotas(options, state)
+        planned = _plan(workflow, options, workdir, region, state, quotas or Quotas())[0]
     refused = [*planned.refused, *_refused(planned, options, region)]
-    for line in brief(_place(options, region), planned, refused):
+    for line in brief(_place(options, region), planned, refused, quotas):
         (log.warning if refused else log.info)(f"omics: {line}")
 
 
@@ -90,7 +95,9 @@ def look(
 ) -> Checked:
     """All that can be told of Snakemake's graph without a service."""
     region = region_named(options.region, options.aws_profile) or LOCAL_REGION
-    planned, durations = _plan(workflow, options, workdir, region, state)
+    quotas = _quotas(options, state)
+    by = quotas or Quotas()
+    planned, durations = _plan(workflow, options, workdir, region, state, by)
     refused = [
         *planned.refused,
         *_refused(planned, options, region),
@@ -104,13 +111,22 @@ def look(
         internet=tuple(looked_for(planned.jobs, planned.places, _reader(workdir))),
         reaches_internet=options.networking_mode is NetworkingMode.VPC,
         variables=tuple(sorted({*workflow.envvars, *workflow.remote_execution_settings.envvars})),
+        quotas=quotas,
         estimate=estimate(
             planned,
             durations,
             _prices(options, region) if request.ask_prices else prices_of(region),
             _assumed(planned, options, workdir, request),
+            Service(tasks_per_run=by.tasks_per_run, active_runs=by.active_runs),
         ),
     )
+
+
+def _quotas(options: Options, state: Path) -> Quotas | None:
+    """By what jobs are spread over runs, if the options leave that open; no service is asked."""
+    if options.parallel_runs is not None:
+        return None
+    return quotas_before(state / "journal.sqlite", options)
 
 
 def _prices(options: Options, region: str) -> Prices:
@@ -125,7 +141,7 @@ def _place(options: Options, region: str) -> str:
 
 
 def _plan(
-    workflow: Any, options: Options, workdir: Path, region: str, state: Path
+    workflow: Any, options: Options, workdir: Path, region: str, state: Path, quotas: Quotas
 ) -> tuple[Planned, Mapping[JobKey, Duration]]:
     """The jobs, and how long they take as far as it is known."""
     settings = settings_of(workflow, options, workdir, region, from_registries=not options.local)
@@ -136,7 +152,7 @@ def _plan(
 
     def cut(wave: Wave) -> tuple[Partition[JobKey], list[Wave]]:
         durations.update(known_durations(wave.tasks, benchmarks, earlier))
-        return runs_of(wave, options, durations)
+        return runs_of(wave, options, durations, quotas=lambda: quotas)
 
     return plan(workflow.dag, settings, cut, cached.__contains__), durations
 

@@ -121,6 +121,7 @@ class Executor(RemoteExecutor):
             is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
             left=self._runs.left,
             earlier=self._runs.durations,
+            quotas=self._runs.quotas,
         )
         if self._options.makes_environments:
             self._environments.make(waves)

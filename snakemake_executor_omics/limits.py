@@ -61,6 +61,7 @@ MAX_GPU_IMAGE = 95 * 1024**3  # bytes; likewise, tasks with one
 QUOTA_STATIC_RUNS = ("L-A30FD31B", 10)  # at work at once, with static storage
 QUOTA_DYNAMIC_RUNS = ("L-BE38079A", 50)  # likewise, with dynamic storage
 QUOTA_RUNS = ("L-C9679DBC", 5_000)  # kept, at work or not
+QUOTA_TASKS_PER_RUN = ("L-25504C8C", TASKS_PER_RUN)  # at work at once
 MAX_SKEW = 300  # seconds between a request's time and AWS's; "Signature Version 4", elements
 
 # --- lists -------------------------------------------------------------------------------------

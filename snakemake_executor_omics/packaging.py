@@ -20,6 +20,7 @@ from .graph.waves import durations_of, runs_of, settings_of, tell_packs
 from .log import Log
 from .model import Wave
 from .runs.journal import durations_before
+from .runs.quotas import quotas_before
 from .runs.submission import write_definition
 from .settings.options import Options
 
@@ -34,9 +35,12 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     """
     region = region_named(options.region, options.aws_profile)
     selection = select(workflow.dag, (), settings_of(workflow, options, workdir, region))
-    earlier = durations_before(workdir / ".snakemake" / "omics" / "journal.sqlite")
+    journal = workdir / ".snakemake" / "omics" / "journal.sqlite"
+    earlier = durations_before(journal)
     durations = durations_of(workflow, selection.wave, options, workdir, earlier)
-    parts, waves = runs_of(selection.wave, options, durations)
+    parts, waves = runs_of(
+        selection.wave, options, durations, quotas=lambda: quotas_before(journal, options)
+    )
     if not parts.runs:
         reasons = sorted(set(selection.deferred.values()))
         raise SelectionError(

@@ -30,7 +30,15 @@ from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from ..keys import OwnerKey
 from ..policies import may_assume, may_pull, may_pull_through
-from . import bodies, container_registry, logs_durable, price_list, s3_durable, served
+from . import (
+    bodies,
+    container_registry,
+    logs_durable,
+    price_list,
+    s3_durable,
+    served,
+    service_quotas,
+)
 from . import moto_internals as internals
 from .plain_json import NotPlain
 from .s3_records import FileValue
@@ -47,10 +55,14 @@ Application = Callable[[dict[str, Any], StartResponse], Any]
 
 
 class OtherServices:
-    """What answers requests; for the server itself the objects and the log group of the service."""
+    """What answers requests; for the server itself the objects and the log group of the service.
 
-    def __init__(self, state: Path) -> None:
+    `quotas` are those that it enforces, by name.
+    """
+
+    def __init__(self, state: Path, quotas: Mapping[str, int] | None = None) -> None:
         internals.forget_instances()
+        self._quotas = quotas or {}
         self._objects = s3_durable.install(state)
         self._applications: dict[str, Application] = {
             name: internals.application(name) for name in ("s3", *served.OPERATIONS)
@@ -225,6 +237,8 @@ class OtherServices:
             environ["CONTENT_LENGTH"] = str(len(body))
         if service == price_list.SERVICE:  # which moto does not have
             return price_list.application(environ, start_response)
+        if service == service_quotas.SERVICE:  # likewise, of HealthOmics
+            return service_quotas.application(environ, start_response, self._quotas)
         if not served.is_served(service, environ, body):
             said = "the local HealthOmics does not serve this"
             return served.refused(

@@ -8,11 +8,12 @@ anything else it says, as AWS does of what it does not sell, that there is no su
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ValidationFault
 from ..instances import VCPUS
+from .questions import Answer, answer
 
 SERVICE = "pricing"  # its name in a SigV4 credential scope
 _CODE = "AmazonOmics"
@@ -45,7 +46,10 @@ _PRODUCTS = [
 
 def _describe_services(params: Mapping[str, Any]) -> dict[str, Any]:
     _check_code(params.get("ServiceCode", _CODE))
-    return {"Services": [{"ServiceCode": _CODE, "AttributeNames": list(_ATTRIBUTES)}]}
+    return {
+        "FormatVersion": "aws_v1",
+        "Services": [{"ServiceCode": _CODE, "AttributeNames": list(_ATTRIBUTES)}],
+    }
 
 
 def _get_attribute_values(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +67,7 @@ def _get_products(params: Mapping[str, Any]) -> dict[str, Any]:
         for product in _PRODUCTS
         if wanted.items() <= product["product"]["attributes"].items()
     ]
-    return {"PriceList": found}
+    return {"FormatVersion": "aws_v1", "PriceList": found}
 
 
 def _check_code(code: str | None) -> None:
@@ -71,7 +75,7 @@ def _check_code(code: str | None) -> None:
         raise ValidationFault(f"the local Price List knows {_CODE} only, not {code}")
 
 
-_OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+_OPERATIONS: Mapping[str, Answer] = {
     "DescribeServices": _describe_services,
     "GetAttributeValues": _get_attribute_values,
     "GetProducts": _get_products,
@@ -79,22 +83,11 @@ _OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer one request of the protocol `json`, in one page."""
-    name = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    status, answer = "200 OK", {}
-    try:
-        params = json.loads(environ["wsgi.input"].read(length) or b"{}")
-        if name not in _OPERATIONS:
-            raise ValidationFault(f"the local Price List has no {name or 'such operation'}")
-        answer = {"FormatVersion": "aws_v1"} | _OPERATIONS[name](params)
-    except (ValidationFault, ValueError) as error:  # of the latter kind: no JSON
-        status = "400 Bad Request"
-        answer = {"__type": "InvalidParameterException", "message": str(error)}
-    body = json.dumps(answer).encode()
-    headers = [
-        ("Content-Type", "application/x-amz-json-1.1"),
-        ("Content-Length", str(len(body))),
-    ]
-    start_response(status, headers)
-    return [body]
+    """Answer one request."""
+    return answer(
+        environ,
+        start_response,
+        _OPERATIONS,
+        name="Price List",
+        refusal="InvalidParameterException",
+    )

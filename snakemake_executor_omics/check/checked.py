@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from ..cost.quotas import Quotas
 from ..errors import OmicsError
 from ..graph.planned import Planned, PlannedJob
 from .estimate import Estimate
@@ -27,6 +28,7 @@ class Wanted:
 class Checked:
     """`place` is where runs would go. `undeclared` has files by rule that jobs use without naming
     them as input, `variables` are those of `envvars:`, `refused` is all that is in the way.
+    `quotas` decide how many runs there are, None where the options do.
     """
 
     place: str
@@ -37,6 +39,7 @@ class Checked:
     reaches_internet: bool
     variables: tuple[str, ...]
     estimate: Estimate
+    quotas: Quotas | None = None
 
 
 def undeclared(jobs: Iterable[PlannedJob], included: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from ..cost.quotas import Quotas
 from ..errors import OmicsError, UnsupportedRule
 from .checked import Checked
 from .rows import Row, rows
@@ -32,6 +33,7 @@ def document(checked: Checked) -> dict[str, Any]:
             }
             for number, runs in enumerate(planned.waves, start=1)
         ],
+        "quotas": _quotas(checked.quotas),
         "images": dict(sorted(planned.images.items())),
         "undeclared": {rule: list(files) for rule, files in checked.undeclared.items()},
         "internet": [
@@ -54,6 +56,16 @@ def document(checked: Checked) -> dict[str, Any]:
             "assumedMinutes": found.assumed.minutes,
             "assumedStorageGiB": found.assumed.storage_gib,
         },
+    }
+
+
+def _quotas(quotas: Quotas | None) -> dict[str, Any] | None:
+    if quotas is None:
+        return None
+    return {
+        "activeRuns": quotas.active_runs,
+        "tasksPerRun": quotas.tasks_per_run,
+        "toldByServiceQuotas": quotas.told,
     }
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, zip_longest
 
+from ..cost.quotas import Quotas
 from ..errors import OmicsError
 from ..graph.durations import Source
 from ..graph.planned import How, Planned
@@ -44,9 +45,13 @@ def page(checked: Checked) -> Iterator[str]:
         yield f"nothing found that {checked.place} would refuse"
 
 
-def brief(place: str, planned: Planned, refused: Sequence[OmicsError]) -> Iterator[str]:
+def brief(
+    place: str, planned: Planned, refused: Sequence[OmicsError], quotas: Quotas | None = None
+) -> Iterator[str]:
     """A few lines, for who did not ask: how much goes where, and what is in the way."""
     yield _head(place, planned)
+    if quotas is not None and max(map(len, planned.waves), default=0) > 1:
+        yield f"so many runs since {quotas}"
     if refused:
         yield f"refused: {_count(len(refused), 'thing')}"
         yield from _refused(refused)
@@ -200,6 +205,8 @@ def _estimate(checked: Checked) -> Iterator[str]:
         f"{_count(waves, 'wave')}, {_count(runs, 'run')}; prices of {found.prices.region}, noted "
         f"{found.prices.noted}"
     )
+    if checked.quotas is not None:
+        yield str(checked.quotas)
     names = {
         "+".join(job.rules) for job in planned.jobs
         if (one := found.jobs.get(job.key)) is not None and one.source is None

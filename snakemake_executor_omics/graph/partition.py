@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
-from ..limits import ACTIVE_RUNS, TASKS_PER_RUN
+from ..cost.quotas import Quotas
 
 K = TypeVar("K", bound=Hashable)
 
@@ -30,6 +30,10 @@ _HUB_LEVELS = 3
 # A run of 100 tasks needs 500 s to create them at the pace that a published run shows (5.0 s each),
 # about what a run of its own needs to start: fewer are not worth one.
 SMALLEST_RUN = 100
+_DEFAULT = Quotas()
+# Each run takes a version of the workflow, of which there are 1,000, and a StartRun, of which one
+# document lets pass one in ten seconds: what more runs would save is less than they take.
+_MOST_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +51,23 @@ def partition(
     parallel_runs: int | None = 1,
     left: Sequence[Collection[K]] = (),
     tasks: Mapping[K, K] | None = None,
+    quotas: Quotas = _DEFAULT,
 ) -> Partition[K]:
     """Cut `order`, which is topological, into runs of at most `max_tasks` tasks.
 
     Parents that are not in `order` are taken as done. With `parallel_runs`, so many runs are made
     if the graph has so many branches; they may be more if `max_tasks` asks for it. None is as many
-    as the graph is worth. `left` are the tasks of each run that is in flight already: they stay
-    together, whatever else there is, so that the run is met again. `tasks` names a task for those
-    of the order that share one, which counts for how many runs the graph is worth.
+    as the graph is worth by the account's `quotas`. `left` are the tasks of each run that is in
+    flight already: they stay together, whatever else there is, so that the run is met again.
+    `tasks` names a task for those of the order that share one, which counts for how many runs the
+    graph is worth.
     """
     if max_tasks < 1 or (parallel_runs is not None and parallel_runs < 1):
         raise ValueError("max_tasks and parallel_runs must be at least 1")
     if left:
-        return _beside(order, parents, max_tasks, parallel_runs, left, tasks)
+        return _beside(order, parents, max_tasks, parallel_runs, left, tasks, quotas)
     if parallel_runs is None:
-        parallel_runs = enough_runs(order, parents, tasks=tasks)
+        parallel_runs = enough_runs(order, parents, tasks=tasks, quotas=quotas)
     if len(order) <= max_tasks and parallel_runs == 1:
         return Partition((tuple(order),) if order else (), ())
     positions = {task: position for position, task in enumerate(order)}
@@ -111,6 +117,7 @@ def _beside(
     parallel_runs: int | None,
     left: Sequence[Collection[K]],
     tasks: Mapping[K, K] | None,
+    quotas: Quotas,
 ) -> Partition[K]:
     """The runs that are `left`, as far as their tasks are in `order`, and a cut of the rest."""
     wanted = set(order)
@@ -133,7 +140,7 @@ def _beside(
             placed[task] = None  # of no run: what is below it waits as well
         else:
             rest.append(task)
-    cut = partition(rest, parents, max_tasks, parallel_runs, tasks=tasks)
+    cut = partition(rest, parents, max_tasks, parallel_runs, tasks=tasks, quotas=quotas)
     waits = {*deferred, *cut.deferred}
     return Partition(
         (*(tuple(run) for run in kept.values()), *cut.runs),
@@ -145,8 +152,8 @@ def enough_runs(
     order: Sequence[K],
     parents: Mapping[K, Sequence[K]],
     *,
-    at_most: int = ACTIVE_RUNS,
     tasks: Mapping[K, K] | None = None,
+    quotas: Quotas = _DEFAULT,
 ) -> int:
     """How many runs the tasks of `order`, which is topological, are worth: 1 for most workflows.
 
@@ -163,8 +170,8 @@ def enough_runs(
         deep = 1 + max((depth.get(parent, 0) for parent in above if parent != task), default=0)
         depth[task] = max(deep, depth.get(task, 0))
     longest = max(depth.values(), default=0)
-    wide = len(depth) // max(longest * TASKS_PER_RUN, SMALLEST_RUN)
-    return max(1, min(at_most, wide))
+    wide = len(depth) // max(longest * quotas.tasks_per_run, SMALLEST_RUN)
+    return max(1, min(quotas.active_runs, _MOST_RUNS, wide))
 
 
 def _branches(

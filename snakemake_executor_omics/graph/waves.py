@@ -14,6 +14,7 @@ from ..aws.images import out_of_reach
 from ..aws.registry_map import read_registry_map
 from ..aws.session import Services
 from ..compile import task_name
+from ..cost.quotas import Quotas
 from ..errors import UnsupportedRules
 from ..images.chosen import read_chosen
 from ..images.naming import ImageNames
@@ -23,7 +24,7 @@ from ..settings.options import Environments, LocalRules, Options
 from . import internals
 from .durations import Duration, benchmarked, known_durations
 from .packing import pack
-from .partition import Partition, partition
+from .partition import SMALLEST_RUN, Partition, partition
 from .selection import Selection, select, tell_selection
 from .storage import Storage, check_buckets, survey
 from .tasks import TaskSettings, job_key, members, task_settings
@@ -63,12 +64,22 @@ def settings_of(
     )
 
 
-def cut(wave: Wave, options: Options, left: Sequence[Collection[JobKey]] = ()) -> Partition[JobKey]:
-    """The runs of a wave; `left` are the jobs of each run that is in flight already."""
+def cut(
+    wave: Wave,
+    options: Options,
+    left: Sequence[Collection[JobKey]] = (),
+    quotas: Callable[[], Quotas] = Quotas,
+) -> Partition[JobKey]:
+    """The runs of a wave; `left` are the jobs of each run that is in flight already.
+
+    `quotas` are those of the account, which only a graph that may be worth several runs asks for.
+    """
     order = [task.key for task in wave.tasks]
     limits = (options.max_tasks_per_run, options.parallel_runs)
     tasks = {key: pack[0] for key, pack in wave.packed.items()}
-    return partition(order, wave.parents, *limits, left, tasks)
+    are_many = len(order) - len(tasks) + len(wave.packs) >= 2 * SMALLEST_RUN
+    known = quotas() if options.parallel_runs is None and are_many else Quotas()
+    return partition(order, wave.parents, *limits, left, tasks, known)
 
 
 def durations_of(
@@ -88,14 +99,17 @@ def runs_of(
     options: Options,
     durations: Mapping[JobKey, Duration],
     left: Sequence[Sequence[Collection[JobKey]]] = (),
+    quotas: Callable[[], Quotas] = Quotas,
 ) -> tuple[Partition[JobKey], list[Wave]]:
     """The runs of a wave, with the jobs in each that share tasks.
 
-    `left` has the jobs of each task of each run that is in flight already.
+    `left` has the jobs of each task of each run that is in flight already, `quotas` tells those of
+    the account.
     """
     before = [jobs for tasks in left for jobs in tasks]
     whole = pack(wave, durations, options.pack, before=before)  # tells how many tasks there are
-    parts = cut(whole, options, [[key for jobs in tasks for key in jobs] for tasks in left])
+    together = [[key for jobs in tasks for key in jobs] for tasks in left]
+    parts = cut(whole, options, together, quotas)
     waves = (wave.only(keys) for keys in parts.runs)
     return parts, [pack(part, durations, options.pack, before=before) for part in waves]
 
@@ -121,12 +135,13 @@ def next_waves(
     is_here: Callable[[JobKey], bool],
     left: Sequence[Sequence[Collection[str]]] = (),
     earlier: Mapping[JobKey, float] = MappingProxyType({}),
+    quotas: Callable[[], Quotas] = Quotas,
 ) -> list[Wave]:
     """The waves that have the `ready` jobs, each for a run of its own.
 
     `in_flight` tells jobs that a run carries already, `is_here` those whose results are here,
     `left` has the names of the jobs of each task of each run that an earlier call left in flight,
-    `earlier` the seconds that tasks of earlier runs took.
+    `earlier` the seconds that tasks of earlier runs took, `quotas` tells those of the account.
 
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
@@ -174,8 +189,10 @@ def next_waves(
         [[by_name[name] for name in names if name in by_name] for names in tasks] for tasks in left
     ]
     durations = durations_of(workflow, selection.wave, options, workdir, earlier)
-    parts, waves = runs_of(selection.wave, options, durations, known)
+    parts, waves = runs_of(selection.wave, options, durations, known, quotas)
     tell_selection(selection, parts, log)
+    if options.parallel_runs is None and len(waves) > 1:
+        log.info(f"omics:   so many runs since {quotas()}")
     tell_packs(waves, log)
     if staying := sum(len(wave.internal) for wave in waves):
         log.info(

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..aws.session import Services
+from ..aws.session import Services, connect
+from ..cost.quotas import Quotas
 from ..errors import OmicsError
 from ..log import Log
 from ..model import JobKey, Wave
@@ -25,6 +26,7 @@ from .follow import FollowedRun, Follower, beside
 from .interrupts import as_ctrl_c
 from .known import tasks_in_flight
 from .ledger import Ledger, RunEnd
+from .quotas import ask_quotas
 from .submission import begin_checks, persistently, prepare, submit
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class Invocation:
         self._service: _Service | None = None
         self._detached = False
         self._cancelled: set[str] = set()
+        self._quotas: Quotas | None = None
 
     @property
     def services(self) -> Services:
@@ -67,6 +70,20 @@ class Invocation:
         return (
             {} if self._options.pack is not None else self._connect().connection.journal.durations()
         )
+
+    def quotas(self) -> Quotas:
+        """What the account lets work at once, which is asked at most once."""
+        if self._quotas is None:
+            options, journal = self._options, self._connect().connection.journal
+            hurried = partial(
+                connect,
+                options.region,
+                options.aws_profile,
+                options.endpoint_url,
+                in_a_hurry=True,
+            )
+            self._quotas = ask_quotas(journal, options, hurried, in_flight=bool(self.left))
+        return self._quotas
 
     def _connect(self) -> _Service:
         if self._service is None:

@@ -44,6 +44,11 @@ CREATE TABLE IF NOT EXISTS result (
     identity TEXT NOT NULL,
     run_id TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS quotas (
+    account TEXT NOT NULL PRIMARY KEY,
+    day TEXT NOT NULL,
+    told TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS start (
     number INTEGER PRIMARY KEY,
     run_id TEXT NOT NULL,
@@ -265,6 +270,22 @@ class Journal:
             "INSERT OR REPLACE INTO duration (job, seconds) VALUES (?, ?)",
             [(_text(key), seconds) for key, seconds in durations.items()],
         )
+
+    def remember_quotas(self, account: str, day: str, values: Mapping[str, float]) -> None:
+        """What Service Quotas told of an account on a day, by code."""
+        self._execute(
+            "INSERT OR REPLACE INTO quotas (account, day, told) VALUES (?, ?, ?)",
+            *(account, day, json.dumps(dict(values))),
+        )
+
+    def quotas(self, account: str) -> tuple[str, dict[str, float]] | None:
+        """The day on which Service Quotas told of an account the last time, and what."""
+        rows = self._execute("SELECT day, told FROM quotas WHERE account = ?", account)
+        with self._sensible():
+            for day, told in rows:
+                found = json.loads(told)
+                return str(day), {str(code): float(value) for code, value in found.items()}
+        return None
 
     def close(self) -> None:
         with self._lock:

@@ -235,8 +235,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     parallel_runs: Optional[str] = _option(
         "Spread the jobs over this many runs where the graph allows, 1 to 1,000: each run creates "
         "its tasks one by one and has a quota of tasks at work of its own. 'auto': one, or as many "
-        "as a wide graph of more than 200 jobs is worth, at most 10. Default: auto; 1 on a local "
-        "service, whose runs share a machine.",
+        "as a wide graph of more than 200 jobs is worth and the account lets work at once, at most "
+        "50. Default: auto; 1 on a local service, whose runs share a machine.",
         metavar="N|auto",
     )
     pack: Optional[str] = _option(

@@ -131,6 +131,17 @@ def test_prices_of_other_services_are_refused(fake: Clients) -> None:
         prices.get_products(ServiceCode="AmazonEC2")
 
 
+def test_quotas_of_runs_are_told_as_service_quotas_does(fake: Clients) -> None:
+    quotas = through_proxy(fake, "service-quotas")
+    found = quotas.list_service_quotas(ServiceCode="omics")["Quotas"]
+    by_code = {quota["QuotaCode"]: quota["Value"] for quota in found}
+    assert (by_code["L-A30FD31B"], by_code["L-25504C8C"]) == (10, 25)
+    told = quotas.get_service_quota(ServiceCode="omics", QuotaCode="L-BE38079A")["Quota"]
+    assert told["Value"] == 50
+    with pytest.raises(quotas.exceptions.NoSuchResourceException, match="has no ec2"):
+        quotas.list_service_quotas(ServiceCode="ec2")
+
+
 def test_the_role_of_runs_is_found_by_its_name(fake: Clients) -> None:
     role = through_proxy(fake, "iam").get_role(RoleName="LocalHealthOmics")["Role"]
     assert role["Arn"] == fake.service.role_arn

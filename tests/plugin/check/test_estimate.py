@@ -10,9 +10,10 @@ from snakemake_executor_omics.check.checked import Checked, looked_for, undeclar
 from snakemake_executor_omics.check.document import document
 from snakemake_executor_omics.check.estimate import Assumed, Estimate, estimate
 from snakemake_executor_omics.check.internet import Look, looks
-from snakemake_executor_omics.check.page import page
+from snakemake_executor_omics.check.page import brief, page
 from snakemake_executor_omics.check.request import CheckRequest
 from snakemake_executor_omics.cost.prices import prices_of
+from snakemake_executor_omics.cost.quotas import Quotas
 from snakemake_executor_omics.errors import SettingsError, UnsupportedRule
 from snakemake_executor_omics.graph.durations import Duration, Source
 from snakemake_executor_omics.graph.planned import GATHERS, How, Planned, PlannedJob
@@ -148,6 +149,24 @@ def test_the_page_says_what_is_known_bound_and_assumed() -> None:
     assert lines[0] == ("AWS HealthOmics in us-east-1: 4 tasks in 2 runs, 2 jobs with results here")
     assert lines[-1] == "nothing found that AWS HealthOmics in us-east-1 would refuse"
     assert max(map(len, lines[2:7])) <= 80
+
+
+def test_the_quotas_that_the_runs_are_made_by_are_told_with_their_source() -> None:
+    told = checked(quotas=Quotas(20, 25, "2026-11-28"))
+    line = "at most 20 runs of the account and 25 tasks of each work at once"
+    assert f"  {line} (Service Quotas, 2026-11-28)" in page(told)
+    assert document(told)["quotas"] == {
+        "activeRuns": 20,
+        "tasksPerRun": 25,
+        "toldByServiceQuotas": "2026-11-28",
+    }
+    assert not [text for text in page(checked()) if "of the account" in text]  # options decide
+
+
+def test_a_dry_run_names_the_quotas_only_where_they_made_several_runs() -> None:
+    several = replace(PLANNED, waves=((Wave(TASKS[:1]), Wave(TASKS[1:3])),))
+    assert "so many runs since at most 10 runs" in "\n".join(brief("AWS", several, (), Quotas()))
+    assert "so many" not in "\n".join(brief("AWS", PLANNED, (), Quotas()))
 
 
 def test_a_run_longer_than_the_service_lets_it_be_is_told() -> None:
