@@ -26,13 +26,22 @@ class Caller:
     service: str
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Of the owner, of a user of IAM, or of a session of STS, which may be over."""
+
+    account: str
+    secret: str
+    is_over: bool = False
+
+
 class Access:
-    """`given` knows the keys that IAM and STS gave: account and secret, by key id and token."""
+    """`given` knows the keys that IAM and STS gave, by key id and token."""
 
     def __init__(
         self,
         owner: OwnerKey,
-        given: Callable[[str, str | None], tuple[str, str] | None],
+        given: Callable[[str, str | None], Key | None],
         *,
         insecure: bool = False,
     ) -> None:
@@ -56,9 +65,10 @@ class Access:
                 "The access key id you provided does not exist in the local HealthOmics: "
                 "`local-healthomics env` says the one of its owner.",
             )
-        account, secret = found
-        check(signed, environ, secret, body_digest, datetime.now(UTC))
-        return Caller(account, signed.service)
+        if found.is_over:
+            raise SignatureRefused("ExpiredToken", "The provided token has expired.")
+        check(signed, environ, found.secret, body_digest, datetime.now(UTC))
+        return Caller(found.account, signed.service)
 
     @property
     def takes_unsigned(self) -> bool:
@@ -70,9 +80,9 @@ class Access:
         if claimed is None:
             return None
         found = self._known(claimed[0], environ.get("HTTP_X_AMZ_SECURITY_TOKEN"))
-        return Caller(found[0] if found else ACCOUNT, claimed[1])
+        return Caller(found.account if found else ACCOUNT, claimed[1])
 
-    def _known(self, key: str, token: str | None) -> tuple[str, str] | None:
+    def _known(self, key: str, token: str | None) -> Key | None:
         if key.isdecimal() and len(key) == _DIGITS:
-            return key, self._owner.secret_access_key(key)
+            return Key(key, self._owner.secret_access_key(key))
         return self._given(key, token)

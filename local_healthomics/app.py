@@ -101,7 +101,8 @@ class App:
             service = named[1] if named else service
             if service == "omics":
                 return _send(start_response, method, self._protocol.failure(None, _fault(refusal)))
-            status = "400 Bad Request" if "Incomplete" in refusal.code else "403 Forbidden"
+            bad = "Incomplete" in refusal.code or (service, refusal.code) == ("s3", "ExpiredToken")
+            status = "400 Bad Request" if bad else "403 Forbidden"
             return refused(environ, start_response, service, status, refusal.code, refusal.message)
         except Fault as fault:  # of a body that cannot be read
             return _send(start_response, method, self._protocol.failure(None, fault))
@@ -264,6 +265,8 @@ def _fault(refusal: SignatureRefused) -> Fault:
             return MissingAuthenticationToken()
         case "InvalidAccessKeyId":
             return NotSigned("UnrecognizedClientException", refusal.message)
+        case "ExpiredToken":
+            return NotSigned("ExpiredTokenException", refusal.message)
         case "IncompleteSignature":
             return NotSigned("IncompleteSignatureException", refusal.message)
     return NotSigned("InvalidSignatureException", refusal.message)

@@ -26,6 +26,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from ..access import Key
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from ..keys import OwnerKey
@@ -106,11 +107,12 @@ class OtherServices:
         """Remove a stream of that group, if there is one."""
         self.logs.remove(account, LOG_GROUP, stream)
 
-    def access_key(self, key: str, token: str | None) -> tuple[str, str] | None:
-        """Account and secret of a key that IAM or STS gave; None if there is no such key."""
+    def access_key(self, key: str, token: str | None) -> Key | None:
+        """A key that IAM or STS gave; None if there is no such key."""
         for account, found in internals.access_keys(of_sessions=bool(token)):
             if found.access_key_id == key and (not token or found.session_token == token):
-                return account, found.secret_access_key
+                over = bool(token) and internals.is_over(found)
+                return Key(account, found.secret_access_key, over)
         return None
 
     def repositories(self, account: str) -> dict[str, bool]:

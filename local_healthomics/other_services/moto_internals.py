@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import moto.backends
@@ -425,6 +425,20 @@ def access_keys(*, of_sessions: bool) -> Iterator[tuple[str, Any]]:
             else:
                 for user in list(backend.users.values()):
                     yield from ((account, key) for key in list(user.access_keys))
+
+
+def forget_sessions(ended_before: datetime) -> None:
+    """Drop the sessions of STS that were over then, with their secrets: moto keeps all of them."""
+    moment = ended_before.astimezone(UTC).replace(tzinfo=None)  # moto's are UTC, without a zone
+    for regions in list(backends("sts").values()):
+        for backend in list(regions.values()):
+            backend.assumed_roles[:] = [s for s in backend.assumed_roles if s.expiration >= moment]
+
+
+def is_over(session: Any) -> bool:
+    """Whether the time of a session of STS has passed."""
+    over: bool = session.expiration.replace(tzinfo=UTC) <= datetime.now(UTC)
+    return over
 
 
 def trust_policy(arn: str) -> str | None:

@@ -77,6 +77,7 @@ _OTHER_WORDS = {  # for S3's own, by kind of protocol: query, JSON
     "RequestTimeTooSkewed": ("SignatureDoesNotMatch", "InvalidSignatureException"),
     "IncompleteSignature": ("IncompleteSignature", "IncompleteSignatureException"),
     "AccessDenied": ("AccessDenied", "AccessDeniedException"),
+    "ExpiredToken": ("ExpiredToken", "ExpiredTokenException"),
     "NotImplemented": ("InvalidAction", "UnknownOperationException"),
     "InternalError": ("InternalFailure", "InternalFailure"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from . import moto_internals as internals
 from . import plain_json
 
 SERVICES = ("iam", "sts", "ecr")
+_TOLD_AS_EXPIRED = timedelta(hours=12)  # then a session's key is one that nobody knows
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS backend (
     service TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, body TEXT NOT NULL,
@@ -43,6 +45,7 @@ class PeerState:
         for service, account, region, body in self._db.execute("SELECT * FROM backend").fetchall():
             restore(internals.backends(service)[account][region], body)
             self._written[service, account, region] = body
+        self._save("sts")  # without the sessions that ended meanwhile
 
     @contextmanager
     def kept(self, service: str) -> Iterator[None]:
@@ -55,6 +58,8 @@ class PeerState:
             self._save(service)
 
     def _save(self, service: str) -> None:
+        if service == "sts":
+            internals.forget_sessions(datetime.now(UTC) - _TOLD_AS_EXPIRED)
         for account, regions in list(internals.backends(service).items()):
             for region, backend in list(regions.items()):
                 place, body = (service, account, region), record(backend)

@@ -15,7 +15,7 @@ import json
 import re
 import weakref
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -470,6 +470,21 @@ def test_keys_of_users_and_of_sessions_are_where_they_are_looked_for() -> None:
             assert found == (ACCOUNT, given["AccessKeyId"], given["SecretAccessKey"])
             if sessions:
                 assert key.session_token == given["SessionToken"]
+                assert not internals.is_over(key)
+
+
+def test_a_session_is_over_at_its_time_and_forgotten_after_it() -> None:
+    now = datetime.now(UTC)
+    with mock_aws():
+        sts = boto3.client("sts", region_name=REGION)
+        sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="session")
+        [(_, session)] = internals.access_keys(of_sessions=True)
+        internals.forget_sessions(now)
+        assert list(internals.access_keys(of_sessions=True))
+        session.expiration = (now - timedelta(seconds=1)).replace(tzinfo=None)
+        assert internals.is_over(session)
+        internals.forget_sessions(now)
+        assert not list(internals.access_keys(of_sessions=True))
 
 
 def test_a_service_is_an_application_without_motos_administration() -> None:

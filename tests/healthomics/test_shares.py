@@ -260,3 +260,28 @@ def test_the_key_of_an_assumed_role_stands_for_the_roles_account(clients: Client
         config=Config(inject_host_prefix=False),
     )
     assert reader.accept_share(shareId=share)["status"] == "ACTIVATING"
+
+
+def test_the_key_of_a_session_that_is_over_is_refused_as_such(clients: Clients) -> None:
+    owner = clients.service.for_account(OWNER)
+    config = Config(parameter_validation=False, inject_host_prefix=False)
+    assumed = owner.client("sts", config=config).assume_role(
+        RoleArn=f"arn:aws:iam::{OWNER}:role/reader", RoleSessionName="session", DurationSeconds=0
+    )["Credentials"]
+    codes = {
+        "list_runs": ("omics", "ExpiredTokenException"),
+        "list_buckets": ("s3", "ExpiredToken"),
+        "get_caller_identity": ("sts", "ExpiredToken"),
+        "describe_repositories": ("ecr", "ExpiredTokenException"),
+    }
+    for operation, (name, code) in codes.items():
+        client = boto3.client(
+            name,
+            region_name=owner.region,
+            endpoint_url=owner.endpoint_url,
+            aws_access_key_id=assumed["AccessKeyId"],
+            aws_secret_access_key=assumed["SecretAccessKey"],
+            aws_session_token=assumed["SessionToken"],
+            config=config,
+        )
+        assert refused(getattr(client, operation))[0] == code, name
