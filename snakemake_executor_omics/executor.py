@@ -64,6 +64,7 @@ class Executor(RemoteExecutor):
         self._environments = EnvironmentFolders(self._runs.state, logger)
         self._updates = Updates(workflow)
         self._is_examined = False
+        self._images: dict[str, str] = {}  # how tasks name those that were looked at
         super().__init__(workflow, logger)  # last: it starts its thread, which polls
 
     @property
@@ -122,6 +123,7 @@ class Executor(RemoteExecutor):
             left=self._runs.left,
             earlier=self._runs.durations,
             quotas=self._runs.quotas,
+            images=self._images,
         )
         if self._options.makes_environments:
             self._environments.make(waves)

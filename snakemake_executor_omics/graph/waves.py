@@ -136,12 +136,14 @@ def next_waves(
     left: Sequence[Sequence[Collection[str]]] = (),
     earlier: Mapping[JobKey, float] = MappingProxyType({}),
     quotas: Callable[[], Quotas] = Quotas,
+    images: dict[str, str],
 ) -> list[Wave]:
     """The waves that have the `ready` jobs, each for a run of its own.
 
     `in_flight` tells jobs that a run carries already, `is_here` those whose results are here,
     `left` has the names of the jobs of each task of each run that an earlier call left in flight,
-    `earlier` the seconds that tasks of earlier runs took, `quotas` tells those of the account.
+    `earlier` the seconds that tasks of earlier runs took, `quotas` tells those of the account,
+    `images` has the images that earlier waves of this call were found to have (`_with_images`).
 
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
@@ -182,7 +184,7 @@ def next_waves(
     if options.is_aws:
         path = options.container_registry_map
         registry_map = None if path is None else read_registry_map(path)
-        selection = _with_images(selection, options, services, registry_map or {}, log)
+        selection = _with_images(selection, options, services, registry_map or {}, images, log)
     check_buckets(services, selection.wave)
     by_name = {task_name(task.key): task.key for task in selection.wave.tasks} if left else {}
     known = [
@@ -206,16 +208,20 @@ def _with_images(
     options: Options,
     services: Services,
     registry_map: Mapping[str, Any],
+    names: dict[str, str],
     log: Log,
 ) -> Selection:
     """The selection, its images looked at where HealthOmics pulls them from.
 
     One whose tag may move is named by its digest: the run cache then knows what the task ran in.
+    `names` has, and gets, how each image that was looked at is named: once for all waves of a call
+    of Snakemake, whose jobs of one rule run in one image.
 
     Raises:
         UnsupportedRules: images lack something, all at once.
     """
-    rules, account = selection.images, options.registry(services.region).partition(".")[0]
+    rules = {image: rule for image, rule in selection.images.items() if image not in names}
+    account = options.registry(services.region).partition(".")[0]
     if options.role_arn:
         account = options.role_arn.split(":")[4]
     looked = look_at_images(services, rules, selection.made_images, registry_map, account)
@@ -224,8 +230,9 @@ def _with_images(
         raise UnsupportedRules(refused)
     for note in looked.notes:
         log.warning(f"omics: {note}")
+    names.update({image: looked.pinned.get(image, image) for image in rules})
     tasks = (
-        replace(task, container=looked.pinned.get(task.container, task.container))
+        replace(task, container=names.get(task.container, task.container))
         for task in selection.wave.tasks
     )
     return replace(selection, wave=replace(selection.wave, tasks=tuple(tasks)))

@@ -155,8 +155,14 @@ def test_an_image_whose_tag_may_move_stands_in_the_wave_by_its_digest(
     options = Options(role_arn=role, output_uri="s3://x", workflow_name="x")
     log = logging.getLogger("test")
     selection = Selection(Wave((task,)), {}, {image: "align"})
-    found = _with_images(selection, options, services, {}, log)
+    names: dict[str, str] = {}
+    found = _with_images(selection, options, services, {}, names, log)
     assert found.wave.tasks[0].container == f"{HOST}/waves/moves@{digest}"
+    put_image(ecr, "waves/moves", config={"User": "other"})  # its tag moves
+    later = _with_images(selection, options, services, {}, names, log)
+    assert later.wave == found.wave, "a later wave of the same call has the same image"
+    next_call = _with_images(selection, options, services, {}, {}, log)
+    assert next_call.wave != found.wave
     lacking = replace(selection, images={f"{HOST}/waves/none:1": "align", "debian:12": "sort"})
     with pytest.raises(UnsupportedRules, match=r"(?s)rule sort: .*rule align: .*is not there"):
-        _with_images(lacking, options, services, {}, log)
+        _with_images(lacking, options, services, {}, names, log)
