@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .engine.container_programs import check_containers
 from .errors import LocalError
 from .options import ServerOptions, add_server_options
 
@@ -70,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         _say(answer, identity)
 
     try:
+        if options.engine is None:
+            check_containers(options.backend)
         from .server import serve
 
         serve(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ from WDL.runtime.error import Terminated
 from ..readings import Readings
 from ..removing import remove
 from .backend import OmicsTask, TaskTimedOut
+from .container_programs import program
 from .environment import read_environment, shell
 from .errors import CannotStartContainer
 from .logs import TaskLog
@@ -205,5 +205,5 @@ def options(readings: Readings) -> dict[str, dict[str, Any]]:
     return {
         "task_runtime": {"command_shell": shell(readings)},
         "podman": {"exe": ["podman"]},
-        "singularity": {"exe": ["apptainer" if shutil.which("apptainer") else "singularity"]},
+        "singularity": {"exe": [program("apptainer")]},
     }

@@ -18,6 +18,7 @@ from waiting import SECONDS, until
 
 import local_healthomics as local
 from local_healthomics import service
+from local_healthomics.engine.container_programs import NoContainers, check_containers
 
 pytestmark = pytest.mark.service
 
@@ -188,3 +189,20 @@ def test_a_starter_that_comes_to_no_end_is_not_waited_for_for_ever(
         with pytest.raises(local.StartFailed, match="another process is starting"):
             local.start(tmp_path)
     assert not (tmp_path / "server.lock").exists()
+
+
+@pytest.mark.parametrize("backend", ["docker", "podman", "apptainer"])
+def test_a_server_for_containers_that_cannot_be_started_is_none(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoContainers, match=rf"in {backend}: there is no program"):
+        check_containers(backend)
+    program = tmp_path / backend
+    program.write_text("#!/bin/sh\necho 'no daemon' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(local.StartFailed, match="no daemon; with the back end `process`"):
+        local.start(tmp_path / "state", backend=backend)
+    program.write_text("#!/bin/sh\necho 1.2\n")
+    check_containers(backend)
+    check_containers("process")
