@@ -110,24 +110,26 @@ class Executor(RemoteExecutor):
         internals.without_job_rate(self.workflow)
         services = self._runs.services  # the ledger has the failures of earlier calls from then on
         self._examine()
-        waves = next_waves(
-            self.workflow,
-            ready,
-            services,
-            self._options,
-            self._runs.workdir,
-            self.logger,
-            cache_busters=self._ledger.cache_busters,
-            in_flight=self._ledger.holds,
-            is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
-            left=self._runs.left,
-            earlier=self._runs.durations,
-            quotas=self._runs.quotas,
-            images=self._images,
-        )
-        if self._options.makes_environments:
-            self._environments.make(waves)
-        self._runs.start(*waves)
+        while True:
+            waves = next_waves(
+                self.workflow,
+                ready,
+                services,
+                self._options,
+                self._runs.workdir,
+                self.logger,
+                cache_busters=self._ledger.cache_busters,
+                in_flight=self._ledger.holds,
+                is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
+                left=self._runs.left,
+                earlier=self._runs.durations,
+                quotas=self._runs.quotas,
+                images=self._images,
+            )
+            if self._options.makes_environments:
+                self._environments.make(waves)
+            if self._runs.start(*waves):
+                return
 
     def _examine(self) -> None:
         """Look, once, at what the first run would fail by; runs in flight have been let pass."""

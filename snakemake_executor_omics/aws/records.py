@@ -17,6 +17,7 @@ from ..errors import UnexpectedAnswer
 OWNER_TAG = "snakemake-executor-omics"
 JOBS_TAG = f"{OWNER_TAG}-jobs"  # on a run: how many jobs it carries
 WORK_TAG = f"{OWNER_TAG}-work"  # on a run: which jobs, however they share tasks
+GRAPH_TAG = f"{OWNER_TAG}-graph"  # on a run: of which graph, however it is cut into runs
 
 
 _Status = TypeVar("_Status", bound=StrEnum)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, LimitExceeded, NotFound, QuotaExceeded
 from ..limits import MAX_PAGE, MAX_PARAMETER_BYTES
-from .records import JOBS_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus, RunTask, TaskDetail
+from .records import GRAPH_TAG, JOBS_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus, RunTask, TaskDetail
 from .session import Services, fetch
 from .translate import translated
 
@@ -31,8 +31,9 @@ _ACTIVE = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.S
 class RunRequest:
     """Everything `StartRun` is told; None is not sent.
 
-    `plan` is the digest of the wave, `work` that of its jobs, however they share tasks: the values
-    of the tags by which `find_runs` finds the run again. `request_id` makes a start safe to repeat.
+    `plan` is the digest of the wave, `work` that of its jobs, however they share tasks, `graph`
+    that of all that is started together, however it is cut: the values of the tags by which
+    `find_runs` finds the run again. `request_id` makes a start safe to repeat.
     """
 
     workflow_id: str
@@ -42,6 +43,7 @@ class RunRequest:
     request_id: str
     plan: str
     work: str
+    graph: str
     jobs: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
@@ -84,6 +86,7 @@ class RunRequest:
                 **self.tags,
                 OWNER_TAG: self.plan,
                 WORK_TAG: self.work,
+                GRAPH_TAG: self.graph,
                 JOBS_TAG: str(self.jobs),
             },
         }
@@ -146,13 +149,12 @@ def cancel_run(services: Services, run_id: str) -> bool:
 
 def find_runs(
     services: Services,
-    plan: str,
+    tags: Mapping[str, Collection[str]],
     *,
-    work: str = "",
     name: str | None = None,
     others: Collection[str] = (),
 ) -> list[Run]:
-    """Runs in flight that were started for `plan`, or for the same `work`, newest first.
+    """Runs in flight that have one of these values in one of these `tags`, newest first.
 
     The service's list tells no tags, so each active run of that name is read, but for `others`,
     which are known to be none of these.
@@ -165,8 +167,8 @@ def find_runs(
             run = get_run(services, listed.id)
         except NotFound:
             continue  # deleted since it was listed
-        is_same = run.tags.get(OWNER_TAG) == plan or (work and run.tags.get(WORK_TAG) == work)
-        if is_same and not run.status.is_final:
+        is_wanted = any(run.tags.get(tag) in values for tag, values in tags.items())
+        if is_wanted and not run.status.is_final:
             found.append(run)
     return sorted(found, key=lambda run: (run.created or _EARLIEST, run.id), reverse=True)
 

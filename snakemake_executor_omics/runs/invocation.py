@@ -27,7 +27,14 @@ from .interrupts import as_ctrl_c
 from .known import tasks_in_flight
 from .ledger import Ledger, RunEnd
 from .quotas import ask_quotas
-from .submission import begin_checks, persistently, prepare, submit
+from .submission import (
+    begin_checks,
+    look_around,
+    persistently,
+    prepare,
+    submit,
+    tasks_elsewhere,
+)
 
 T = TypeVar("T")
 
@@ -49,6 +56,7 @@ class Invocation:
         self.ledger = Ledger()
         # Of each run that earlier calls left the tasks, of each task the names of its jobs.
         self.left: list[list[tuple[str, ...]]] = []
+        self._met: set[str] = set()  # runs from other folders that are among them
         self.lock = threading.Lock()  # of the ledger, and of what goes with a change of it
         self.workdir = workdir
         self.state = workdir / ".snakemake" / "omics"  # what must survive
@@ -98,8 +106,11 @@ class Invocation:
 
     # --- while it goes on ----------------------------------------------------------------
 
-    def start(self, *waves: Wave) -> None:
+    def start(self, *waves: Wave) -> bool:
         """A run of each wave, or one of the same plan that is in flight.
+
+        False, and nothing is started, if a run from another folder has jobs of them in other runs
+        or other tasks: it is among `left` now, for waves that are made anew.
 
         Raises:
             OmicsError: there is none. A service that does not answer is waited for, unless nothing
@@ -116,13 +127,26 @@ class Invocation:
             surely(partial(prepare, connection, options, wave, self.workdir, self.state, log))
             for wave in waves
         ]
+        if not prepared:
+            return True
+        around = surely(partial(look_around, connection, options, prepared, self._met))
+        for run in around.unmet:
+            self.left.append(surely(partial(tasks_elsewhere, connection, run)))
+            self._met.add(run.id)
+            log.info(
+                f"omics: run {run.id}, which was started from another folder, has some of these "
+                "jobs: they are put together as there"
+            )
+        if around.unmet:
+            return False
         if len(waves) > 1:
             begin_checks(connection, options, prepared, log)
         for one in prepared:
-            started = surely(partial(submit, connection, options, one, self.state, log))
+            started = surely(partial(submit, connection, options, one, self.state, log, around))
             with self.lock:
                 self.ledger.place(started.run.id, one.wave.parents, started.definition.names)
             service.follower.follow(started)
+        return True
 
     async def start_again(self, wave: Wave, lost: Collection[JobKey]) -> None:
         """A run of those jobs of a wave that were done, and whose results are nowhere."""
@@ -132,7 +156,12 @@ class Invocation:
         )
         # It may wait for a quota, for long: not for a Snakemake that ends.
         follower = self._connect().follower
-        await follower.unless_stopped(beside(lambda: self.start(wave.only(lost))))
+        await follower.unless_stopped(beside(lambda: self._surely_start(wave.only(lost))))
+
+    def _surely_start(self, wave: Wave) -> None:
+        """Start a wave as it is, whatever is in flight elsewhere of its graph."""
+        while not self.start(wave):
+            pass
 
     async def look(self) -> list[tuple[FollowedRun, RunEnd]]:
         """Look at every run once; those whose results have come since the last look."""

@@ -89,8 +89,12 @@ def tasks_in_flight(journal: Journal, state: Path) -> list[list[tuple[str, ...]]
 
     Of each task the names that tasks of its jobs alone would have.
     """
-    runs = (read_jobs(state / start.definition) for start in journal.in_flight())
-    return [[tuple(task.jobs) or (name,) for name, task in tasks.items()] for tasks in runs]
+    return [names_in(read_jobs(state / start.definition)) for start in journal.in_flight()]
+
+
+def names_in(tasks: Mapping[str, KnownTask]) -> list[tuple[str, ...]]:
+    """Of each task the names that tasks of its jobs alone would have."""
+    return [tuple(task.jobs) or (name,) for name, task in tasks.items()]
 
 
 def command_line(project: Path) -> tuple[str, tuple[str, ...]]:

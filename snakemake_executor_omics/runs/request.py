@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from ..aws.runs import RunRequest
 from ..aws.workflows import VersionSpec
 from ..limits import MAX_DESCRIPTION
-from ..model import Definition
+from ..model import Definition, JobKey, Wave
 from ..settings.options import Options
 
 
@@ -39,6 +39,7 @@ def run_request(
     *,
     plan: str,
     work: str,
+    graph: str,
     token: str,
     workflow_id: str,
     version_name: str,
@@ -47,7 +48,10 @@ def run_request(
     run_group_id: str | None,
     cache_id: str | None,
 ) -> RunRequest:
-    """The run of a version; `plan` and `work` mark it, `token` makes its start safe to repeat."""
+    """The run of a version, marked by `plan`, `work` and `graph`.
+
+    `token` makes its start safe to repeat.
+    """
     return RunRequest(
         workflow_id=workflow_id,
         version_name=version_name,
@@ -56,6 +60,7 @@ def run_request(
         request_id=token,
         plan=plan,
         work=work,
+        graph=graph,
         jobs=jobs,
         parameters=parameters,
         name=run_name(options),
@@ -89,6 +94,33 @@ def work_hash(definition: Definition, files: Sequence[object], options: Options)
     for text in sorted(definition.texts.values()):
         texts.update(hashlib.sha256(text.encode()).digest())
     return _hash(texts.hexdigest(), files, options)
+
+
+def first_jobs(
+    wave: Wave, texts: Mapping[JobKey, str], addresses: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What those jobs are that read from no other, with the content of what they read.
+
+    They are in the first runs of a graph, however it is cut.
+    """
+    return tuple(
+        hashlib.sha256(
+            "\n".join(
+                [
+                    texts[task.key],
+                    *(addresses.get(ref.path, "") for ref in task.inputs),
+                    *(addresses.get(path, "") for path in task.sources),
+                ]
+            ).encode(errors="surrogateescape")
+        ).hexdigest()
+        for task in wave.tasks
+        if not task.parents
+    )
+
+
+def graph_hash(first: Iterable[str], options: Options) -> str:
+    """What makes two starts the same graph, by the first jobs of all of their runs."""
+    return _hash("", sorted(first), options)
 
 
 def _hash(what: str, files: Sequence[object], options: Options) -> str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..aws.caches import ensure_run_cache
 from ..aws.groups import ensure_run_group
-from ..aws.records import OWNER_TAG, Run, RunStatus
+from ..aws.records import GRAPH_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus
 from ..aws.registry_map import read_registry_map
-from ..aws.runs import find_runs, get_run, start_run
+from ..aws.runs import find_runs, get_run, read_definition, start_run
 from ..aws.transfer import check_bucket
 from ..aws.workflows import begin_versions, ensure_workflow_version
 from ..compile import compile_wave, spill
@@ -32,10 +32,18 @@ from .failures import page_of
 from .follow import FollowedRun
 from .identity import identities
 from .journal import Entry, Start
-from .known import command_line
+from .known import command_line, names_in, unpacked_jobs
 from .patience import Patience
 from .reasons import is_fault
-from .request import plan_hash, run_name, run_request, version_spec, work_hash
+from .request import (
+    first_jobs,
+    graph_hash,
+    plan_hash,
+    run_name,
+    run_request,
+    version_spec,
+    work_hash,
+)
 
 T = TypeVar("T")
 
@@ -58,20 +66,92 @@ class Prepared:
     registry_map: Mapping[str, Any] | None
     plan: str
     work: str
+    first: tuple[str, ...]
     identities: Mapping[JobKey, str]
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is started together, and what was in flight before.
+
+    `plans` are those of all its runs, `graph` is what they are cut from. `found` are the runs of
+    these plans or this graph, from whatever folder; `met` those whose jobs are put together as
+    there, as far as that is possible.
+    """
+
+    plans: frozenset[str]
+    graph: str
+    found: tuple[Run, ...] = ()
+    met: frozenset[str] = frozenset()
+
+    @property
+    def unmet(self) -> list[Run]:
+        """Runs of the same graph from other folders, which has been cut otherwise there."""
+        return [run for run in self.found if self.is_unmet(run)]
+
+    def is_unmet(self, run: Run) -> bool:
+        tags = run.tags
+        return (
+            tags.get(GRAPH_TAG) == self.graph
+            and tags.get(OWNER_TAG) not in self.plans
+            and run.id not in self.met
+        )
+
+
+def look_around(
+    connection: Connection,
+    options: Options,
+    prepared: Sequence[Prepared],
+    met: Collection[str] = (),
+) -> Surroundings:
+    """What is in flight already of what is to be started."""
+    plans = frozenset(one.plan for one in prepared)
+    graph = graph_hash((job for one in prepared for job in one.first), options)
+    around = Surroundings(plans, graph, met=frozenset(met))
+    others = set.intersection(*(connection.journal.others(plan) for plan in plans))
+    tags = {OWNER_TAG: plans, GRAPH_TAG: {graph}}
+    return replace(around, found=tuple(_in_flight_with(connection, tags, options, others)))
+
+
+def tasks_elsewhere(connection: Connection, run: Run) -> list[tuple[str, ...]]:
+    """The jobs of each task of a run that was started from another folder, by name.
+
+    Raises:
+        OmicsError: they cannot be told, so that the jobs might be started twice.
+    """
+    definition = read_definition(connection.services, run.id)
+    if tasks := unpacked_jobs(definition or b""):
+        return names_in(tasks)
+    raise OmicsError(
+        f"run {run.id} does some of the same jobs: it was started from another folder, and its "
+        "definition does not tell which",
+        hint=_wait_for(run),
+    )
+
+
+def _wait_for(run: Run) -> str:
+    return f"wait for its end, or stop it with `snakemake-omics cancel {run.id}`"
+
+
 def submit(
-    connection: Connection, options: Options, prepared: Prepared, state: Path, log: Log
+    connection: Connection,
+    options: Options,
+    prepared: Prepared,
+    state: Path,
+    log: Log,
+    around: Surroundings | None = None,
 ) -> FollowedRun:
     """Start a run of a prepared wave, or attach to the one in flight for the same plan.
+
+    `around` is what it is started with, None if nothing.
 
     Raises:
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
-    run = _run_of(connection, options, prepared, state, log)
+    around = around or look_around(connection, options, [prepared])
+    run = _run_of(connection, options, prepared, around, state, log)
     connection.journal.carries(run.id, prepared.identities.values())
     return FollowedRun(
         run,
@@ -99,10 +179,15 @@ def _check_seconds(options: Options) -> float:
 
 
 def _run_of(
-    connection: Connection, options: Options, prepared: Prepared, state: Path, log: Log
+    connection: Connection,
+    options: Options,
+    prepared: Prepared,
+    around: Surroundings,
+    state: Path,
+    log: Log,
 ) -> Run:
     entry = connection.journal.open(prepared.plan, options.request_id)
-    run = _in_flight(connection, entry, options)
+    run = _in_flight(connection, entry, around)
     if run is not None and _is_answer(run):
         return _attach(connection, entry, run, log)
     if entry.is_new and (left := _left_by_a_part(connection, prepared)) is not None:
@@ -111,7 +196,7 @@ def _run_of(
         return left
     if run is not None:
         entry = _anew(connection, entry, run, options, log)
-    run = _start(connection, options, prepared, entry, state, log)
+    run = _start(connection, options, prepared, around, entry, state, log)
     if entry.is_new:
         return run
     # The old token gives the old run.
@@ -119,7 +204,7 @@ def _run_of(
     if now is not None and _is_answer(now):
         return _attach(connection, entry, now, log) if now.status.is_final else run
     entry = _anew(connection, entry, now, options, log)
-    return _start(connection, options, prepared, entry, state, log)
+    return _start(connection, options, prepared, around, entry, state, log)
 
 
 def _attach(connection: Connection, entry: Entry, run: Run, log: Log) -> Run:
@@ -209,12 +294,13 @@ def prepare(
         registry_map,
         plan_hash(definition, files, options),
         work_hash(definition, files, options),
+        first_jobs(wave, definition.texts, addresses),
         identities(wave, definition.texts, addresses, made),
         folder,
     )
 
 
-def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | None:
+def _in_flight(connection: Connection, entry: Entry, around: Surroundings) -> Run | None:
     """The run of the same plan that an earlier invocation left behind, by journal, then by tag."""
     if entry.run_id is not None:
         try:
@@ -223,37 +309,40 @@ def _in_flight(connection: Connection, entry: Entry, options: Options) -> Run | 
             return None
         # Ids are used again: only its tag says that it is ours.
         return run if run.tags.get(OWNER_TAG) == entry.plan else None
-    found = _of_plan(connection, entry, options)
-    return found[0] if found else None
+    ended = connection.journal.others(entry.plan)
+    found = (run for run in around.found if run.tags.get(OWNER_TAG) == entry.plan)
+    return next((run for run in found if run.id not in ended), None)
 
 
-def _of_plan(
-    connection: Connection, entry: Entry, options: Options, *known: str, work: str = ""
+def _in_flight_with(
+    connection: Connection,
+    tags: Mapping[str, Collection[str]],
+    options: Options,
+    others: Collection[str],
 ) -> list[Run]:
-    """The plan's runs in flight, whoever started them, but for those that were cancelled here.
-
-    Nor are `known` ones among them. With `work` those that do the same in other packs are, too.
-    """
-    return find_runs(
-        connection.services,
-        entry.plan,
-        work=work,
-        name=run_name(options),
-        others={*connection.journal.others(entry.plan), *known},
-    )
+    """Runs in flight with one of these tags, whoever started them, but for `others`."""
+    return find_runs(connection.services, tags, name=run_name(options), others=others)
 
 
 def _first_of_plan(
-    connection: Connection, entry: Entry, run: Run, options: Options, log: Log
+    connection: Connection, entry: Entry, run: Run, around: Surroundings, options: Options, log: Log
 ) -> Run:
     """`run`, or another one of its plan that another head started in the same moment.
 
     Each head has looked before it started its own, and looks once more: all give way to the same
     run, and cancel their own before anything of it works.
+
+    Raises:
+        OmicsError: it gives way to a run that has its jobs otherwise.
     """
+    tags = {OWNER_TAG: {entry.plan}, GRAPH_TAG: {around.graph}}
+    others = {*connection.journal.others(entry.plan), run.id}
     try:
         found = [
-            one for one in _of_plan(connection, entry, options, run.id) if one.status in _BEGINS
+            one
+            for one in _in_flight_with(connection, tags, options, others)
+            if one.status in _BEGINS
+            and (one.tags.get(OWNER_TAG) == entry.plan or around.is_unmet(one))
         ]
         if found:
             found.append(get_run(connection.services, run.id))
@@ -262,17 +351,30 @@ def _first_of_plan(
     first = min(found, key=lambda one: (one.created is None, one.created, one.id), default=run)
     if first.id == run.id:
         return run
+    is_same = first.tags.get(OWNER_TAG) == entry.plan
     log.info(
-        f"omics: run {first.id} was started for the same plan in the same moment, from another "
-        f"folder: attached to it; run {run.id} is cancelled"
+        f"omics: run {first.id} was started for the same {'plan' if is_same else 'jobs'} in the "
+        f"same moment, from another folder{': attached to it' if is_same else ''}; run {run.id} is "
+        "cancelled"
     )
     try:
         connection.cancel(run.id)
     except ServiceError as error:
         log.warning(f"omics: cannot cancel run {run.id}: {error}")
     connection.journal.ended(run.id)
+    if not is_same:
+        raise _is_elsewhere(first)
     connection.journal.started(connection.journal.open(entry.plan, options.request_id), first.id)
     return first
+
+
+def _is_elsewhere(run: Run) -> OmicsError:
+    """A run that was started since it was looked around: the next look finds how it is made."""
+    return OmicsError(
+        f"run {run.id} does some of the same jobs: it was started from another folder in these "
+        "minutes, which puts others of them together. A second run would do and bill them again",
+        hint="call Snakemake again: it then puts them together as there, and attaches",
+    )
 
 
 def _left_by_a_part(connection: Connection, prepared: Prepared) -> Run | None:
@@ -309,6 +411,7 @@ def _start(
     connection: Connection,
     options: Options,
     prepared: Prepared,
+    around: Surroundings,
     entry: Entry,
     state: Path,
     log: Log,
@@ -329,6 +432,7 @@ def _start(
         options,
         plan=entry.plan,
         work=prepared.work,
+        graph=around.graph,
         token=entry.request_id,
         workflow_id=version.workflow_id,
         version_name=version.name,
@@ -345,17 +449,24 @@ def _start(
     )
     if entry.run_id is None:
         # Files may have been on their way for hours since it was looked for the first time.
-        found = _of_plan(connection, entry, options, work=prepared.work)
+        wanted = {
+            OWNER_TAG: {entry.plan},
+            WORK_TAG: {prepared.work},
+            GRAPH_TAG: {around.graph},
+        }
+        others = connection.journal.others(entry.plan)
+        found = _in_flight_with(connection, wanted, options, others)
         if same := [run for run in found if run.tags.get(OWNER_TAG) == entry.plan]:
             return _attach(connection, entry, same[0], log)
-        if found:
+        if unmet := [run for run in found if around.is_unmet(run)]:
+            connection.journal.drop(entry)
+            raise _is_elsewhere(unmet[0])
+        if found := [run for run in found if run.tags.get(WORK_TAG) == prepared.work]:
             connection.journal.drop(entry)
             raise OmicsError(
-                f"run {found[0].id} does the same jobs: it was started from another folder, where "
-                "what is known of how long jobs take puts others of them into one task. A second "
-                "run would do and bill them again",
-                hint=f"wait for its end, or stop it with `snakemake-omics cancel {found[0].id}`; "
-                "folders with `--omics-pack off` meet in one run",
+                f"run {found[0].id} does the same jobs: it was started from another folder, with "
+                "another --omics-pack. A second run would do and bill them again",
+                hint=f"{_wait_for(found[0])}; folders with the same --omics-pack meet in one run",
             )
     run = _within_quotas(lambda: start_run(services, request), log)
     connection.journal.started(entry, run.id)
@@ -373,7 +484,7 @@ def _start(
         f"omics: started run {run.id} of workflow {version.workflow_id} ({options.workflow_name}), "
         f"version {version.name}; definition in {prepared.folder}"
     )
-    return _first_of_plan(connection, entry, run, options, log)
+    return _first_of_plan(connection, entry, run, around, options, log)
 
 
 def _within_quotas(call: Callable[[], T], log: Log) -> T:

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakemake_executor_omics.aws import runs
-from snakemake_executor_omics.aws.records import Run, RunTask, TaskDetail, Workflow, WorkflowVersion
+from snakemake_executor_omics.aws.records import (
+    OWNER_TAG,
+    Run,
+    RunTask,
+    TaskDetail,
+    Workflow,
+    WorkflowVersion,
+)
 from snakemake_executor_omics.aws.session import Services, connect
 from snakemake_executor_omics.aws.transfer import list_prefix
 from snakemake_executor_omics.aws.translate import translated
@@ -49,7 +56,7 @@ def test_a_body_that_is_no_json_object_is_no_empty_list(body: bytes) -> None:
     """Else a run in flight would not be seen, and a second one be started."""
     services = answering(body, "text/html" if body is HTML else "application/json")
     with pytest.raises(UnexpectedAnswer, match=r"http://other\.example answered with") as caught:
-        runs.find_runs(services, "digest")
+        runs.find_runs(services, {OWNER_TAG: {"digest"}})
     assert caught.value.transient
     assert "right address" in str(caught.value)
 
@@ -112,6 +119,7 @@ def test_a_full_account_is_told_the_way_out(services: Services, omics: Stubber) 
                 request_id="token",
                 plan="digest",
                 work="jobs",
+                graph="all",
             ),
         )
 

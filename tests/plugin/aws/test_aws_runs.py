@@ -11,6 +11,7 @@ from snakemake_executor_omics.aws import logs, runs
 from snakemake_executor_omics.aws.caches import ensure_run_cache
 from snakemake_executor_omics.aws.groups import ensure_run_group
 from snakemake_executor_omics.aws.records import (
+    GRAPH_TAG,
     JOBS_TAG,
     OWNER_TAG,
     WORK_TAG,
@@ -38,6 +39,7 @@ REQUEST = RunRequest(
     request_id="token",
     plan="digest",
     work="jobs",
+    graph="all",
     jobs=7,
     parameters={"a": "s3://results/a"},
     tags={"team": "x"},
@@ -51,7 +53,7 @@ SENT: dict[str, Any] = {
     "requestId": "token",
     "parameters": {"a": "s3://results/a"},
     "storageType": "DYNAMIC",
-    "tags": {"team": "x", OWNER_TAG: "digest", WORK_TAG: "jobs", JOBS_TAG: "7"},
+    "tags": {"team": "x", OWNER_TAG: "digest", WORK_TAG: "jobs", GRAPH_TAG: "all", JOBS_TAG: "7"},
 }
 STREAM = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/omics/WorkflowLog:log-stream:run/5"
 
@@ -126,7 +128,7 @@ def test_find_runs_by_plan(services: Services, omics: Stubber) -> None:
             tags = {OWNER_TAG: "digest" if item["id"] != "6" else "other"}
             made = {"creationTime": datetime(2026, 1, 10 - int(item["id"]), tzinfo=UTC)}
             omics.add_response("get_run", {**item, **made, "tags": tags}, {"id": item["id"]})
-    found = runs.find_runs(services, "digest", name="n")
+    found = runs.find_runs(services, {OWNER_TAG: {"digest"}}, name="n")
     assert [run.id for run in found] == ["5", "7"]
     assert found[0].status is RunStatus.RUNNING
 
@@ -138,7 +140,8 @@ def test_runs_that_are_known_to_be_others_are_not_read(services: Services, omics
         if items:
             mine = {**items[1], "tags": {OWNER_TAG: "digest"}}
             omics.add_response("get_run", mine, {"id": "7"})
-    assert [run.id for run in runs.find_runs(services, "digest", others={"6"})] == ["7"]
+    found = runs.find_runs(services, {OWNER_TAG: {"digest"}}, others={"6"})
+    assert [run.id for run in found] == ["7"]
 
 
 def test_runs_of_a_project_are_those_with_its_name_and_our_tag(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -39,15 +39,19 @@ class _Service:
         return self.runs[id]
 
     def _find(
-        self, services: Any, plan: str, *, work: str, name: str, others: set[str]
+        self, services: Any, tags: Mapping[str, set[str]], *, name: str, others: set[str]
     ) -> list[Run]:
         return [
             run
             for run in self.runs.values()
-            if run.tags[OWNER_TAG] == plan and not run.status.is_final and run.id not in others
+            if run.tags[OWNER_TAG] in tags[OWNER_TAG]
+            and not run.status.is_final
+            and run.id not in others
         ]
 
-    def _start(self, connection: Any, options: Any, prepared: Any, entry: Any, *_: Any) -> Run:
+    def _start(
+        self, connection: Any, options: Any, prepared: Any, around: Any, entry: Any, *_: Any
+    ) -> Run:
         id = self.of_token.setdefault(entry.request_id, f"new-{len(self.started) + 1}")
         if id not in self.runs:
             self.has(id, RunStatus.PENDING)
@@ -63,12 +67,12 @@ class _Project:
 
     def submit(self, plan: str = "plan") -> str:
         connection = SimpleNamespace(services=None, journal=self.journal)
-        prepared = SimpleNamespace(plan=plan, identities={JobKey("a", (), ()): "a"})
+        prepared = SimpleNamespace(plan=plan, identities={JobKey("a", (), ()): "a"}, first=["a"])
         log = SimpleNamespace(info=self.said.append, warning=self.said.append)
         anything = cast(Any, None)
-        return submission._run_of(
-            cast(Any, connection), OPTIONS, cast(Any, prepared), anything, cast(Any, log)
-        ).id
+        given = (cast(Any, connection), OPTIONS)
+        around = submission.look_around(*given, [cast(Any, prepared)])
+        return submission._run_of(*given, cast(Any, prepared), around, anything, cast(Any, log)).id
 
     def knows(self, id: str | None, plan: str = "plan") -> str:
         """An earlier call has asked for a run, and seen its id or not; gives its token."""

@@ -47,6 +47,7 @@ class _Service:
         self.busters: list[tuple[JobKey, str]] = []
         self.closed = False
         self.waited: list[bool] = []
+        self.elsewhere: list[str] = []  # runs that have some of the jobs otherwise
         self.journal = SimpleNamespace(
             failures=lambda: {B: "earlier"},
             remember_failures=self.busters.extend,
@@ -59,6 +60,8 @@ class _Service:
         monkeypatch.setattr(invocation, "Follower", lambda *_: self)
         monkeypatch.setattr(invocation, "prepare", self._prepare)
         monkeypatch.setattr(invocation, "begin_checks", self._begin_checks)
+        monkeypatch.setattr(invocation, "look_around", self._look_around)
+        monkeypatch.setattr(invocation, "tasks_elsewhere", lambda _, run: [(f"of {run.id}",)])
         monkeypatch.setattr(invocation, "submit", self._submit)
         monkeypatch.setattr(invocation, "persistently", self._persistently)
 
@@ -72,6 +75,10 @@ class _Service:
 
     def _begin_checks(self, connection: Any, options: Any, waves: Sequence[Any], *_: Any) -> None:
         self.checked.append((len(waves), len(self.waves)))
+
+    def _look_around(self, connection: Any, options: Any, waves: Any, met: set[str]) -> Any:
+        found = [SimpleNamespace(id=id) for id in self.elsewhere if id not in met]
+        return SimpleNamespace(unmet=found)
 
     def _submit(self, connection: Any, options: Any, prepared: Any, *_: Any) -> Any:
         wave: Wave = prepared.wave
@@ -152,7 +159,7 @@ def test_only_a_service_that_has_a_run_of_ours_is_waited_for(
     runs.start(_wave(A))
     assert service.waited == []
     runs.start(_wave(B))
-    assert service.waited == [True, True]  # to prepare it, and to start it
+    assert service.waited == [True] * 3  # to prepare it, to look around, and to start it
 
 
 def test_the_definitions_of_several_runs_are_checked_side_by_side(
@@ -171,6 +178,22 @@ def test_the_definition_of_one_run_is_checked_when_it_starts(
     runs, _ = begun()
     runs.start(_wave(A))
     assert service.checked == []
+
+
+def test_a_run_from_another_folder_is_among_those_that_were_left_before_anything_starts(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, said = begun()
+    service.elsewhere = ["8", "9"]
+    assert not runs.start(_wave(A, B))
+    assert (service.waves, runs.left) == ([], [{"t"}, [("of 8",)], [("of 9",)]])
+    assert "run 8, which was started from another folder, has some of these jobs" in said.lines[0]
+    assert runs.start(_wave(A), _wave(B))
+    assert service.waves == [(A,), (B,)]
+    service.elsewhere.append("10")
+    lost = JobKey("c", (), ("c.txt",))
+    asyncio.run(runs.start_again(_wave(A, lost), {lost}))  # as it is
+    assert service.waves[2:] == [(lost,)]
 
 
 def test_jobs_whose_results_are_nowhere_run_again_alone(

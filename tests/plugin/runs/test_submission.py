@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,15 +15,23 @@ from said import Said
 from waiting import until
 
 import local_healthomics as local
-from snakemake_executor_omics.aws.records import Run, RunStatus
+from snakemake_executor_omics.aws.records import GRAPH_TAG, OWNER_TAG, Run, RunStatus
 from snakemake_executor_omics.aws.runs import cancel_run, get_run
 from snakemake_executor_omics.aws.session import connect
+from snakemake_executor_omics.compile import task_name
 from snakemake_executor_omics.errors import NotFound, OmicsError, QuotaExceeded
+from snakemake_executor_omics.graph.waves import runs_of
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs import submission
 from snakemake_executor_omics.runs.connection import Connection
 from snakemake_executor_omics.runs.journal import Journal
-from snakemake_executor_omics.runs.submission import prepare, submit
+from snakemake_executor_omics.runs.submission import (
+    Surroundings,
+    look_around,
+    prepare,
+    submit,
+    tasks_elsewhere,
+)
 from snakemake_executor_omics.settings.options import LOCAL_ROLE_ARN, Options
 
 pytestmark = pytest.mark.service
@@ -76,14 +85,15 @@ def call(
     journals: list[Journal] = []
 
     def submitted(
-        state: str = "state", wave: Wave = WAVE, **changes: Any
+        state: str = "state", wave: Wave = WAVE, met: Collection[str] = (), **changes: Any
     ) -> tuple[str, list[str], Connection]:
         said = Said()
         journals.append(Journal(tmp_path / state / "journal.sqlite"))
         connection = Connection(services, journals[-1], lambda: services)
         changed = replace(options, **changes)
         prepared = prepare(connection, changed, wave, tmp_path, tmp_path / state, said)
-        started = submit(connection, changed, prepared, tmp_path / state, said)
+        around = look_around(connection, changed, [prepared], met)
+        started = submit(connection, changed, prepared, tmp_path / state, said, around)
         return started.run.id, said.lines, connection
 
     yield submitted
@@ -122,10 +132,81 @@ def test_jobs_in_flight_from_another_folder_are_not_done_again_in_other_packs(
         tasks.append(Task(key=key, layers=((step,),), container="x/y:1"))
     alone = Wave(tuple(tasks))
     together = replace(alone, packs=(tuple(task.key for task in tasks),))
-    first, _, _ = call(wave=alone)
-    with pytest.raises(OmicsError, match=f"run {first} does the same jobs: it was started from"):
+    first, _, connection = call(wave=alone)
+    with pytest.raises(OmicsError, match="started from another folder in these minutes"):
         call("elsewhere", wave=together)
+    with pytest.raises(OmicsError, match=f"run {first} does the same jobs: it was started from"):
+        call("elsewhere", wave=together, met={first})
+    run = get_run(connection.services, first)
+    assert tasks_elsewhere(connection, run) == [(task_name(task.key),) for task in tasks]
     assert call("elsewhere", wave=alone)[0] == first
+
+
+def test_runs_in_flight_from_another_folder_are_met_whatever_they_are_cut_by(
+    call: Callable[..., Any], service: Any, tmp_path: Path
+) -> None:
+    """There two runs, one of them with a pack; here all would be one run."""
+    keys = [JobKey(name, (), (f"{name}.txt",)) for name in "abcd"]
+    steps = [Step(key=key, command="true", outputs=(OutputFile(key.outputs[0]),)) for key in keys]
+    wave = Wave(tuple(Task(key=step.key, layers=((step,),), container="x/y:1") for step in steps))
+    there = [replace(wave.only(keys[:2]), packs=(tuple(keys[:2]),)), wave.only(keys[2:])]
+    _, _, connection = call("unused", wave=wave.only(keys[:1]), output_uri="s3://omics-local/none")
+    options = Options(
+        role_arn=LOCAL_ROLE_ARN,
+        output_uri="s3://omics-local/two-folders",
+        workflow_name="two-folders",
+        endpoint_url=service.endpoint_url,
+        poll_seconds=0.1,
+        pack=1,
+    )
+
+    def begin(state: str, *waves: Wave) -> tuple[Surroundings, Callable[[], list[str]]]:
+        said = Said()
+        journal = Journal(tmp_path / state / "journal.sqlite")
+        here = Connection(connection.services, journal, lambda: connection.services)
+        prepared = [prepare(here, options, one, tmp_path, tmp_path / state, said) for one in waves]
+        around = look_around(here, options, prepared)
+
+        def start() -> list[str]:
+            folder = tmp_path / state
+            return [submit(here, options, one, folder, said, around).run.id for one in prepared]
+
+        return around, start
+
+    _, start = begin("first", *there)
+    runs = start()
+    around, _ = begin("second", wave)
+    assert {run.id for run in around.unmet} == set(runs)
+    names = {task_name(key): key for key in keys}
+    left = [
+        [[names[name] for name in task] for task in tasks_elsewhere(connection, run)]
+        for run in around.unmet
+    ]
+    _, waves = runs_of(wave, options, {}, left)
+    around, start = begin("second", *waves)
+    assert around.unmet == []
+    assert set(start()) == set(runs)
+
+
+def test_a_run_elsewhere_that_does_not_tell_its_jobs_is_not_doubled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(submission, "read_definition", lambda *_: None)
+    with pytest.raises(OmicsError, match="its definition does not tell which"):
+        tasks_elsewhere(cast(Any, SimpleNamespace(services=None)), _at("7", 1))
+
+
+def test_of_two_runs_that_have_a_graph_otherwise_the_first_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = replace(_at("1", 1), tags={OWNER_TAG: "other cut", GRAPH_TAG: "graph"})
+    answers = Answers(monkeypatch, tmp_path, other, _at("2", 2))
+    with pytest.raises(OmicsError, match="run 1 does some of the same jobs"):
+        answers.first_of_plan("2")
+    assert answers.cancelled == ["2"]
+    answers.runs = [replace(other, created=datetime(2026, 1, 2, tzinfo=UTC)), _at("2", 2)]
+    assert answers.first_of_plan("2") == "2"  # the other one gives way
+    answers.journal.close()
 
 
 def test_jobs_that_a_run_in_flight_has_with_others_are_not_started_again(
@@ -167,7 +248,7 @@ class Answers:
         monkeypatch.setattr(self.connection, "cancel", self._cancel)
 
     def _find(
-        self, services: Any, plan: str, *, work: str, name: str, others: set[str]
+        self, services: Any, tags: Mapping[str, set[str]], *, name: str, others: set[str]
     ) -> list[Run]:
         return [run for run in self.runs if run.id not in others]
 
@@ -186,13 +267,15 @@ class Answers:
         self.journal.started(entry, run)
         mine = Run(id=run, status=RunStatus.PENDING)
         options = cast(Any, Options(role_arn="", output_uri="", workflow_name="w"))
-        found = submission._first_of_plan(self.connection, entry, mine, options, self.said)
+        around = submission.Surroundings(frozenset({"plan"}), "graph")
+        found = submission._first_of_plan(self.connection, entry, mine, around, options, self.said)
         assert self.journal.open("plan").run_id == found.id
         return found.id
 
 
 def _at(id: str, second: int, status: RunStatus = RunStatus.PENDING) -> Run:
-    return Run(id=id, status=status, created=datetime(2026, 1, 1, second=second, tzinfo=UTC))
+    created = datetime(2026, 1, 1, second=second, tzinfo=UTC)
+    return Run(id=id, status=status, created=created, tags={OWNER_TAG: "plan"})
 
 
 @pytest.mark.parametrize(
