@@ -18,6 +18,7 @@ from snakemake_executor_omics.cost.bill import task_dollars
 from snakemake_executor_omics.cost.instances import Instance, smallest
 from snakemake_executor_omics.cost.makespan import Service, Work, spans
 from snakemake_executor_omics.cost.prices import prices_of
+from snakemake_executor_omics.cost.quotas import Quotas
 from snakemake_executor_omics.graph.durations import Duration, Source
 from snakemake_executor_omics.graph.waves import runs_of
 from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Step, Task, Wave
@@ -33,10 +34,11 @@ class SimulatedTask:
     seconds: float
     cpus: int = 1
     memory_gib: int = 2
+    gpus: int = 0
 
     @property
     def instance(self) -> Instance:
-        found = smallest(self.cpus, self.memory_gib)
+        found = smallest(self.cpus, self.memory_gib, self.gpus)
         if found is None:
             raise ValueError(f"no instance has {self.cpus} vCPUs and {self.memory_gib} GiB")
         return found
@@ -48,13 +50,17 @@ class SimulatedTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out: hours until the last job is done, dollars for instances, and how many."""
+    """What came out: hours until the last job is done, dollars for instances, and how many.
+
+    `run_hours` is for how long the storage of all runs is billed.
+    """
 
     hours: float
     dollars: float
     runs: int
     waves: int
     tasks: int
+    run_hours: float = 0.0
 
 
 def simulate(
@@ -66,6 +72,7 @@ def simulate(
     parallel_runs: int | None = None,
     max_tasks: int = 1_000,
     pack: int | None = 1,
+    quotas: Quotas | None = None,
 ) -> Outcome:
     """The waves of a graph one after the other, each cut and packed as the plugin does it.
 
@@ -87,23 +94,29 @@ def simulate(
     }
     found = Outcome(0.0, 0.0, 0, 0, 0)
     while left.tasks:
-        parts, waves = runs_of(left, options, durations)
+        parts, waves = runs_of(left, options, durations, quotas=lambda: quotas or Quotas())
         runs, above, together = _tasks_of(waves, dict(zip(map(_key, order), order, strict=True)))
         joined = {
             name: SimulatedTask(
                 sum(tasks[job].seconds for job in jobs),
                 max(tasks[job].cpus for job in jobs),
                 max(tasks[job].memory_gib for job in jobs),
+                max(tasks[job].gpus for job in jobs),
             )
             for name, jobs in together.items()
         }
-        work = {name: Work(task.seconds, task.instance.vcpus) for name, task in joined.items()}
+        work = {
+            name: Work(task.seconds, task.instance.vcpus, task.instance.gpus)
+            for name, task in joined.items()
+        }
+        times = spans(runs, above, work, service, found.hours * 3600)
         found = Outcome(
-            max(span.end for span in spans(runs, above, work, service, found.hours * 3600)) / 3600,
+            max(span.end for span in times) / 3600,
             found.dollars + sum(task.dollars for task in joined.values()),
             found.runs + len(runs),
             found.waves + 1,
             found.tasks + len(joined),
+            found.run_hours + sum(span.seconds for span in times) / 3600,
         )
         left = left.only(parts.deferred)
     return found
@@ -120,7 +133,7 @@ def _task(name: int, parents: Sequence[int], task: SimulatedTask) -> Task:
         layers=((step,),),
         inputs=tuple(FileRef(str(parent), _key(parent)) for parent in parents),
         container="",
-        resources=Resources(cpus=task.cpus, memory_mb=task.memory_gib * 1000),
+        resources=Resources(cpus=task.cpus, memory_mb=task.memory_gib * 1000, gpus=task.gpus),
     )
 
 

@@ -31,6 +31,7 @@ MAX_TAG_VALUE = 256  # characters, API, TagMap
 ACTIVE_RUNS = 10  # quotas, concurrent active runs; the smaller of the two kinds of storage
 TASKS_PER_RUN = 25  # quotas, concurrent tasks per run
 ACTIVE_VCPUS = 3_000  # quotas, active CPUs
+ACTIVE_GPUS = 12  # quotas, active GPUs
 MIN_STATIC_GIB = 1_200  # user guide, run storage types; larger sizes are multiples of the next
 STATIC_STEP_GIB = 2_400
 

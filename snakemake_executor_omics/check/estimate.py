@@ -94,7 +94,8 @@ def estimate(
                 shares = _task(jobs, asked, known, durations, prices, assumed)
                 found |= shares
                 seconds = sum(share.seconds for share in shares.values())
-                work[jobs[0]] = Work(seconds, shares[jobs[0]].instance.vcpus)
+                instance = shares[jobs[0]].instance
+                work[jobs[0]] = Work(seconds, instance.vcpus, instance.gpus)
                 hours += billed_seconds(seconds) / 3600
                 tasks += 1
             for task in wave.tasks:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeVar
 
-from ..limits import ACTIVE_RUNS, ACTIVE_VCPUS, TASKS_PER_RUN
+from ..limits import ACTIVE_GPUS, ACTIVE_RUNS, ACTIVE_VCPUS, TASKS_PER_RUN
 
 K = TypeVar("K", bound=Hashable)
 
@@ -29,15 +29,17 @@ class Service:
     tasks_per_run: int = TASKS_PER_RUN
     active_runs: int = ACTIVE_RUNS
     active_vcpus: int = ACTIVE_VCPUS
+    active_gpus: int = ACTIVE_GPUS
     waiting_counts: bool = False  # whether a task that waits for its instance is "concurrent"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A task: how long its command takes, and the vCPUs of its instance."""
+    """A task: how long its command takes, and the vCPUs and GPUs of its instance."""
 
     seconds: float
     vcpus: int = 2
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ class _Runs:
         self.slots = [service.tasks_per_run] * len(runs)
         self.waiting: list[deque[int]] = [deque() for _ in runs]  # created, no slot to start in
         self.unstarted = deque(range(len(runs)))
-        self.starved: deque[int] = deque()  # tasks with a slot, but without vCPUs
+        # Tasks with a slot, but without an instance: those without GPU do not wait for those with.
+        self.starved: tuple[deque[int], deque[int]] = (deque(), deque())
         self.vcpus = max([service.active_vcpus, *(one.vcpus for one in work)])
+        self.gpus = max([service.active_gpus, *(one.gpus for one in work)])
         self.events: list[tuple[float, str, int]] = []
 
     def spans(self, clock: float) -> list[Span]:
@@ -145,18 +149,23 @@ class _Runs:
                 self.waiting[run].append(task)
                 return
             self.slots[run] -= 1
-        self.starved.append(task)
-        self._give_vcpus(clock)
+        self.starved[self.work[task].gpus > 0].append(task)
+        self._give_instances(clock)
 
-    def _give_vcpus(self, clock: float) -> None:
-        while self.starved and self.work[self.starved[0]].vcpus <= self.vcpus:
-            task = self.starved.popleft()
-            self.vcpus -= self.work[task].vcpus
-            heappush(self.events, (clock + self.work[task].seconds, "task ends", task))
+    def _give_instances(self, clock: float) -> None:
+        for waiting in self.starved:
+            while waiting:
+                work = self.work[waiting[0]]
+                if work.vcpus > self.vcpus or work.gpus > self.gpus:
+                    break
+                self.vcpus -= work.vcpus
+                self.gpus -= work.gpus
+                heappush(self.events, (clock + work.seconds, "task ends", waiting.popleft()))
 
     def _end(self, clock: float, task: int) -> None:
         run = self.run_of[task]
         self.vcpus += self.work[task].vcpus
+        self.gpus += self.work[task].gpus
         self.slots[run] += 1
         self.left[run] -= 1
         self.ended[run] = clock
@@ -171,4 +180,4 @@ class _Runs:
             self._wake(clock, run)
         if not self.left[run] and self.unstarted:
             self._start_run(clock)
-        self._give_vcpus(clock)
+        self._give_instances(clock)

@@ -133,3 +133,10 @@ def test_parents_in_other_runs_are_taken_as_done() -> None:
     service = Service(run_start=0, task_creation=0, task_start=0, start_run=0)
     found = spans([["a"], ["b"]], {"b": ["a"]}, dict.fromkeys("ab", Work(100)), service)
     assert found == [Span(0, 100), Span(0, 100)]
+
+
+def test_tasks_without_a_gpu_do_not_wait_for_those_with_one() -> None:
+    service = Service(run_start=0, task_creation=0, task_start=0, start_run=0, active_gpus=1)
+    gpus = dict.fromkeys("ab", Work(100, 4, 1))
+    found = spans([["a", "b"], ["c"]], {}, {**gpus, "c": Work(100)}, service)
+    assert found == [Span(0, 200), Span(0, 100)]
