@@ -19,6 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -59,7 +60,7 @@ class Sandbox:
         if self.processes:
             words += ["--unshare-pid", "--as-pid-1", "--proc", "/proc"]
         words += ["--dev", "/dev", "--tmpfs", "/dev/shm"]
-        for gpu in sorted(path for pattern in _GPUS for path in glob.glob(pattern)):
+        for gpu in _gpus():
             words += ["--dev-bind", gpu, gpu]
         if user == _USER and self.users:
             return [*words, "--unshare-user", "--uid", _USER, "--gid", _USER]
@@ -77,6 +78,11 @@ class Sandbox:
         except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
+
+
+@functools.cache
+def _gpus() -> list[str]:
+    return sorted(path for pattern in _GPUS for path in glob.glob(pattern))
 
 
 @functools.cache
@@ -108,7 +114,9 @@ def command(
     would not be read-only).
     """
     words = sandbox.words(user)
-    words += [str(tmp) if word == _OWN_TMP else word for word in _mounts(home)]
+    with _looking:
+        mounts = _mounts(home)
+    words += [str(tmp) if word == _OWN_TMP else word for word in mounts]
     words += ["--tmpfs", str(run_dir.parents[1])]  # the state: secrets, other runs
     for folder in shown:
         words += ["--ro-bind", folder, folder]
@@ -126,6 +134,7 @@ def is_wrapper(command: Sequence[str]) -> bool:
 
 
 _OWN_TMP = ""  # in the place of the task's folder
+_looking = threading.Lock()  # what all tasks of a run ask for at once is looked at once
 
 
 @functools.cache

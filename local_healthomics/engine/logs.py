@@ -21,11 +21,11 @@ def _level(number: int) -> str:
     return "ERROR" if number >= logging.ERROR else ""
 
 
-class EngineLogHandler(logging.Handler):
-    """miniwdl's records as `log` events of the engine stream."""
+class EngineLogHandler(logging.FileHandler):
+    """miniwdl's records, as `log` events of the engine stream and in a file."""
 
-    def __init__(self, events: EventStream) -> None:
-        super().__init__(logging.INFO)
+    def __init__(self, events: EventStream, log_file: Path) -> None:
+        super().__init__(log_file, encoding="utf-8")
         self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -33,6 +33,7 @@ class EngineLogHandler(logging.Handler):
         stamp = int(record.created * 1000)
         lines = [(stamp, line) for line in text.splitlines() or [""]]
         self._events.log("engine", lines, level=_level(record.levelno))
+        self.stream.write(text + self.terminator)
 
 
 def attach(events: EventStream, log_file: Path) -> logging.Logger:
@@ -40,16 +41,13 @@ def attach(events: EventStream, log_file: Path) -> logging.Logger:
     logger = logging.getLogger("wdl")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03d %(name)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"
+    handler = EngineLogHandler(events, log_file)
+    handler.setFormatter(
+        logging.Formatter(
+            "%(asctime)s.%(msecs)03d %(name)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"
+        )
     )
-    handlers: Sequence[logging.Handler] = (
-        EngineLogHandler(events),
-        logging.FileHandler(log_file, encoding="utf-8"),
-    )
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        logger.addHandler(handler)
+    logger.addHandler(handler)
     return logger
 
 

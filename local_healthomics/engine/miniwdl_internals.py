@@ -3,28 +3,32 @@
 Nothing else of this package touches one. All of them are as they are here in miniwdl 1.16; MEMBERS
 says since which version each stands, and a test names the one that another miniwdl lacks.
 
-Three are replaced because stock miniwdl is slow or reaches too far. `Env.Bindings` is a linked list
+Five are replaced because stock miniwdl is slow or reaches too far. `Env.Bindings` is a linked list
 whose lookups walk it with a fresh set of seen names, and whose `namespaces` copies a set per node:
 loading a workflow of N calls costs N squared (8 s at 1,000 calls, minutes at 5,000). The chain
 keeps its shape here; it gains an index shared along it. `Call.resolve` looks through all tasks for
 that of each call (8 s at 5,000). `config.load_plugins` scans the entry
 points of every installed distribution for every task (a third of a trivial task's time) and would
 load whatever miniwdl plugins the machine happens to have. The engine registers its own, only those.
+`chmod_R_plus` resolves all links above each file of a task, twice (a quarter of a trivial task's
+time). `LoggingFileHandler` writes to a file of each task what the engine's log holds already.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
+import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, redirect_stderr
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
 from WDL import CLI, Env, Lint, Tree, Value
 from WDL._util import TerminationSignalFlag, parse_byte_size
-from WDL.runtime import config
+from WDL.runtime import config, task, workflow
 from WDL.runtime.cache import CallCache
 from WDL.runtime.task import link_outputs  # type: ignore[attr-defined]
 
@@ -54,6 +58,27 @@ MEMBERS = (
     Member("WDL.Env", "Bindings.namespaces", "1.12", "replaced: slow"),
     Member("WDL.Tree", "Call.resolve", "1.12", "replaced: slow", ("self", "doc")),
     Member("WDL.runtime.config", "load_plugins", "1.12", "replaced: only ours", ("cfg", "group")),
+    Member(
+        "WDL.runtime.task",
+        "chmod_R_plus",
+        "1.12",
+        "replaced: slow",
+        ("path", "file_bits", "dir_bits"),
+    ),
+    Member(
+        "WDL.runtime.task",
+        "LoggingFileHandler",
+        "1.12",
+        "replaced: no logs that nobody reads",
+        ("logger", "filename", "json"),
+    ),
+    Member(
+        "WDL.runtime.workflow",
+        "LoggingFileHandler",
+        "1.12",
+        "replaced: no logs that nobody reads",
+        ("logger", "filename", "json"),
+    ),
     Member(
         "WDL._util", "TerminationSignalFlag", "1.12", "says that the run is to end", ("logger",)
     ),
@@ -314,6 +339,40 @@ def index_documents() -> None:
     cls.has_binding = _has_binding
     cls.has_namespace = _has_namespace
     cls.namespaces = property(_namespaces)
+
+
+def add_permissions(path: str, file_bits: int = 0, dir_bits: int = 0) -> None:
+    """Give these to a folder and all that is in it; links are not followed.
+
+    A folder gets them before it is read.
+    """
+    _add_bits(path, os.lstat(path).st_mode, dir_bits)
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                add_permissions(entry.path, file_bits, dir_bits)
+            else:
+                _add_bits(entry.path, entry.stat(follow_symlinks=False).st_mode, file_bits)
+
+
+def _add_bits(path: str, mode: int, bits: int) -> None:
+    if not stat.S_ISLNK(mode) and mode & bits != bits:
+        os.chmod(path, stat.S_IMODE(mode) | bits)
+
+
+@contextmanager
+def _empty_file(logger: logging.Logger, filename: str, json: bool = False) -> Iterator[None]:
+    with open(filename, "w"):  # which miniwdl locks
+        yield
+
+
+def spare() -> None:
+    """Leave out of the steps of a task what costs most and serves nobody here."""
+    runner: Any = task
+    runner.chmod_R_plus = add_permissions
+    for module in (task, workflow):
+        of_it: Any = module
+        of_it.LoggingFileHandler = _empty_file
 
 
 def register_plugins(plugins: Plugins) -> None:

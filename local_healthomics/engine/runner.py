@@ -235,6 +235,7 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
 
     backend_class = _backend(request.container_backend)
     bound = type(backend_class.__name__, (backend_class,), {"session": session})
+    internals.spare()
     internals.register_plugins(
         {
             "task": [("omics", task_hook(session))],

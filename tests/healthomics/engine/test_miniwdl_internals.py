@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import WDL
 from WDL import Env, Type, Value
+from WDL._util import chmod_R_plus
 from WDL.runtime import config, download
 from WDL.runtime.cache import CallCache
 
@@ -183,3 +184,23 @@ def test_a_call_is_of_the_task_that_it_names(tmp_path: Path, call: str, wrong: s
     assert made is not None
     assert second.callee is made.tasks[-1]
     assert [one.name for one in document.tasks] == ["one", "two"]
+
+
+def test_permissions_are_added_as_miniwdl_adds_them(tmp_path: Path) -> None:
+    def modes(add: Any, root: Path) -> dict[str, int]:
+        (root / "in" / "deep").mkdir(parents=True)
+        (root / "outside").write_text("")
+        for name, mode in (("read", 0o400), ("run", 0o755), ("all", 0o666)):
+            (root / "in" / "deep" / name).write_text("")
+            (root / "in" / "deep" / name).chmod(mode)
+        for name, target in (("out", root / "outside"), ("up", root), ("gone", root / "gone")):
+            (root / "in" / name).symlink_to(target)
+        (root / "in" / "deep").chmod(0o500)
+        (root / "outside").chmod(0o400)
+        add(str(root / "in"), file_bits=0o660, dir_bits=0o770)
+        found = (path for path in root.rglob("*") if not path.is_symlink())
+        return {str(path.relative_to(root)): path.stat().st_mode for path in found}
+
+    theirs = modes(chmod_R_plus, tmp_path / "theirs")
+    assert modes(internals.add_permissions, tmp_path / "ours") == theirs
+    assert theirs["in/deep/read"] & 0o777 == 0o660
