@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,19 +22,25 @@ def _level(number: int) -> str:
     return "ERROR" if number >= logging.ERROR else ""
 
 
-class EngineLogHandler(logging.FileHandler):
+class EngineLogHandler(logging.Handler):
     """miniwdl's records, as `log` events of the engine stream and in a file."""
 
     def __init__(self, events: EventStream, log_file: Path) -> None:
-        super().__init__(log_file, encoding="utf-8")
+        super().__init__(logging.INFO)
         self._events = events
+        self._file = log_file.open("w", encoding="utf-8", errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         stamp = int(record.created * 1000)
         lines = [(stamp, line) for line in text.splitlines() or [""]]
         self._events.log("engine", lines, level=_level(record.levelno))
-        self.stream.write(text + self.terminator)
+        with suppress(OSError):  # a full disk: the run ends by it, not its log
+            self._file.write(f"{text}\n")
+
+    def flush(self) -> None:
+        with self.lock or nullcontext(), suppress(OSError):
+            self._file.flush()
 
 
 def attach(events: EventStream, log_file: Path) -> logging.Logger:
