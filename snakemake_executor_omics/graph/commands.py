@@ -44,7 +44,7 @@ from .internals import (
     with_own_sources,
 )
 from .modules import imported_by
-from .paths import named_files, named_paths, project_path
+from .paths import named_files, named_paths, named_patterns, project_path
 from .programs import imported, used_by, used_by_command
 from .run_blocks import block_source, python_job
 
@@ -65,7 +65,8 @@ class Unknown(Exception):
 class Command:
     """A text, the shell words of its interpreter, and the undeclared files that it needs.
 
-    `folders` are those that it names and that may belong to other jobs, `names` what may be paths.
+    `folders` are those that it names and that may belong to other jobs, `names` what may be paths,
+    `patterns` what may be of several.
     """
 
     text: str
@@ -73,6 +74,7 @@ class Command:
     sources: tuple[str, ...] = ()
     folders: tuple[Folder, ...] = ()
     names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     @property
     def own(self) -> str:
@@ -100,6 +102,7 @@ def command_of(job: Job, workdir: Path) -> Command:
         command = _script(job, workdir)
     if not job.is_shell:
         command = replace(command, names=named_paths(command.own, workdir))
+    command = replace(command, patterns=named_patterns(command.own, workdir))
     return _with_own_sources(command, workdir)
 
 

@@ -162,6 +162,15 @@ def named_paths(command: str, workdir: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path is not None))
 
 
+def named_patterns(command: str, workdir: Path) -> tuple[str, ...]:
+    """What a command names that may be a pattern of files in a folder of the project."""
+    if "*" not in command:
+        return ()
+    words = dict.fromkeys(_WORD.findall(without_working_folder(command, workdir)))
+    found = (os.path.normpath(word) for word in words if "*" in word and "/" in word)
+    return tuple(path for path in found if not path.startswith(("/", "~", "-", "*")))
+
+
 def _path(word: str) -> str | None:
     """A word of a command as a path, None where it is an option, a pattern or the container's."""
     if word.startswith(("/", "~", "-")) or "*" in word or len(word) > 1024:
@@ -173,6 +182,13 @@ def without_working_folder(command: str, workdir: Path) -> str:
     """A command with paths of the project as they are seen from its folder."""
     roots = "|".join(re.escape(root) for root in {str(workdir), str(workdir.resolve())})
     return re.sub(rf"(?<![\w./~-])({roots})/|{_HERE}", "", command)
+
+
+def with_folders(path: str) -> Iterator[str]:
+    """A path and the folders it is in: each may be an input or an output that brings it along."""
+    yield path
+    while (path := os.path.dirname(path)) not in ("", "/"):
+        yield path
 
 
 def files_in(folders: Iterable[str], text: str, workdir: Path) -> list[str]:

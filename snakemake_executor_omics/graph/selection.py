@@ -19,8 +19,6 @@ from ..errors import UnsupportedRule, UnsupportedRules
 from ..log import FACT, Later, Log
 from ..model import Environment, FileRef, JobKey, OutputKind, Task, Wave
 from .commands import Unknown, command_of
-from .elsewhere import named_elsewhere
-from .folders import LARGEST
 from .internals import evaluate_again, forget_values, is_about_unknown_threads
 from .partition import Partition
 from .tasks import (
@@ -38,8 +36,7 @@ from .tasks import (
     task_of,
     written_by,
 )
-
-_LOOKED_AT = 20  # jobs of a rule, for notes about its text
+from .unsent import unsent_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +197,7 @@ def look_over(
                 later[ahead.key] = ahead
     wave = Wave(tuple(tasks.values()))
     notes = () if begun else tuple(_notes(units, graph, wave, settings))
-    notes += () if begun else tuple(_unsent_notes(wave, settings))
+    notes += () if begun else tuple(unsent_notes(units, wave, settings))
     notes += tuple(_pipe_notes(dag, [u for u in units if job_key(u) in tasks], placed))
     images: dict[str, dict[str, None]] = {}
     made_images: set[str] = set()
@@ -297,26 +294,6 @@ def _notes(
         yield (
             f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "
             "--omics-local-rules run makes them tasks"
-        )
-
-
-def _unsent_notes(wave: Wave, settings: TaskSettings) -> Iterator[str]:
-    """Which rules name something of this machine that is too large to send unasked."""
-    looked: Counter[str] = Counter()
-    found: dict[str, dict[str, None]] = {}
-    for step in (step for task in wave.tasks for step in task.steps):
-        looked[step.key.rule] += 1
-        if looked[step.key.rule] <= _LOOKED_AT:
-            names = named_elsewhere(step.command, settings.workdir, settings.outside, LARGEST)
-            for name in names:
-                if name.files is None:
-                    found.setdefault(step.key.rule, {})[name.written] = None
-    if found:
-        listed = "; ".join(f"{rule} ({', '.join(names)})" for rule, names in found.items())
-        yield (
-            "these rules name what their tasks do not have, since it lies outside of the project "
-            f"and is too large to send unasked: {listed}. What a job needs of it is to be declared "
-            "as its input"
         )
 
 

@@ -37,7 +37,14 @@ from .elsewhere import Elsewhere, named_elsewhere, project_paths
 from .environments import EnvironmentReader, is_of_a_registry
 from .folders import LARGEST, files_of
 from .internals import environment_hash, is_made_a_task, line_of, scheduler_limits
-from .paths import Rewriting, files_in, is_in_use, project_path, workflow_folders
+from .paths import (
+    Rewriting,
+    files_in,
+    is_in_use,
+    project_path,
+    with_folders,
+    workflow_folders,
+)
 from .prefixes import beginning_with, beginnings, index_of, indexes_of
 from .programs import (
     files_below,
@@ -53,6 +60,7 @@ from .resources import job_resources
 from .snakefiles import snakefiles_of
 from .storage import Storage
 from .temporary import readers_of
+from .undeclared import gathered, named_by_values
 
 Job = Any  # Snakemake's jobs carry no types
 Unit = Any  # a job, or a group of jobs that go into one task
@@ -263,7 +271,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     produced_here = {path(output, job) for job in jobs for output in _left_by(job)}
     names = dict.fromkeys(name for command in commands.values() for name in command.names)
     known = inputs_here | produced_here
-    named = [name for name in names if known.isdisjoint(_with_parents(name))]
+    named = [name for name in names if known.isdisjoint(with_folders(name))]
     texts = "\n".join(command.text for command in commands.values())
     own = {beginning for output in produced_here for beginning in beginnings(output)}
     stems = names.keys() - own
@@ -273,14 +281,22 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     )
     sources = {source for command in commands.values() for source in command.sources}
     data = [*(ref.path for ref in inputs if _is_here(ref)), *files, *sorted(sources)]
-    others = {ref.path: ref for ref in _results(named, settings, made)}
+    read = [
+        path
+        for job in jobs
+        for path in gathered(
+            job, commands[id(job)], produced_here, settings.made_in, settings.workdir
+        )
+        if known.isdisjoint(with_folders(path))
+    ]
+    others = {ref.path: ref for ref in _results([*named, *read], settings, made)}
     known_stems = stems | inputs_here | {index_of(path) for path in inputs_here}
     for ref in (
         *_siblings(jobs, path, made, settings, known_stems),
         *map(_raw, _beside(jobs, data, stems - inputs_here, texts, settings)),
         *map(_raw, files),
     ):
-        if known.isdisjoint(_with_parents(ref.path)):  # a directory brings along what is in it
+        if known.isdisjoint(with_folders(ref.path)):  # a directory brings along what is in it
             others.setdefault(ref.path, ref)
     if others:
         inputs = (*inputs, *others.values())
@@ -303,6 +319,12 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             given = (*inputs_here, *settings.include)
             inside = files_of(folder, job.rule.name, given, settings.made_in)
             sources |= {*inside, *used_by(inside, settings.workdir)}
+    for job in jobs:
+        if not job.is_shell:
+            values = named_by_values(
+                commands[id(job)], settings.workdir, inputs_here, settings.made_in
+            )
+            sources.update(values)
     sources |= set(used_by((ref.path for ref in inputs if _is_here(ref)), settings.workdir))
     undeclared = tuple(
         sorted(
@@ -310,7 +332,7 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
             for source in sources
             if not any(
                 place in known
-                for place in _with_parents(source)
+                for place in with_folders(source)
                 for known in (inputs_here, produced_here, settings.produced)
             )
         )
@@ -366,7 +388,7 @@ def _results(
     """What other jobs make, or have made, that a command names without declaring it."""
     found: dict[str, FileRef] = {}
     for name in names:
-        for path in _with_parents(name):  # of a file in a directory() the directory is made
+        for path in with_folders(name):  # of a file in a directory() the directory is made
             file = settings.workdir / path
             if path in made and (path == name or made[path].directory):
                 found[path] = made[path]
@@ -409,7 +431,7 @@ def _beside(
     for path in data:
         found += indexes_of(path, settings.workdir, tools)
     for file in found:
-        if not any(place in settings.produced for place in _with_parents(file)):
+        if not any(place in settings.produced for place in with_folders(file)):
             yield file
 
 
@@ -437,16 +459,9 @@ def _is_here(ref: FileRef) -> bool:
     return ref.producer is None and ref.uri is None and not ref.directory
 
 
-def _with_parents(path: str) -> Iterator[str]:
-    """A path and the folders it is in: each may be an input or an output that brings it along."""
-    yield path
-    while (path := os.path.dirname(path)) not in ("", "/"):
-        yield path
-
-
 def folders_of(path: str) -> Iterator[str]:
     """The folders that a path is in."""
-    return islice(_with_parents(path), 1, None)
+    return islice(with_folders(path), 1, None)
 
 
 class _Paths:

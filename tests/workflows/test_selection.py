@@ -247,3 +247,41 @@ def test_local_rules_can_be_tasks(tmp_path: Path) -> None:
     said = _limited(tmp_path, "--omics-local-rules", "run")
     assert "omics: 9 jobs go into one run, 1 later" in said
     assert "between two runs" not in said
+
+
+UNSENT = """
+container: "docker://python:3.11"
+rule all:
+    input: "read.txt", "given.txt"
+rule up:
+    output: "up.txt"
+    log: "logs/up.log"
+    shell: "echo up > {output} 2> {log}"
+rule read:
+    input: "up.txt"
+    output: "read.txt"
+    shell: "cat {input} logs/up.log ../large/reads > {output}"
+rule given:
+    output: "given.txt"
+    params: table="data/large", lines="data/a.txt"
+    script: "scripts/given.py"
+"""
+
+
+def test_what_tasks_lack_and_what_is_large_is_told_before_anything_starts(tmp_path: Path) -> None:
+    folder = _project(tmp_path / "project", UNSENT)
+    (folder / "scripts/given.py").write_text(f"open('{folder}/data/b.txt')\n")
+    (tmp_path / "large").mkdir()
+    for file in (folder / "data/large", tmp_path / "large/reads"):
+        with file.open("wb") as sparse:
+            sparse.truncate(101 * 1024**2)
+    done = _package(folder)
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "too large to send unasked: given (data/large).",
+        "since they are not declared: read (logs/up.log).",
+        f"which no task has: scripts/given.py ({folder}/data/b.txt).",
+        "which are sent: read (101 MB: ../large/reads)",
+    ):
+        assert said in done.stderr, done.stderr
+    assert "data/a.txt" in (folder / "out/parameters.json").read_text()
