@@ -148,6 +148,8 @@ def _add_console_command(
             arguments.omics_aws_profile,
             arguments.omics_workflow_name,
         )
+        if not arguments.directory.is_dir():
+            command.error(f"argument --directory: {arguments.directory} is no folder")
         console = Console(arguments.directory, place, start_local=name == "report")
         with closing(console):
             return call(console, arguments)
@@ -160,7 +162,7 @@ def _add_console_command(
     )
     if name == "runs":
         command.add_argument(
-            "--last", type=int, default=10, metavar="N", help="how many ended ones (default: 10)"
+            "--last", type=_count, default=10, metavar="N", help="how many ended ones (default: 10)"
         )
     elif name == "logs":
         command.add_argument("target", metavar="JOB|FILE|RUN", help="a job is named by its rule")
@@ -189,6 +191,12 @@ def _add_console_command(
             help="as Snakemake was told",
         )
     command.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
 
 
 def _runs(console: Console, arguments: argparse.Namespace) -> int:

@@ -40,11 +40,15 @@ _TENTHS = 10  # of the workflow, each worth a line in a log
 
 @dataclass
 class Display:
-    """`text_of` gives a record's text as Snakemake formats it; `is_drawn` on a terminal."""
+    """`text_of` gives a record's text as Snakemake formats it; `is_drawn` on a terminal.
+
+    With `tells_jobs` what tells of single jobs is written too: a dry run has nothing else to say.
+    """
 
     console: Console
     text_of: Callable[[LogRecord], str | None]
     is_drawn: bool
+    tells_jobs: bool = False
     clock: Callable[[], float] = time.monotonic
     _board: Board = field(default_factory=Board)
     _live: Live | None = None
@@ -63,9 +67,10 @@ class Display:
                 self._draw()
             if event == LogEvent.RUN_INFO or isinstance(fact, RunProgress):
                 return  # it is on the board
-        elif event == LogEvent.PROGRESS:
+        elif event == LogEvent.PROGRESS and not self.tells_jobs:
             self._write_tenth(record)
-        if event not in _OF_JOBS and not str(record.msg).startswith(_CHATTER):
+        is_of_jobs = event in _OF_JOBS or str(record.msg).startswith(_CHATTER)
+        if self.tells_jobs or not is_of_jobs:
             self._write(record)
 
     def close(self) -> None:

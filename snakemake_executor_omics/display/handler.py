@@ -29,6 +29,7 @@ class LogHandler(LogHandlerBase):
             and not console.is_dumb_terminal
             and not settings.dryrun
             and not is_quiet_about(settings.quiet or (), "progress"),
+            tells_jobs=settings.dryrun,
         )
 
     def emit(self, record: LogRecord) -> None:

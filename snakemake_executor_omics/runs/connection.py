@@ -125,7 +125,11 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
                 *(f"--reading={reading}" for reading in options.local_readings),
             ],
         )
-    except (local.LocalError, ValueError) as error:
+    except ValueError as error:
+        raise LocalServiceError(
+            f"--omics-local-reading: {error}", hint="docs/readings.md says what each means"
+        ) from error
+    except local.LocalError as error:
         raise LocalServiceError(str(error)) from error
     log.info(f"omics: local HealthOmics at {service.endpoint_url}, state in {state / 'local'}")
     if options.local_backend.value == "process":

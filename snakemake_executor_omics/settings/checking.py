@@ -189,7 +189,8 @@ def _name(settings: Any, name: str, longest: int = MAX_NAME) -> str | None:
     return text
 
 
-def _whole(settings: Any, name: str, low: int, high: int) -> int | None:
+def _whole(settings: Any, name: str, low: int, high: int, words: str = "") -> int | None:
+    """None where nothing is said; `words` are what may stand in the place of a number."""
     value = getattr(settings, name, None)
     if value is None:
         return None
@@ -199,7 +200,7 @@ def _whole(settings: Any, name: str, low: int, high: int) -> int | None:
         number = low - 1
     if not low <= number <= high:
         raise _wrong(
-            name, f"{value!r} is out of range", f"use a whole number from {low} to {high:,}"
+            name, f"{value!r} is out of range", f"use {words}a whole number from {low} to {high:,}"
         )
     return number
 
@@ -209,7 +210,7 @@ def _parallel_runs(settings: Any, *, near: bool) -> int | None:
     asked = getattr(settings, "parallel_runs", None)
     if asked is None or str(asked).strip().lower() == "auto":
         return 1 if near else None
-    return _whole(settings, "parallel_runs", 1, 1000)
+    return _whole(settings, "parallel_runs", 1, 1000, "auto, or ")
 
 
 def _pack(settings: Any, *, near: bool) -> int | None:
@@ -218,7 +219,7 @@ def _pack(settings: Any, *, near: bool) -> int | None:
     asked = ("off" if near else "auto") if asked is None else str(asked).strip().lower()
     if asked == "auto":
         return None
-    return 1 if asked == "off" else _whole(settings, "pack", 1, 1000)
+    return 1 if asked == "off" else _whole(settings, "pack", 1, 1000, "auto, off, or ")
 
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -335,7 +336,10 @@ def _output_uri(settings: Any, local: bool, workflow: str, *, needed: bool) -> s
     uri = uri.rstrip("/")
     if not _BUCKET_URI.fullmatch(uri) or "//" in uri.removeprefix("s3://"):
         raise _wrong(
-            "output_uri", f"{uri!r} is not an S3 folder", "write it as s3://my-bucket/my-project"
+            "output_uri",
+            f"{uri!r} is not an S3 folder",
+            "write it as s3://my-bucket/my-project; a bucket's name has 3 to 63 characters, none "
+            "of them upper case",
         )
     if len(uri) > _OUTPUT_URI:
         raise _wrong("output_uri", f"has {len(uri)} characters", f"use at most {_OUTPUT_URI}")

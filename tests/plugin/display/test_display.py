@@ -109,3 +109,11 @@ def test_a_log_has_nothing_of_single_jobs_but_their_failures() -> None:
         record("omics: run 77 RUNNING", **{FACT: RUNNING}),
     )
     assert written == "omics: run 77 RUNNING\n"
+
+
+def test_a_dry_run_tells_every_job() -> None:
+    file = io.StringIO()
+    display = Display(Console(file=file), lambda record: str(record.msg), False, tells_jobs=True)
+    display.take_in(record("rule align", event=LogEvent.JOB_INFO, jobid=1, rule_name="align"))
+    display.take_in(record("1 of 1 steps", event=LogEvent.PROGRESS, done=1, total=1))
+    assert file.getvalue() == "rule align\n1 of 1 steps\n"
