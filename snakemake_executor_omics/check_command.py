@@ -24,7 +24,6 @@ from .check.estimate import Assumed, estimate
 from .check.page import brief, page
 from .check.request import REFUSED, CheckRequest
 from .compile import compile_wave, spill
-from .cost.bill import static_gib
 from .cost.instances import instance_of
 from .cost.makespan import Service
 from .cost.prices import Prices, prices_of
@@ -43,10 +42,8 @@ from .model import JobKey, Wave
 from .runs.journal import durations_before
 from .runs.quotas import quotas_before
 from .settings.checking import resolve
-from .settings.options import LOCAL_REGION, NetworkingMode, Options, StorageType
+from .settings.options import LOCAL_REGION, NetworkingMode, Options
 
-_STORAGE_PER_INPUT = 3  # how much larger all files of a workflow are than its inputs
-_LEAST_STORAGE = 1.0  # GiB
 _LARGEST_SCRIPT = 1024**2  # bytes
 
 
@@ -116,7 +113,13 @@ def look(
             planned,
             durations,
             _prices(options, region) if request.ask_prices else prices_of(region),
-            _assumed(planned, options, workdir, request),
+            Assumed.of(
+                chain.from_iterable(planned.waves[:1]),
+                options,
+                workdir,
+                request.minutes,
+                request.storage_gib,
+            ),
             Service(tasks_per_run=by.tasks_per_run, active_runs=by.active_runs),
         ),
     )
@@ -155,19 +158,6 @@ def _plan(
         return runs_of(wave, options, durations, quotas=lambda: quotas)
 
     return plan(workflow.dag, settings, cut, cached.__contains__), durations
-
-
-def _assumed(planned: Planned, options: Options, workdir: Path, request: CheckRequest) -> Assumed:
-    raw = {path for runs in planned.waves[:1] for run in runs for path in run.raw_inputs}
-    inputs = [workdir / path for path in raw if (workdir / path).is_file()]
-    gib = sum(path.stat().st_size for path in inputs) / 1024**3
-    is_static = options.storage_type is StorageType.STATIC
-    return Assumed(
-        minutes=request.minutes,
-        storage_gib=request.storage_gib or max(_LEAST_STORAGE, _STORAGE_PER_INPUT * gib),
-        static_gib=static_gib(options.storage_capacity) if is_static else None,
-        own_disks=options.has_own_disks,
-    )
 
 
 def _refused(planned: Planned, options: Options, region: str) -> Iterator[OmicsError]:

@@ -7,7 +7,7 @@ job is in which run, and what is told of it, is the ledger's to know.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
+from .check.expected import expected
 from .doctor.examine import refuse_a_bad_start
 from .errors import OmicsError, ServiceError
 from .graph import internals
+from .graph.durations import benchmarked, known_durations
 from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failures
 from .graph.tasks import job_key, members
@@ -27,7 +29,7 @@ from .graph.updates import Updates
 from .graph.waves import next_waves, prepare
 from .images.folders import EnvironmentFolders
 from .log import WithoutProgress
-from .model import JobKey
+from .model import JobKey, Wave
 from .packaging import package
 from .runs.follow import FollowedRun
 from .runs.interrupts import leave_at_the_next
@@ -110,6 +112,7 @@ class Executor(RemoteExecutor):
         internals.without_job_rate(self.workflow)
         services = self._runs.services  # the ledger has the failures of earlier calls from then on
         self._examine()
+        earlier = self._runs.durations
         while True:
             waves = next_waves(
                 self.workflow,
@@ -122,14 +125,23 @@ class Executor(RemoteExecutor):
                 in_flight=self._ledger.holds,
                 is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
                 left=self._runs.left,
-                earlier=self._runs.durations,
+                earlier=earlier,
                 quotas=self._runs.quotas,
                 images=self._images,
             )
             if self._options.makes_environments:
                 self._environments.make(waves)
-            if self._runs.start(*waves):
+            if self._runs.start(*waves, expected=self._expected(waves, earlier, services.region)):
                 return
+
+    def _expected(
+        self, waves: list[Wave], earlier: Mapping[JobKey, float], region: str
+    ) -> list[dict[str, Any]]:
+        """What each run is expected to cost and take."""
+        workdir = self._runs.workdir
+        tasks = [task for wave in waves for task in wave.tasks]
+        known = known_durations(tasks, benchmarked(self.workflow.dag.jobs, workdir), earlier)
+        return expected(waves, known, self._options, workdir, region)
 
     def _examine(self) -> None:
         """Look, once, at what the first run would fail by; runs in flight have been let pass."""

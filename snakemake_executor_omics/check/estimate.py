@@ -1,19 +1,24 @@
-"""What a planned workflow takes and costs, from known durations or stated assumptions. Pure."""
+"""What a planned workflow takes and costs, from known durations or stated assumptions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from ..cost.bill import billed_seconds, storage_dollars, task_dollars
+from ..cost.bill import billed_seconds, static_gib, storage_dollars, task_dollars
 from ..cost.instances import NAMED, Instance, instance_of, is_open
 from ..cost.makespan import Service, Work, spans
 from ..cost.prices import Prices
 from ..graph.durations import Duration
 from ..graph.planned import Planned
-from ..model import JobKey, Resources
+from ..model import JobKey, Resources, Wave
+from ..settings.options import Options, StorageType
+from .request import MINUTES
 
 _LEAST = NAMED["omics.c.large"]  # for a job whose resources only files will tell
+_STORAGE_PER_INPUT = 3  # how much larger all files of a workflow are than its inputs
+_LEAST_STORAGE = 1.0  # GiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,26 @@ class Assumed:
     storage_gib: float
     static_gib: int | None = None  # the size of STATIC storage
     own_disks: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        runs: Iterable[Wave],
+        options: Options,
+        workdir: Path,
+        minutes: float = MINUTES,
+        storage_gib: float | None = None,
+    ) -> Assumed:
+        """With the storage that the inputs of `runs`, as far as they are here, may lead to."""
+        paths = [workdir / path for path in {path for run in runs for path in run.raw_inputs}]
+        gib = sum(path.stat().st_size for path in paths if path.is_file()) / 1024**3
+        is_static = options.storage_type is StorageType.STATIC
+        return cls(
+            minutes=minutes,
+            storage_gib=storage_gib or max(_LEAST_STORAGE, _STORAGE_PER_INPUT * gib),
+            static_gib=static_gib(options.storage_capacity) if is_static else None,
+            own_disks=options.has_own_disks,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +96,28 @@ def estimate(
     assumed: Assumed,
     service: Service | None = None,
 ) -> Estimate:
-    """The bill and the makespan, wave after wave.
+    """The bill and the makespan of a planned workflow."""
+    known = frozenset(job.key for job in planned.jobs if job.task is not None)
+    return estimate_waves(planned.waves, known, durations, prices, assumed, service)
+
+
+def estimate_waves(
+    waves: Sequence[Sequence[Wave]],
+    known: Collection[JobKey],
+    durations: Mapping[JobKey, Duration],
+    prices: Prices,
+    assumed: Assumed,
+    service: Service | None = None,
+) -> Estimate:
+    """The bill and the makespan of the runs of each wave; `known` are jobs whose task is known.
 
     A wave is taken to start when all runs of the one before have ended, and local rules to take
     no time: the first is too long, the second too short.
     """
-    known = frozenset(job.key for job in planned.jobs if job.task is not None)
     found: dict[JobKey, JobEstimate] = {}
     tasks = 0
     clock = hours = running = gib_hours = longest = 0.0
-    for runs in planned.waves:
+    for runs in waves:
         work: dict[JobKey, Work] = {}
         parents: dict[JobKey, list[JobKey]] = {}
         calls = [wave.calls for wave in runs]

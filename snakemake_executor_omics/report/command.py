@@ -12,7 +12,7 @@ from ..cost.prices import prices_of
 from ..errors import NotFound, OmicsError
 from ..runs.console import Console, KnownRun
 from .advice import advise
-from .estimate import read_estimate
+from .estimate import noted, read_estimate
 from .gather import gather
 from .page import EXTRA_MISSING, plotting_library, to_html
 from .summaries import summarize
@@ -31,7 +31,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--estimate",
         type=Path,
         metavar="FILE",
-        help="what snakemake-omics check --json told before, to compare with",
+        help="what snakemake-omics check --json told before, to compare with; without it what was "
+        "expected when the runs were started",
     )
     command.add_argument(
         "--ask-prices",
@@ -55,7 +56,7 @@ def report(console: Console, arguments: argparse.Namespace) -> int:
     services = console.services
     prices = ask_prices(services) if arguments.ask_prices else prices_of(services.region)
     found = gather(console, runs, prices, datetime.now(UTC))
-    summary = summarize(found, estimated)
+    summary = summarize(found, estimated or noted(known.start for known in runs))
     advice = advise(summary, prices)
     if arguments.html is not None:
         library = plotting_library()

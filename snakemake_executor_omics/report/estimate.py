@@ -1,28 +1,60 @@
-"""What was estimated before the run: the document of `snakemake-omics check --json`, read back."""
+"""What was expected before the run: what its start noted, or what `check --json` told."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import OmicsError
+from ..runs.journal import Start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimated:
-    """Dollars and seconds that were expected; `rules` have the dollars of each rule."""
+    """Dollars and seconds that were expected; `rules` have the dollars of each rule.
+
+    Of `assumed` jobs nothing told how long they take: `minutes` were taken.
+    """
 
     rules: Mapping[str, float]
     instance_dollars: float
     storage_dollars: float
     seconds: float
+    jobs: int = 0
+    assumed: int = 0
+    minutes: float = 0.0
 
     @property
     def dollars(self) -> float:
         return self.instance_dollars + self.storage_dollars
+
+
+def noted(starts: Iterable[Start | None]) -> Estimated | None:
+    """What was expected of runs when they were started, one start after the other.
+
+    None if none of it is known: others started them, or an older version did.
+    """
+    told = [start.expected for start in starts if start is not None and start.expected]
+    if not told:
+        return None
+    rules: dict[str, float] = {}
+    seconds: dict[object, float] = {}  # of the longest run of each start
+    for one in told:
+        for rule, dollars in one["rules"].items():
+            rules[rule] = rules.get(rule, 0.0) + float(dollars)
+        seconds[one["start"]] = max(float(one["seconds"]), seconds.get(one["start"], 0.0))
+    return Estimated(
+        rules=rules,
+        instance_dollars=sum(rules.values()),
+        storage_dollars=sum(float(one["storageUSD"]) for one in told),
+        seconds=sum(seconds.values()),
+        jobs=sum(one["jobs"] for one in told),
+        assumed=sum(one["assumed"] for one in told),
+        minutes=told[0]["minutes"],
+    )
 
 
 def read_estimate(path: Path) -> Estimated:

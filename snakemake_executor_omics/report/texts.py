@@ -80,10 +80,16 @@ def against(estimated: Estimated, total: Totals) -> str:
     off = ""
     if estimated.dollars and total.dollars:
         off = f", of which it cost {100 * total.dollars / estimated.dollars:.0f} %"
+    assumed = ""
+    if estimated.assumed:
+        assumed = (
+            f"; nothing told how long {estimated.assumed:,} of {estimated.jobs:,} jobs take, for "
+            f"which {estimated.minutes:g} min each were taken"
+        )
     return (
         f"{dollars(estimated.dollars)} (instances {dollars(estimated.instance_dollars)}, storage "
         f"{dollars(estimated.storage_dollars)}){off}; {duration(estimated.seconds)} from start to "
-        f"end, of which it took {duration(total.seconds) or '?'}"
+        f"end, of which it took {duration(total.seconds) or '?'}{assumed}"
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..aws.session import Services, connect
 from ..cost.quotas import Quotas
@@ -56,6 +57,7 @@ class Invocation:
         self.ledger = Ledger()
         # Of each run that earlier calls left the tasks, of each task the names of its jobs.
         self.left: list[list[tuple[str, ...]]] = []
+        self._starts = 0
         self._met: set[str] = set()  # runs from other folders that are among them
         self.lock = threading.Lock()  # of the ledger, and of what goes with a change of it
         self.workdir = workdir
@@ -74,10 +76,8 @@ class Invocation:
 
     @property
     def durations(self) -> dict[JobKey, float]:
-        """Seconds that the tasks of earlier runs took, where it matters."""
-        return (
-            {} if self._options.pack is not None else self._connect().connection.journal.durations()
-        )
+        """Seconds that the tasks of earlier runs took."""
+        return self._connect().connection.journal.durations()
 
     def quotas(self) -> Quotas:
         """What the account lets work at once, which is asked at most once."""
@@ -106,8 +106,10 @@ class Invocation:
 
     # --- while it goes on ----------------------------------------------------------------
 
-    def start(self, *waves: Wave) -> bool:
+    def start(self, *waves: Wave, expected: Sequence[Mapping[str, Any]] = ()) -> bool:
         """A run of each wave, or one of the same plan that is in flight.
+
+        What each is `expected` to cost and take is noted for its report.
 
         False, and nothing is started, if a run from another folder has jobs of them in other runs
         or other tasks: it is among `left` now, for waves that are made anew.
@@ -141,8 +143,12 @@ class Invocation:
             return False
         if len(waves) > 1:
             begin_checks(connection, options, prepared, log)
-        for one in prepared:
-            started = surely(partial(submit, connection, options, one, self.state, log, around))
+        self._starts += 1
+        for one, told in zip_longest(prepared, expected):
+            noted = None if told is None else {**told, "start": self._starts}
+            started = surely(
+                partial(submit, connection, options, one, self.state, log, around, noted)
+            )
             with self.lock:
                 self.ledger.place(started.run.id, one.wave.parents, started.definition.names)
             service.follower.follow(started)

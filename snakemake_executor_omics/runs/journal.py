@@ -90,7 +90,8 @@ class Start:
 
     `command` starts the same plan again, called in `folder`; `definition` is the folder of the
     compiled wave, below the project's for what must survive. The runs of one call of Snakemake
-    have the same `call`, which is empty where an older version wrote it down.
+    have the same `call`, which is empty where an older version wrote it down. `expected` is what
+    the run was expected to cost and take, as plain JSON.
     """
 
     run_id: str
@@ -100,6 +101,7 @@ class Start:
     folder: str
     command: tuple[str, ...]
     call: str = ""
+    expected: Mapping[str, Any] | None = None
 
 
 class Journal:
@@ -193,6 +195,7 @@ class Journal:
             "folder": start.folder,
             "command": start.command,
             "call": start.call,
+            "expected": start.expected,
         }
         self._execute(
             "INSERT INTO start (run_id, plan, told) VALUES (?, ?, ?)",
@@ -337,6 +340,7 @@ def _start(run_id: str, plan: str, told: Any) -> Start:
         told["folder"],
         tuple(told["command"]),
         told.get("call", ""),
+        told.get("expected"),
     )
 
 

@@ -141,17 +141,18 @@ def submit(
     state: Path,
     log: Log,
     around: Surroundings | None = None,
+    expected: Mapping[str, Any] | None = None,
 ) -> FollowedRun:
     """Start a run of a prepared wave, or attach to the one in flight for the same plan.
 
-    `around` is what it is started with, None if nothing.
+    `around` is what it is started with, None if nothing, `expected` is noted for its report.
 
     Raises:
         OmicsError: anything that the user or the service can be asked to mend; no run is started
             then, unless `StartRun` itself was not answered, in which case the next call finds it.
     """
     around = around or look_around(connection, options, [prepared])
-    run = _run_of(connection, options, prepared, around, state, log)
+    run = _run_of(connection, options, prepared, around, state, log, expected)
     connection.journal.carries(run.id, prepared.identities.values())
     return FollowedRun(
         run,
@@ -185,6 +186,7 @@ def _run_of(
     around: Surroundings,
     state: Path,
     log: Log,
+    expected: Mapping[str, Any] | None = None,
 ) -> Run:
     entry = connection.journal.open(prepared.plan, options.request_id)
     run = _in_flight(connection, entry, around)
@@ -196,7 +198,7 @@ def _run_of(
         return left
     if run is not None:
         entry = _anew(connection, entry, run, options, log)
-    run = _start(connection, options, prepared, around, entry, state, log)
+    run = _start(connection, options, prepared, around, entry, state, log, expected)
     if entry.is_new:
         return run
     # The old token gives the old run.
@@ -204,7 +206,7 @@ def _run_of(
     if now is not None and _is_answer(now):
         return _attach(connection, entry, now, log) if now.status.is_final else run
     entry = _anew(connection, entry, now, options, log)
-    return _start(connection, options, prepared, around, entry, state, log)
+    return _start(connection, options, prepared, around, entry, state, log, expected)
 
 
 def _attach(connection: Connection, entry: Entry, run: Run, log: Log) -> Run:
@@ -415,6 +417,7 @@ def _start(
     entry: Entry,
     state: Path,
     log: Log,
+    expected: Mapping[str, Any] | None,
 ) -> Run:
     services = connection.services
     check_bucket(services, options.output_uri, services.region)
@@ -478,6 +481,7 @@ def _start(
             prepared.folder.relative_to(state).as_posix(),
             *command_line(state.parent.parent),
             connection.call,
+            expected,
         )
     )
     log.info(
