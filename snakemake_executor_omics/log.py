@@ -18,7 +18,8 @@ FACT = "omics"  # the attribute of a log record that has them
 class RunProgress:
     """How far a run is: of each rule, how many jobs are in each state.
 
-    `page` is its web page; `dollars` are what its instances cost so far, where that is known.
+    `page` is its web page; `dollars` are what its instances cost so far, where that is known, by
+    the prices of `priced_as` if those of its own region are not known.
     """
 
     run: str
@@ -27,6 +28,7 @@ class RunProgress:
     page: str | None = None
     is_over: bool = False
     dollars: float | None = None
+    priced_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def ask_prices(services: Services) -> Prices:
     return replace(
         known,
         region=services.region,
+        asked=services.region,
         noted=published or known.noted,
         source=f"AWS Price List, service code {_SERVICE}",
         instances={**known.instances, **instances},

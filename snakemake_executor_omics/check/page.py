@@ -205,6 +205,11 @@ def _estimate(checked: Checked) -> Iterator[str]:
         f"{_count(waves, 'wave')}, {_count(runs, 'run')}; prices of {found.prices.region}, noted "
         f"{found.prices.noted}"
     )
+    if found.prices.stand_in:
+        yield (
+            f"prices of {found.prices.asked} are not known here and differ by some percent: "
+            "--ask-prices asks AWS for them"
+        )
     if checked.quotas is not None:
         yield str(checked.quotas)
     names = {

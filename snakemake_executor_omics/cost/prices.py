@@ -19,9 +19,13 @@ _ELSEWHERE = "us-east-1"  # whose prices stand for regions that the file does no
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The prices of a region; `estimated` has those of instances that no price list confirms."""
+    """The prices of `region`; `estimated` has those of instances that no price list confirms.
+
+    `asked` is the region that they were asked for: another one, where its own are not known.
+    """
 
     region: str
+    asked: str
     noted: str
     source: str
     instances: Mapping[str, float]
@@ -30,6 +34,11 @@ class Prices:
     static: float
     dynamic: float
     disk: float
+
+    @property
+    def stand_in(self) -> str | None:
+        """Whose prices these are, if not those of the region that was asked for."""
+        return None if self.region == self.asked else self.region
 
     def of_instance(self, name: str) -> float | None:
         """Dollars for an hour of `omics.…`; None if there is no such instance."""
@@ -43,13 +52,14 @@ class Prices:
 
 @lru_cache
 def prices_of(region: str | None) -> Prices:
-    """The prices of a region, or those of another one, which its `region` tells."""
+    """The prices of a region, or those that stand for them."""
     data: dict[str, Any] = json.loads(files(__package__).joinpath("prices.json").read_text("utf-8"))
     noted = data.pop("noted")
-    region = region if region in data else _ELSEWHERE
-    found = data[region]
+    known = region if region in data else _ELSEWHERE
+    found = data[known]
     return Prices(
-        region,
+        known,
+        region or known,
         noted,
         found["source"],
         found["instances"],

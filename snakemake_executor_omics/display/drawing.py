@@ -17,7 +17,7 @@ _BAR = 24  # columns
 _RULE = 28  # columns of the longest name
 _RUNS = 3  # that are told one by one
 _REASONS = 3
-_AROUND = 9  # lines that are no rules
+_AROUND = 10  # lines that are no rules
 
 
 def drawn(board: Board, seconds: float, height: int) -> RenderableType:
@@ -47,12 +47,17 @@ def drawn(board: Board, seconds: float, height: int) -> RenderableType:
             _bar(done, total),
             f"{done:,} of {total:,}",
         )
-    return Group(table, *_runs(board), *_later(board))
+    return Group(table, *_runs(board), *_whose_prices(board), *_later(board))
 
 
 def _dollars(board: Board) -> list[str]:
     known = [run.dollars for run in board.runs.values() if run.dollars is not None]
     return [f"about ${sum(known):,.2f} of instances so far"] if known else []
+
+
+def _whose_prices(board: Board) -> Iterator[Text]:
+    if region := next((run.priced_as for run in board.runs.values() if run.priced_as), None):
+        yield Text(f"dollars by the prices of {region}", style="dim")
 
 
 def _bar(done: int, total: int) -> ProgressBar:

@@ -39,13 +39,13 @@ def storage_bill(prices: Prices, run: Run, use: StorageUse | None) -> float | No
     return None if gib_used is None else storage_dollars(prices, seconds, gib_used)
 
 
-def price_source(prices: Prices, region: str, *, is_aws: bool) -> PriceSource:
+def price_source(prices: Prices, *, is_aws: bool) -> PriceSource:
     """Whose prices these are, for people."""
     notes = []
     if not is_aws:
         notes.append("nothing was billed: this is what AWS would ask for the same")
-    elif prices.region != region:
-        notes.append(f"prices of {region} are not known here: they differ by some percent")
+    elif prices.stand_in:
+        notes.append(f"prices of {prices.asked} are not known here: they differ by some percent")
     return PriceSource(
         region=prices.region, noted=prices.noted, source=prices.source, assumed="; ".join(notes)
     )

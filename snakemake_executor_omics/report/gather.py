@@ -80,7 +80,7 @@ def gather(console: Console, runs: Sequence[KnownRun], prices: Prices, now: date
             for failure in gathering.failures
         ),
         gaps=tuple(gathering.gaps.lines),
-        prices=price_source(prices, services.region, is_aws=".amazonaws." in endpoint),
+        prices=price_source(prices, is_aws=".amazonaws." in endpoint),
     )
 
 

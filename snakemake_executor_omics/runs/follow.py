@@ -413,10 +413,12 @@ def _progress(seen: FollowedRun, services: Services) -> RunProgress:
         for step in task.steps:
             jobs.setdefault(step.key.rule, Counter())[state] += 1
     is_over = seen.run.status.is_final
-    dollars = None
-    if seen.page is not None:  # other services have no price
-        dollars = dollars_so_far(seen.tasks.values(), prices_of(services.region), datetime.now(UTC))
-    return RunProgress(seen.run.id, seen.run.status.value, jobs, seen.page, is_over, dollars)
+    progress = RunProgress(seen.run.id, seen.run.status.value, jobs, seen.page, is_over)
+    if seen.page is None:  # other services have no price
+        return progress
+    prices = prices_of(services.region)
+    dollars = dollars_so_far(seen.tasks.values(), prices, datetime.now(UTC))
+    return replace(progress, dollars=dollars, priced_as=prices.stand_in)
 
 
 def _delivered(

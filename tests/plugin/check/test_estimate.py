@@ -151,6 +151,14 @@ def test_the_page_says_what_is_known_bound_and_assumed() -> None:
     assert max(map(len, lines[2:7])) <= 80
 
 
+def test_the_page_says_where_prices_of_another_region_stand() -> None:
+    found = estimate(PLANNED, KNOWN, prices_of("eu-west-1"), Assumed(minutes=10, storage_gib=1))
+    text = "\n".join(page(checked(estimate=found)))
+    assert "prices of us-east-1, noted" in text
+    assert "prices of eu-west-1 are not known here" in text
+    assert "are not known here" not in "\n".join(page(checked()))
+
+
 def test_the_quotas_that_the_runs_are_made_by_are_told_with_their_source() -> None:
     told = checked(quotas=Quotas(20, 25, "2026-11-28"))
     line = "at most 20 runs of the account and 25 tasks of each work at once"

@@ -85,7 +85,9 @@ def test_the_sizes_of_a_family_cost_by_their_vcpus() -> None:
 
 
 def test_the_prices_of_another_region_say_whose_they_are() -> None:
-    assert prices_of("eu-west-1").region == "us-east-1"
+    found = prices_of("eu-west-1")
+    assert (found.region, found.stand_in, found.asked) == ("us-east-1", "us-east-1", "eu-west-1")
+    assert PRICES.stand_in is None
     assert PRICES.noted
     assert PRICES.source
 

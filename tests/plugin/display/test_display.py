@@ -70,6 +70,11 @@ def test_what_the_runs_cost_so_far_is_their_sum(screen: Screen) -> None:
     assert "about $2.50 of instances so far" in shown
 
 
+def test_what_runs_cost_says_whose_prices_stand_for_unknown_ones(screen: Screen) -> None:
+    run = RunProgress("a", "RUNNING", {}, "https://…", dollars=1.25, priced_as="us-east-1")
+    assert "dollars by the prices of us-east-1" in screen.take_in(record(**{FACT: run}))
+
+
 def test_jobs_that_come_later_are_told_with_their_reason(screen: Screen) -> None:
     later = record("omics: …", **{FACT: Later({"local rule all runs here": 1})})
     shown = screen.take_in(PLAN, record(**{FACT: RUNNING}), later)
