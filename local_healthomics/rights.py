@@ -118,6 +118,11 @@ def of_image(account: str, image: str) -> list[Right]:
     return [(ROLE, action, repository) for action in _PULLING]
 
 
+def of_reading(uri: str) -> list[Right]:
+    """What the role of a run needs to look for an object."""
+    return [(ROLE, "s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")]
+
+
 def keys_of(
     environ: Mapping[str, Any], account: str, params: Mapping[str, Any] | None = None
 ) -> dict[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .access import Access
 from .app import App
+from .arn import object_of
 from .background import Background
 from .context import Context
 from .definitions import DefinitionChecker
@@ -24,7 +25,7 @@ from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
 from .removing import remove
-from .rights import FILE, Rights, of_image
+from .rights import FILE, Rights, of_image, of_reading
 from .runs.engine_process import default_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
@@ -67,7 +68,8 @@ class Server:
         sweep(self._store, uploads)
         self._checker = DefinitionChecker(self._store, definitions)
         self._checker.sweep()
-        used = Rights(self.state / FILE)
+        self._used = Rights(self.state / FILE)
+        self._policies = options.policies
         self._scheduler = Scheduler(
             self._store,
             self._checker,
@@ -84,7 +86,8 @@ class Server:
                 "pull_through": self._other_services.pull_through(account),
             },
             trusts=self._other_services.trusts,
-            on_image=lambda account, image: used.note(of_image(account, image)),
+            on_image=lambda account, image: self._used.note(of_image(account, image)),
+            may_have=self._may_have,
         )
         self._reader = Reader()
         self._background: Background[Context] = Background(self._store)
@@ -106,9 +109,22 @@ class Server:
             analytics_open=options.analytics_open,
         )
         access = Access(owner, self._other_services.access_key, insecure=options.insecure)
-        spool, policies = self.state / "incoming", options.policies
-        app = App(self._context, self._other_services, access, owner, spool, used, policies)
+        app = App(
+            self._context,
+            self._other_services,
+            access,
+            owner,
+            self.state / "incoming",
+            self._used,
+            self._policies,
+        )
         self._app = Proxy(app, self._http.bind_addr[1])
+
+    def _may_have(self, uri: str) -> bool:
+        """Whether a run's role may find this object; what policies deny is for S3 to refuse."""
+        self._used.note(of_reading(uri))
+        found = self._other_services.file(*object_of(uri))
+        return bool(self._policies) or found is not None
 
     def _run_ended(self, run: dict[str, Any]) -> None:
         """The batch of a run looks whether it was the last one."""

@@ -134,6 +134,7 @@ class RunCache:
         s3: Any,
         events: EventStream,
         run: RunRequest,
+        may_have: Callable[[str], bool] = lambda uri: True,
     ) -> None:
         self._request = request
         self._at_once = (
@@ -144,11 +145,13 @@ class RunCache:
         self._run_id = run.run_id
         self._arn_prefix = f"arn:aws:omics:{run.region}:{run.account}"
         self._finished = FinishedTasks(run.run_dir)
+        self._may_have = may_have  # whether it is worth asking S3 for an object
 
     def lookup(self, key: str, task: str) -> Hit | None:
         """The entry of a key. Anything odd about it is a miss, never an error."""
         try:
-            index = self._read(f"{self._request.root}/index/{key}.json")
+            place = f"{self._request.root}/index/{key}.json"
+            index = self._read(place) if self._may_have(place) else None
             manifest = self._read(index["manifest"]) if index else None
             hit = Hit(index["s3uri"], manifest) if index and manifest else None
         except (*S3_ERRORS, ValueError, KeyError) as error:

@@ -68,12 +68,14 @@ class Inbox(threading.Thread):
         source: TextIO,
         *,
         on_grant: Callable[[int, dict[str, Any]], None],
+        on_answer: Callable[[int, bool], None],
         on_cancel: Callable[[bool], None],
         on_eof: Callable[[], None],
     ) -> None:
         super().__init__(name="inbox", daemon=True)
         self._source = source
-        self._on_grant, self._on_cancel, self._on_eof = on_grant, on_cancel, on_eof
+        self._on_grant, self._on_answer = on_grant, on_answer
+        self._on_cancel, self._on_eof = on_cancel, on_eof
 
     def run(self) -> None:
         for line in self._source:
@@ -82,6 +84,8 @@ class Inbox(threading.Thread):
             message: dict[str, Any] = json.loads(line)
             if "grant" in message:
                 self._on_grant(int(message["grant"]), message)
+            elif "looked" in message:
+                self._on_answer(int(message["looked"]), bool(message["found"]))
             elif message.get("cancel"):
                 self._on_cancel(bool(message.get("timed_out")))
         self._on_eof()

@@ -40,6 +40,7 @@ from .hook import causes, task_hook
 from .logs import attach
 from .omics_uris import SCHEME, OmicsUris
 from .processes import ProcessTask
+from .questions import Questions
 from .request import RunRequest
 from .session import Session
 from .storage import StorageMeter
@@ -123,7 +124,14 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
 
         meter = StorageMeter(request.run_dir)
         meter.start()
-        Inbox(source, on_grant=gate.grant, on_cancel=control.cancel, on_eof=control.lost).start()
+        questions = Questions(events, stopping)
+        Inbox(
+            source,
+            on_grant=gate.grant,
+            on_answer=questions.answer,
+            on_cancel=control.cancel,
+            on_eof=control.lost,
+        ).start()
         s3 = connect(request.endpoint_url, request.region)
         session = Session(
             request=request,
@@ -139,7 +147,9 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
                 writable=request.has_read_only_mounts,
             ),
             s3=s3,
-            cache=None if request.cache is None else RunCache(request.cache, s3, events, request),
+            cache=None
+            if request.cache is None
+            else RunCache(request.cache, s3, events, request, questions.may_have),
             stopping=stopping,
             groups=groups,
         )

@@ -52,8 +52,10 @@ class EngineEvents:
         readings: Readings = DEFAULTS,
         *,
         on_image: Callable[[str, str], None] = lambda account, image: None,
+        may_have: Callable[[str], bool] = lambda uri: True,
     ) -> None:
         self._on_image = on_image  # told of the account and the image of every task
+        self._may_have = may_have  # whether a run's role may find an object at that URI
         self._store, self._logs, self._pool = store, logs, pool
         self._limits, self._readings = limits, readings
         self._forgotten: set[str] = set()  # streams of tasks that were stopped
@@ -76,6 +78,9 @@ class EngineEvents:
                 self._log(active, event)
             case "acquire":
                 self._acquire(active, event)
+            case "look":
+                found = self._may_have(event["uri"])
+                active.engine.send({"looked": event["number"], "found": found})
             case "release":
                 self._pool.release(active.id, event["key"])
             case other:

@@ -83,6 +83,7 @@ class Scheduler:
         images: Callable[[str], Mapping[str, Any]] = lambda account: {},
         trusts: Callable[[str], bool] = lambda role: True,
         on_image: Callable[[str, str], None] = lambda account, image: None,
+        may_have: Callable[[str], bool] = lambda uri: True,
     ) -> None:
         self._store, self._checker = store, checker
         self._objects, self._logs = objects, logs
@@ -90,7 +91,7 @@ class Scheduler:
         self._owner, self._engine, self._pool = owner, list(engine), pool
         self._limits = options.quotas.resources
         self._events = EngineEvents(
-            store, logs, pool, self._limits, options.readings, on_image=on_image
+            store, logs, pool, self._limits, options.readings, on_image=on_image, may_have=may_have
         )
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -93,6 +94,8 @@ def test_a_failed_run_is_taken_up_from_its_cache(real: Clients) -> None:
         return str(started)
 
     failed = run(True, "FAILED")
+    used = json.loads((real.service.state / "rights.json").read_text())
+    assert ["role", "s3:GetObject", "arn:aws:s3:::omics-local/caches/*"] in used
     by_name = {t["name"]: t for t in real.omics.list_run_tasks(id=failed)["items"]}
     assert "cacheS3Uri" not in by_name["first"]  # it was no hit
     again = {t["name"]: t for t in real.omics.list_run_tasks(id=run(False, "COMPLETED"))["items"]}

@@ -58,6 +58,8 @@ class Engine:
             self.events.append(event)
             if event["event"] == "acquire" and self.grants:
                 self.send(grant=event["key"])
+            if event["event"] == "look":
+                self.send(looked=event["number"], found=True)
             if wanted(event):
                 return event
 

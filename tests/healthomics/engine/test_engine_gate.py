@@ -7,10 +7,13 @@ import json
 import threading
 from typing import Any
 
+import pytest
 from waiting import SECONDS
 
+from local_healthomics.engine import questions
 from local_healthomics.engine.events import EventStream, Inbox
 from local_healthomics.engine.gate import Gate
+from local_healthomics.engine.questions import Questions
 
 
 def _said(out: io.StringIO) -> list[dict[str, Any]]:
@@ -133,13 +136,40 @@ def test_a_reader_that_is_gone_is_told_of_once() -> None:
 
 def test_the_servers_lines_become_calls() -> None:
     source = io.StringIO(
-        '{"grant": 3, "task": "t"}\n\n{"cancel": true, "timed_out": true}\n{"cancel": true}\n'
+        '{"grant": 3, "task": "t"}\n\n{"looked": 5, "found": true}\n'
+        '{"cancel": true, "timed_out": true}\n{"cancel": true}\n'
     )
     said: list[Any] = []
     Inbox(
         source,
         on_grant=lambda key, message: said.append((key, message["task"])),
+        on_answer=lambda number, found: said.append((number, found)),
         on_cancel=lambda timed_out: said.append(timed_out),
         on_eof=lambda: said.append("gone"),
     ).run()
-    assert said == [(3, "t"), True, False, "gone"]
+    assert said == [(3, "t"), (5, True), True, False, "gone"]
+
+
+class _Server(EventStream):
+    """Answers at once; `None` as a server that says nothing more."""
+
+    def __init__(self, found: bool | None) -> None:
+        super().__init__(io.StringIO())
+        self._found = found
+        self.questions = Questions(self, stopping=lambda: True)
+
+    def emit(self, event: str, **fields: Any) -> None:
+        if self._found is not None:
+            self.questions.answer(fields["number"], self._found)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_server_says_whether_there_may_be_an_object(found: bool) -> None:
+    assert _Server(found).questions.may_have("s3://b/k") is found
+
+
+def test_a_run_that_is_to_end_waits_for_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "_RECHECK", 0.0)
+    server = _Server(None)
+    assert server.questions.may_have("s3://b/k") is False
+    server.questions.answer(1, True)  # later: nobody waits for it any more
