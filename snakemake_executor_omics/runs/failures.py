@@ -20,7 +20,7 @@ from ..aws.session import Services
 from ..model import Task
 from .courtesy import Courtesy
 from .missing import missing_advice
-from .printed_logs import JobLines, are_complete, split_jobs, split_logs
+from .printed_logs import JobLines, are_complete, job_at_work, split_jobs, split_logs
 from .reasons import advice, is_fault, is_out_of_memory, memory_advice
 
 TAIL = 30  # lines of a failed task's log that are shown
@@ -74,11 +74,12 @@ def failure(
     workdir: Path,
     code: int | None = None,
     number: int | None = None,
+    of: int = 1,
 ) -> Failure:
     """Why a job failed, with its log files where the task could print them.
 
     `workdir` is the project's folder, which may have what the job lacked. `code` is what a task
-    that completed all the same told of its job. `number` is the job's in a task of several, one
+    that completed all the same told of its job. `number` is the job's in a task `of` several, one
     after the other: where that ended in the middle, only the job that it was at has failed.
     """
     if run_task is None:
@@ -104,7 +105,7 @@ def failure(
     alone: tuple[str, ...] = ()
     if number is not None:
         parts = split_jobs(lines)
-        if code is None and parts and not (number in parts and parts[number].is_open):
+        if code is None and parts and number != job_at_work(parts, of):
             return Failure(reason="stopped", message=run.status_message or "", stopped=True)
         lines = parts[number].lines if number in parts else lines
         alone = () if code is not None else (_ALONE,)
@@ -220,17 +221,23 @@ def _complete_log(
     """The lines of a task, up to the end of the last log file that it prints.
 
     The service delivers late: that end is waited for, but not long, nor of a task that did not end
-    by itself, which prints none.
+    by itself, which prints none; of one of several jobs the begin of one is waited for then.
     """
     began = time.monotonic()
     while True:
         lines = task_log(services, stream)
-        if not by_itself or run_task.stopped is None:
+        if run_task.stopped is None:
             return lines
-        part = None if number is None else split_jobs(lines).get(number, JobLines())
-        own = lines if part is None else part.lines
-        if (part is None or not part.is_open) and are_complete(own, task.logs):
-            return lines
+        jobs = {} if number is None else split_jobs(lines)
+        if not by_itself:
+            # Of a task of several it is to be known which job it was at.
+            if number is None or any(job.is_open for job in jobs.values()):
+                return lines
+        else:
+            part = None if number is None else jobs.get(number, JobLines())
+            own = lines if part is None else part.lines
+            if (part is None or not part.is_open) and are_complete(own, task.logs):
+                return lines
         # Whichever is longer: the clocks of this machine and of the service may differ.
         stopped = (datetime.now(UTC) - run_task.stopped).total_seconds()
         if max(stopped, time.monotonic() - began) > _LOG_LAG_SECONDS:

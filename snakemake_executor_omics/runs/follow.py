@@ -140,6 +140,7 @@ def collect(
             workdir,
             export.codes.get(task.key),
             packed[task.key].index(task.key) + 1 if task.key in packed else None,
+            len(packed.get(task.key, (task.key,))),
         )
         for task in wave.tasks
         if outcomes[task.key] is Outcome.FAILED

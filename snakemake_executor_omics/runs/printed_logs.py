@@ -7,7 +7,7 @@ stands between the lines, blank lines may be missing, and the service delivers l
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _BEGIN = re.compile(r"=== log (\d+\.\d+) (.*) ===$")
@@ -43,6 +43,12 @@ def split_jobs(lines: Iterable[str]) -> dict[int, JobLines]:
         else:
             job.lines.append(line)
     return found
+
+
+def job_at_work(jobs: Mapping[int, JobLines], of: int) -> int:
+    """The job that a task of several was at when it was ended: between two it is the next one."""
+    is_open = [number for number, job in jobs.items() if job.is_open]
+    return is_open[-1] if is_open else min(max(jobs) + 1, of)
 
 
 def lines_of_job(lines: Iterable[str], number: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ from said import Said
 from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskStatus
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.model import JobKey, Resources, Step, Task
+from snakemake_executor_omics.runs import failures
 from snakemake_executor_omics.runs.courtesy import Courtesy
 from snakemake_executor_omics.runs.failures import failure, why_ended
 from snakemake_executor_omics.runs.reasons import is_fault, memory_advice
@@ -102,6 +103,35 @@ def test_where_a_pack_is_ended_only_the_job_that_it_was_at_has_failed(
     _log(services, *PACK)
     found = failure(services, RUN, TASK, ROW, Courtesy(Said()), HERE, number=number)
     assert found.stopped is stopped
+
+
+@pytest.mark.parametrize(("ended", "of", "at_work"), [(2, 3, 3), (3, 3, 3)])
+def test_a_pack_that_is_ended_between_two_jobs_was_at_the_next_one(
+    services: Services, omics: Stubber, ended: int, of: int, at_work: int
+) -> None:
+    """So that a retry finds another one to begin with, and never all of them have failed."""
+    lines = [line for n in range(1, ended + 1) for line in
+             (f"=== job {n} ===", f"=== end of job {n}: exit code 0 ===")]  # fmt: skip
+    _log(services, *lines)
+    failed = []
+    for number in range(1, of + 1):
+        _detail(omics, failureReason="OUT_OF_MEMORY_ERROR")
+        found = failure(services, RUN, TASK, ROW, Courtesy(Said()), HERE, number=number, of=of)
+        if not found.stopped:
+            failed.append(number)
+    assert failed == [at_work]
+
+
+def test_the_begin_of_a_job_that_is_delivered_late_is_waited_for(
+    services: Services, omics: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = iter([PACK[:3], PACK[:3], PACK])
+    monkeypatch.setattr(failures, "_LOG_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(failures, "task_log", lambda *_: list(next(late)))
+    _detail(omics, failureReason="TASK_TIMED_OUT")
+    row = replace(ROW, stopped=datetime.now(UTC))
+    found = failure(services, RUN, TASK, row, Courtesy(Said()), HERE, number=2, of=3)
+    assert (found.stopped, found.lines) == (False, ("why",))
 
 
 def test_a_failure_is_told_without_any_right_to_ask_why(services: Services, omics: Stubber) -> None:
