@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from heapq import heappop, heappush
@@ -226,7 +226,7 @@ class Task:
     one of the same text whose failure the run cache would serve. A `volatile` task is never in the
     run cache. A `local` one is of a local rule, which takes little by its author's word; `is_retry`
     where the job has failed before. `environment` is what its image was made of, and is active in
-    it.
+    it. `files` is what the task must leave, in the order of its WDL output of that name.
     """
 
     key: JobKey
@@ -245,27 +245,23 @@ class Task:
     container: str
     environment: Environment | None = None
     resources: Resources = field(default_factory=Resources)
+    files: tuple[OutputFile, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "files", tuple(self._files()))
         object.__setattr__(self, "may_fail", self.may_fail and bool(self.files))
 
     @property
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for layer in self.layers for step in layer)
 
-    @property
-    def files(self) -> tuple[OutputFile, ...]:
-        """What the task must leave, in the order of its WDL output `files`."""
-        found: list[OutputFile] = []
+    def _files(self) -> Iterator[OutputFile]:
         for step in self.steps:
-            found += [
-                output
-                for output in step.outputs
-                if output.kept and output.kind in (OutputKind.FILE, OutputKind.DIRECTORY)
-            ]
+            for output in step.outputs:
+                if output.kept and output.kind in (OutputKind.FILE, OutputKind.DIRECTORY):
+                    yield output
             if step.benchmark is not None:
-                found.append(OutputFile(step.benchmark.path))
-        return tuple(found)
+                yield OutputFile(step.benchmark.path)
 
     @property
     def parents(self) -> tuple[JobKey, ...]:

@@ -28,7 +28,7 @@ from ..errors import ServiceError
 from ..files.exported import exports_of
 from ..files.place import absent, deliver
 from ..log import FACT, Log, RunProgress
-from ..model import Definition, JobKey, JobState, Task, Wave
+from ..model import JobKey, JobState, Task, Wave
 from . import results
 from .connection import Connection
 from .courtesy import Courtesy
@@ -44,14 +44,19 @@ from .states import job_states, newest_tasks
 
 T = TypeVar("T")
 
+_COLLECTED_AT_ONCE = 4  # runs: each has threads, connections and a listing of its own
+
 
 @dataclass(frozen=True, slots=True)
 class FollowedRun:
-    """A run with its wave, and how far it was when it was last looked at."""
+    """A run with its wave, and how far it was when it was last looked at.
+
+    `names` has the task of each job.
+    """
 
     run: Run
     wave: Wave
-    definition: Definition
+    names: Mapping[JobKey, str]
     tasks: Mapping[str, RunTask] = field(default_factory=dict)
     states: Mapping[JobKey, JobState] = field(default_factory=dict)
     identities: Mapping[JobKey, str] = field(default_factory=dict)
@@ -83,7 +88,7 @@ def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedR
     )
     tasks = newest_tasks(listed)
     states = job_states(
-        seen.definition.names,
+        seen.names,
         tasks,
         run.status,
         may_fail=seen.wave.may_fail,
@@ -105,7 +110,7 @@ def collect(
     """
     run, wave = ended.run, ended.wave
     completed, packed = run.status is RunStatus.COMPLETED, wave.packed
-    names, may_fail = ended.definition.names, wave.may_fail
+    names, may_fail = ended.names, wave.may_fail
     run_tasks = {task.key: ended.tasks.get(names[task.key]) for task in wave.tasks}
     if completed:
         export = results.exported(services, run, wave)
@@ -263,6 +268,7 @@ class Follower:
         self._looks: dict[str, Patience] = {}
         self._fetches: dict[str, Patience] = {}
         self._collecting: dict[str, asyncio.Task[RunEnd | None]] = {}
+        self._room = asyncio.Semaphore(_COLLECTED_AT_ONCE)
         self._said: dict[str, str] = {}
 
     def follow(self, started: FollowedRun) -> None:
@@ -372,7 +378,8 @@ class Follower:
 
         try:
             # What was listed and is not there any more is not in the next listing.
-            return await self._borne(self._fetches[ended.run.id], ended.run, here, relists=True)
+            async with self._room:
+                return await self._borne(self._fetches[ended.run.id], ended.run, here, relists=True)
         finally:
             self._fetched.set()
 

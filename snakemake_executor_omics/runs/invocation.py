@@ -150,7 +150,7 @@ class Invocation:
                 partial(submit, connection, options, one, self.state, log, around, noted)
             )
             with self.lock:
-                self.ledger.place(started.run.id, one.wave.parents, started.definition.names)
+                self.ledger.place(started.run.id, one.wave.parents, started.names)
             service.follower.follow(started)
         return True
 

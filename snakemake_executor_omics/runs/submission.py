@@ -19,7 +19,7 @@ from ..aws.records import GRAPH_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus
 from ..aws.registry_map import read_registry_map
 from ..aws.runs import find_runs, get_run, read_definition, start_run
 from ..aws.transfer import check_bucket
-from ..aws.workflows import begin_versions, ensure_workflow_version
+from ..aws.workflows import VersionSpec, begin_versions, ensure_workflow_version
 from ..compile import compile_wave, spill
 from ..errors import NotFound, OmicsError, QuotaExceeded, ServiceError
 from ..files.exported import still_there
@@ -57,13 +57,16 @@ _UNSEEN_TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A compiled wave, with everything that a run of it takes."""
+    """A compiled wave, with everything that a run of it takes.
+
+    Its WDL is on disk and zipped in `version`: the texts of all waves at once are no small thing.
+    """
 
     wave: Wave
-    definition: Definition
+    names: Mapping[JobKey, str]
+    version: VersionSpec
     parameters: Mapping[str, str]
     uploads: Mapping[str, Staged]
-    registry_map: Mapping[str, Any] | None
     plan: str
     work: str
     first: tuple[str, ...]
@@ -157,7 +160,7 @@ def submit(
     return FollowedRun(
         run,
         prepared.wave,
-        prepared.definition,
+        prepared.names,
         identities=prepared.identities,
         page=page_of(connection.services, run),
     )
@@ -169,7 +172,7 @@ def begin_checks(
     """Have the definitions of several runs checked side by side: each takes minutes if large."""
     begin_versions(
         connection.services,
-        [version_spec(options, wave.definition, wave.registry_map) for wave in waves],
+        [wave.version for wave in waves],
         poll_seconds=_check_seconds(options),
         say=log.info,
     )
@@ -290,10 +293,10 @@ def prepare(
     addresses |= {path: f"{item.uri} {item.etag}" for path, item in exports.items()}
     return Prepared(
         wave,
-        definition,
+        definition.names,
+        version_spec(options, definition, registry_map),
         parameters,
         uploads,
-        registry_map,
         plan_hash(definition, files, options),
         work_hash(definition, files, options),
         first_jobs(wave, definition.texts, addresses),
@@ -427,7 +430,7 @@ def _start(
     tags = dict(options.tags)
     version = ensure_workflow_version(
         services,
-        version_spec(options, prepared.definition, prepared.registry_map),
+        prepared.version,
         poll_seconds=_check_seconds(options),
         say=log.info,
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.utils import parse_timestamp
 
 from snakemake_executor_omics.aws.account_facts import who_calls
-from snakemake_executor_omics.aws.session import Services, connect
+from snakemake_executor_omics.aws.session import Services, _undocumented, connect, moment
 from snakemake_executor_omics.doctor.checks import credentials
 from snakemake_executor_omics.doctor.examine import ask
 from snakemake_executor_omics.doctor.findings import State
@@ -146,3 +147,40 @@ def test_what_can_be_done_without_is_asked_in_seconds(in_a_hurry: bool, seconds:
     made: Callable[..., object] = services.client
     for client in (services.omics, made("iam", None)):
         assert client.meta.config.read_timeout == seconds  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "2026-11-29T07:05:27Z",
+        "2026-11-29T07:05:27.123Z",
+        "2026-11-29T07:05:27.123456+00:00",
+        "2026-11-29T07:05:27+02:00",
+        "20261129T070527Z",
+        "2026-11-29T07:05:27",
+        "Sun, 29 Nov 2026 07:05:27 GMT",
+        "Sun, 29 Nov 2026 07:05:27 -0000",
+        "Sunday, 29-Nov-26 07:05:27 GMT",
+        "1764399927",
+        "1764399927.25",
+        1764399927,
+        0.5,
+    ],
+)
+def test_a_time_is_read_as_botocore_reads_it(told: object) -> None:
+    assert moment(told) == parse_timestamp(told)
+
+
+def test_what_is_no_time_is_refused_as_by_botocore() -> None:
+    with pytest.raises(ValueError, match="Invalid timestamp"):
+        moment("yesterday")
+
+
+def test_clients_know_the_service_by_its_model_without_its_documents() -> None:
+    services = connect("us-east-1", endpoint_url="http://127.0.0.1:9")
+    model = services.omics.meta.service_model
+    assert {"StartRun", "ListRunTasks"} <= set(model.operation_names)
+    assert not model.operation_model("StartRun").documentation
+    # A member of that name is none of these.
+    assert "documentation" in _undocumented([("documentation", {"shape": "Text"})])
+    assert services.client("ecr", None).get_waiter("image_scan_complete")

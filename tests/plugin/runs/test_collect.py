@@ -14,7 +14,6 @@ from snakemake_executor_omics.aws.records import Run, RunStatus, RunTask, TaskSt
 from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.compile import WORKFLOW, task_name
 from snakemake_executor_omics.model import (
-    Definition,
     FileRef,
     JobKey,
     JobState,
@@ -45,7 +44,7 @@ NAMES = {task.key: task_name(task.key) for task in (A, B)}
 
 def _followed(status: RunStatus) -> FollowedRun:
     run = Run(id="77", status=status, cache_id="5", created=NOW, failure_reason="RUN_TASK_FAILED")
-    return FollowedRun(run, Wave((A, B)), Definition(b"", {}, {}, {}, NAMES, ""))
+    return FollowedRun(run, Wave((A, B)), NAMES)
 
 
 def test_a_run_is_followed_without_the_right_to_list_its_tasks(
@@ -101,7 +100,7 @@ def test_a_failed_run_leaves_what_it_finished_and_its_failure_without_the_right_
     ended = FollowedRun(
         followed.run,
         followed.wave,
-        followed.definition,
+        followed.names,
         rows,
         {A.key: JobState.DONE, B.key: JobState.FAILED},
     )
@@ -139,7 +138,7 @@ def test_a_pack_tells_the_times_of_its_jobs_and_which_it_did_not_come_to(
         stopped=NOW + timedelta(seconds=700),
     )
     states = dict.fromkeys(names, JobState.DONE)
-    ended = FollowedRun(run, wave, Definition(b"", {}, {}, {}, names, ""), {"pack": row}, states)
+    ended = FollowedRun(run, wave, names, {"pack": row}, states)
     journal, said = Journal(tmp_path / "journal.sqlite"), Said()
     end = collect(services, ended, tmp_path, Courtesy(said), journal, said)
     assert journal.durations() == {A.key: 7.0}

@@ -16,7 +16,7 @@ from waiting import SECONDS
 
 from snakemake_executor_omics.aws.records import Run, RunStatus
 from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError
-from snakemake_executor_omics.model import Definition, Wave
+from snakemake_executor_omics.model import Wave
 from snakemake_executor_omics.runs import follow
 from snakemake_executor_omics.runs.follow import FollowedRun, Follower
 from snakemake_executor_omics.runs.ledger import RunEnd
@@ -73,7 +73,7 @@ def _follower(service: Service, *runs: str, patience: float = 60) -> tuple[Follo
     for run in runs:
         service.status[run] = RunStatus.RUNNING
         started = Run(id=run, status=RunStatus.PENDING, created=datetime.now(UTC))
-        follower.follow(FollowedRun(started, Wave(()), Definition(b"", {}, {}, {}, {}, "")))
+        follower.follow(FollowedRun(started, Wave(()), {}))
     return follower, said
 
 

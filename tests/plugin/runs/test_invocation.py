@@ -86,7 +86,7 @@ class _Service:
         return SimpleNamespace(
             run=SimpleNamespace(id=str(len(self.waves))),
             wave=wave,
-            definition=SimpleNamespace(names={}),
+            names={},
         )
 
     def _persistently(self, *arguments: Any) -> Any:
