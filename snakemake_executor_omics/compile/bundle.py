@@ -15,11 +15,12 @@ from types import MappingProxyType
 from ..errors import CompileError, LimitExceeded
 from ..limits import MAX_PARAMETER_BYTES, MAX_PARAMETER_DESCRIPTION, MAX_TEMPLATE_ENTRIES
 from ..model import Definition, Wave
-from .jobs import JOBS_FILE, jobs_of
+from .jobs import JOBS_FILE, jobs_text
 from .names import names_of, parameter_name, task_name
 from .render import render_readme, render_task, render_workflow
 
 WORKFLOW = "snakemake"
+WORKFLOW_FILE = "main.wdl"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 
@@ -47,8 +48,8 @@ def compile_wave(wave: Wave, literals: Mapping[str, str] = MappingProxyType({}))
     texts = {task.key: render_task(task) for task in wave.tasks}
     files = {
         "README.md": render_readme(wave, WORKFLOW),
-        JOBS_FILE: json.dumps(jobs_of(wave), indent=2) + "\n",
-        "main.wdl": render_workflow(wave, WORKFLOW, literals, texts),
+        JOBS_FILE: jobs_text(wave),
+        WORKFLOW_FILE: render_workflow(wave, WORKFLOW, literals, texts),
         "parameter-template.json": json.dumps(template, indent=2, ensure_ascii=False) + "\n",
     }
     packed = pack(files)
@@ -76,10 +77,11 @@ def pack(files: Mapping[str, str]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, text.encode("utf-8", "surrogateescape"))
+            archive.writestr(
+                entry, text.encode("utf-8", "surrogateescape"), zipfile.ZIP_DEFLATED, 9
+            )
     return buffer.getvalue()
 
 

@@ -10,10 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..model import JobKey, Wave
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
+_PLAIN = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")  # nearly itself in a name
 _READABLE = 40  # characters of a rule or a path that are shown
 # Characters with the values of wildcards: ListRunTasks allows names of 128, and outputs are named
 # after tasks.
@@ -33,18 +35,29 @@ def _readable(text: str) -> str:
     return cleaned[:_READABLE].rstrip("_")
 
 
+@lru_cache(maxsize=50_000)  # a definition names a job in several places
 def task_name(key: JobKey) -> str:
-    """The WDL task's name of a job: `<rule>_<values>_<hash>`, 10 hex digits over its identity.
+    """The WDL task's name of a job: `<rule>_<values>_<hash>`, hex digits over its identity.
 
     Those values of its wildcards are shown that fit whole: the beginning of one may be another's.
-    The hash also keeps the name clear of WDL's keywords.
+    The hash also keeps the name clear of WDL's keywords. It has 6 digits where all is shown, since
+    few jobs can look the same then (`a_b` and `c`, `a` and `b_c`), else 10.
     """
-    name = _readable(key.rule)
+    name, parts = _readable(key.rule), [key.rule]
     for _, value in key.wildcards:
         shown = _UNSAFE.sub("_", value).strip("_")
-        if shown and len(name) + 1 + len(shown) <= _WITH_VALUES:
-            name += f"_{shown}"
-    return f"{name}_{_digest([key.rule, key.wildcards, key.outputs], 10)}"
+        if len(name) + 1 + len(shown) <= _WITH_VALUES:
+            name += f"_{shown}" if shown else ""
+            parts.append(value)
+    is_whole = len(parts) > len(key.wildcards) and len(key.rule) <= _READABLE
+    digits = 6 if is_whole and all(map(_PLAIN.fullmatch, parts)) else 10
+    return f"{name}_{_digest([key.rule, key.wildcards, key.outputs], digits)}"
+
+
+def shows_all(key: JobKey) -> bool:
+    """Whether the task's name tells rule and wildcards as they are."""
+    shown = [key.rule, *(value for _, value in key.wildcards)]
+    return task_name(key).startswith("_".join(shown) + "_")
 
 
 def pack_name(keys: Sequence[JobKey]) -> str:

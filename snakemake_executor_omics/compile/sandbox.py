@@ -15,6 +15,7 @@ from ..model import OutputFile, OutputKind
 
 OUTSIDE = ".omics/root"
 EXECUTABLES = ".omics/executables"  # the plain outputs that have an execute bit, a line each
+FILES = ".omics/files"  # what the job left, a line each, as it is seen from the task's folder
 _ARCHIVES = ".omics/directories"
 _SHORT = ".omics/short"
 # Bytes: miniwdl, the service's engine, links outputs under their names with ".tmp." and a UUID
@@ -45,8 +46,11 @@ def left_by_task(output: OutputFile, folder: str) -> str:
 
 
 def stand_in(path: str) -> str:
-    """The file that the engine gets of `path`: itself, or one whose name is short enough."""
-    fits = _bytes(posixpath.basename(path)) <= _LONGEST_NAME
+    """The file that the engine gets of `path`: itself, or one whose name it can take.
+
+    It reads names from lists, in which a carriage return ends a line.
+    """
+    fits = _bytes(posixpath.basename(path)) <= _LONGEST_NAME and "\r" not in path
     return seen_by_job(path) if fits else f"{_SHORT}/{_digest(path)}"
 
 
@@ -61,6 +65,8 @@ def _digest(text: str) -> str:
 def archive(output: OutputFile) -> str:
     """Where the archive of a directory lies, seen from the project's folder."""
     place = seen_by_job(output.path).replace("../", ".up/")
+    if "\r" in place:
+        place = _digest(place)
     folder, name = posixpath.split(place)
     if _bytes(name) > _LONGEST_NAME:
         name = _digest(name)

@@ -327,7 +327,8 @@ def _names(target: str, name: str, task: KnownTask | None) -> bool:
     if target == name:
         return True
     if task is None:  # of a run that was started elsewhere: names begin with rule and wildcards
-        return re.fullmatch(rf"{re.escape(target)}(_\w+)?_[0-9a-f]{{10}}", name) is not None
+        hashed = r"_[0-9a-f]{6}([0-9a-f]{4})?"
+        return re.fullmatch(rf"{re.escape(target)}(_\w+)?{hashed}", name) is not None
     path = PurePosixPath(target).as_posix()
     if path in (*task.files, *task.logs):
         return True

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..compile import JOBS_FILE
+from ..compile import JOBS_FILE, WORKFLOW_FILE, named_jobs
 from .journal import Journal
 
 
@@ -38,7 +37,7 @@ class KnownTask:
 def read_jobs(definition: Path) -> dict[str, KnownTask]:
     """What is told in the folder of a definition; nothing where it was removed or damaged."""
     try:
-        return _jobs((definition / JOBS_FILE).read_bytes())
+        return _jobs(lambda name: (definition / name).read_bytes())
     except OSError:
         return {}
 
@@ -47,14 +46,17 @@ def unpacked_jobs(definition: bytes) -> dict[str, KnownTask]:
     """What is told in a definition's zip; nothing where an older version made it."""
     try:
         with zipfile.ZipFile(io.BytesIO(definition)) as archive:
-            return _jobs(archive.read(JOBS_FILE))
+            return _jobs(archive.read)
     except (zipfile.BadZipFile, KeyError):
         return {}
 
 
-def _jobs(text: bytes) -> dict[str, KnownTask]:
+def _jobs(read: Callable[[str], bytes]) -> dict[str, KnownTask]:
     try:
-        return {name: _task(told) for name, told in json.loads(text).items()}
+        told = named_jobs(
+            read(JOBS_FILE), lambda: read(WORKFLOW_FILE).decode(errors="surrogateescape")
+        )
+        return {name: _task(job) for name, job in told.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 

@@ -20,7 +20,7 @@ def test_a_graph_grows_by_the_largest_waves_and_no_job_runs_twice(
     # asked for first | the other per_sample | gather
     assert waves == ["4", "4", "3", "1", "1"]
     definitions = (tmp_path / "checkpoints").rglob(".snakemake/omics/definitions/*/jobs.json")
-    started = Counter(task for path in definitions for task in json.loads(path.read_text()))
+    started = Counter(job["job"] for path in definitions for job in json.loads(path.read_text()))
     assert started.total() == 13
     assert set(started.values()) == {1}
     assert "cached" not in done.omics.stderr

@@ -171,11 +171,14 @@ def test_a_local_service_that_lived_with_its_snakemake_is_told(
     assert "lives only as long as that Snakemake" in capsys.readouterr().err
 
 
-def test_what_was_not_started_here_is_found_by_the_rule(tmp_path: Path, serve: Serve) -> None:
-    serve([run("7", plan="f")], {"7": [row(NAMES[0], "RUNNING")]})
+@pytest.mark.parametrize("name", [NAMES[0], f"{NAMES[0]}0123"], ids=["now", "older version"])
+def test_what_was_not_started_here_is_found_by_the_rule(
+    tmp_path: Path, serve: Serve, name: str
+) -> None:
+    serve([run("7", plan="f")], {"7": [row(name, "RUNNING")]})
     (tmp_path / "cohort").mkdir()
     found, only = console.Console(tmp_path / "cohort", Place()).find_task("align", None)
-    assert (found.run.id, only.name) == ("7", NAMES[0])
+    assert (found.run.id, only.name) == ("7", name)
 
 
 def test_what_was_not_started_here_is_found_by_a_file_of_its_definition(

@@ -3,7 +3,13 @@
 import json
 from pathlib import Path
 
-from snakemake_executor_omics.compile import JOBS_FILE, compile_wave, jobs_of, task_name
+from snakemake_executor_omics.compile import (
+    JOBS_FILE,
+    WORKFLOW_FILE,
+    compile_wave,
+    jobs_of,
+    task_name,
+)
 from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs.journal import Journal, Start
 from snakemake_executor_omics.runs.known import read_jobs, tasks_in_flight, unpacked_jobs
@@ -30,7 +36,8 @@ def test_the_tasks_of_runs_that_an_earlier_call_left_are_known_by_name(tmp_path:
 
 def test_a_definition_tells_its_jobs_as_the_folder_does(tmp_path: Path) -> None:
     definition = compile_wave(WAVE)
-    (tmp_path / JOBS_FILE).write_text(definition.files[JOBS_FILE])
+    for name in (JOBS_FILE, WORKFLOW_FILE):
+        (tmp_path / name).write_text(definition.files[name])
     told = unpacked_jobs(definition.zip)
     assert told == read_jobs(tmp_path)
     assert told[task_name(KEY)].files == ("S1.bam",)

@@ -5,74 +5,122 @@ workflow snakemake {
     File data_A_fq_f9c6e1fc
   }
 
-  call trim_A_f44eef2626 {
+  call trim_A_f44eef {
     input: inputs = [data_A_fq_f9c6e1fc]
   }
-  call count_2f2f7dd8c8 {
-    input: inputs = [trim_A_f44eef2626.files[0]]
+  call count_2f2f7d {
+    input: inputs = [trim_A_f44eef.files[0]]
   }
 
   output {
-    Array[File] trim_A_f44eef2626_files = trim_A_f44eef2626.files
-    Array[File?] trim_A_f44eef2626_logs = trim_A_f44eef2626.logs
-    Array[File] count_2f2f7dd8c8_files = count_2f2f7dd8c8.files
+    Array[File] trim_A_f44eef_files = trim_A_f44eef.files
+    Array[File?] trim_A_f44eef_logs = trim_A_f44eef.logs
+    Array[File] count_2f2f7d_files = count_2f2f7d.files
   }
 }
 
-task trim_A_f44eef2626 {
+task count_2f2f7d {
   input {
     Array[File] inputs
   }
 
   command <<<
-# rule trim (sample=A)
 set -euo pipefail
 # A task may have none of these.
 export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
-export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
-mkdir -p .omics
-IFS= read -r listed <<'OMICS_JOB_LIST'
+export {TMP,TEMP,TEMPDIR}="$TMPDIR"
+mkdir -p -- .omics results
+IFS= read -r listed <<'OMICS_LIST'
 ~{write_lines(inputs)}
-OMICS_JOB_LIST
-while IFS= read -r file <&3 && IFS= read -r line <&4; do
-  path=${line#* }
-  case $path in */*) mkdir -p -- "${path%/*}" ;; esac
-  case $line in
-    link\ *) ln -sf -- "$file" "$path" ;;
-  esac
-done 3< "$listed" 4<<'OMICS_JOB_PATHS'
-link data/A.fq
-OMICS_JOB_PATHS
+OMICS_LIST
+inputs=(results/A.fq)
+n=0
+while IFS= read -r file; do
+  path=${inputs[n++]}
+  ln -sf -- "$file" "$path"
+done < "$listed"
+export {OMP,GOTO,OPENBLAS,MKL,NUMEXPR}_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+IFS= read -rd '' command <<'OMICS_JOB' || true
+set -euo pipefail; wc -l results/A.fq > counts.txt
+OMICS_JOB
+printf %s "$command" > .omics/job
+bash .omics/job || exit $?
+files=(counts.txt done)
+for path in done; do [ -e "$path" ] || : > "$path"; done
+broken=0
+for path in "${files[@]}"; do
+  if [ ! -e "$path" ]; then
+    printf 'The job ended without its output file %s\n' "$path" >&2
+    broken=1
+  elif [ -L "$path" ]; then  # the engine takes none for an output
+    cp -L -- "$path" .omics/job.settled
+    rm -- "$path"
+    mv -- .omics/job.settled "$path"
+  fi
+done
+[ "$broken" -eq 0 ] || exit 1
+for path in "${files[@]}"; do
+  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
+done > .omics/executables
+printf '%s\n' "${files[@]}" > .omics/files
+[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+  >>>
 
-# The end of a failed job's log file, for who restores it: each line is marked, since others write
-# meanwhile, and long ones are cut before the service does.
+  output {
+    Array[File] files = read_lines(".omics/files")
+  }
+
+  runtime {
+    container: "debian:12"
+    cpu: 1
+    memory: "~{ceil(2.0 * size(inputs, "MB"))} MB"
+  }
+}
+
+task trim_A_f44eef {
+  input {
+    Array[File] inputs
+  }
+
+  command <<<
+set -euo pipefail
+# A task may have none of these.
+export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+export {TMP,TEMP,TEMPDIR}="$TMPDIR"
+mkdir -p -- .omics data benchmarks logs results
+IFS= read -r listed <<'OMICS_LIST'
+~{write_lines(inputs)}
+OMICS_LIST
+inputs=(data/A.fq)
+n=0
+while IFS= read -r file; do
+  path=${inputs[n++]}
+  ln -sf -- "$file" "$path"
+done < "$listed"
+
+# The end of a failed job's log: marked, as others write too, and cut before the service does.
 print_log() {
-  printf '=== log %s %s ===\n' "$1" "$3"
+  printf '=== log %s %s ===\n' "$1" "${3-$2}"
   tail -c 1000000 -- "$2" 2> /dev/null | {
     LC_ALL=C
     count=0
     while IFS= read -r line || [ -n "$line" ]; do
-      while [ "${#line}" -gt 8000 ]; do
+      for (( ; ${#line} > 8000; ++count )); do
         printf '[log %s+] %s\n' "$1" "${line:0:8000}"
         line=${line:8000}
-        count=$(( count + 1 ))
       done
       printf '[log %s] %s\n' "$1" "$line"
-      count=$(( count + 1 ))
+      (( ++count ))
     done
     printf '=== end of log %s: %s lines ===\n' "$1" "$count"
   } || true
 }
-mkdir -p -- benchmarks logs results
-export OMP_NUM_THREADS=2
-export GOTO_NUM_THREADS=2
-export OPENBLAS_NUM_THREADS=2
-export MKL_NUM_THREADS=2
-export VECLIB_MAXIMUM_THREADS=2
-export NUMEXPR_NUM_THREADS=2
-cat > .omics/job <<'OMICS_JOB'
+export {OMP,GOTO,OPENBLAS,MKL,NUMEXPR}_NUM_THREADS=2 VECLIB_MAXIMUM_THREADS=2
+IFS= read -rd '' command <<'OMICS_JOB' || true
 set -euo pipefail; cutadapt -o results/A.fq data/A.fq 2> logs/A.log
 OMICS_JOB
+printf %s "$command" > .omics/job
+logs=(logs/A.log)
 now() { local time=${EPOCHREALTIME:-$(date +%s).000000}; printf '%s' "${time/[.,]/}"; }
 printf 's\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n' \
   > benchmarks/A.tsv
@@ -92,35 +140,32 @@ seconds=$(( elapsed / 10000 ))
 [ "$status" -eq 0 ] || break
 done
 if [ "$status" -ne 0 ]; then
-  print_log 1.1 logs/A.log logs/A.log >&2
+  print_log 1.1 "${logs[0]}" >&2
   exit "$status"
 fi
-# The engine takes no link for an output.
-for path in results/A.fq benchmarks/A.tsv logs/A.log; do
-  if [ -L "$path" ] && [ -e "$path" ]; then
+files=(results/A.fq benchmarks/A.tsv)
+for path in "${logs[@]}"; do [ -e "$path" ] || : > "$path"; done
+broken=0
+for path in "${files[@]}" "${logs[@]}"; do
+  if [ ! -e "$path" ]; then
+    printf 'The job ended without its output file %s\n' "$path" >&2
+    broken=1
+  elif [ -L "$path" ]; then  # the engine takes none for an output
     cp -L -- "$path" .omics/job.settled
     rm -- "$path"
     mv -- .omics/job.settled "$path"
   fi
 done
-touch -- logs/A.log
-broken=0
-for path in results/A.fq benchmarks/A.tsv; do
-  if [ ! -e "$path" ]; then
-    printf 'The job ended without its output file %s\n' "$path" >&2
-    broken=1
-  fi
-done
 [ "$broken" -eq 0 ] || exit 1
-for path in results/A.fq benchmarks/A.tsv; do
-  if [ -x "$path" ]; then
-    printf '%s\n' "$path" >> .omics/executables
-  fi
-done
+for path in "${files[@]}"; do
+  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
+done > .omics/executables
+printf '%s\n' "${files[@]}" > .omics/files
+[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
   >>>
 
   output {
-    Array[File] files = flatten([["results/A.fq", "benchmarks/A.tsv"], glob(".omics/executables")])
+    Array[File] files = read_lines(".omics/files")
     Array[File?] logs = ["logs/A.log"]
   }
 
@@ -129,78 +174,5 @@ done
     cpu: 2
     memory: "2000 MB"
     omicsTimeout: 600  # !UnknownRuntimeKey
-  }
-}
-
-task count_2f2f7dd8c8 {
-  input {
-    Array[File] inputs
-  }
-
-  command <<<
-# rule count
-set -euo pipefail
-# A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
-export TMP="$TMPDIR" TEMP="$TMPDIR" TEMPDIR="$TMPDIR"
-mkdir -p .omics
-IFS= read -r listed <<'OMICS_JOB_LIST'
-~{write_lines(inputs)}
-OMICS_JOB_LIST
-while IFS= read -r file <&3 && IFS= read -r line <&4; do
-  path=${line#* }
-  case $path in */*) mkdir -p -- "${path%/*}" ;; esac
-  case $line in
-    link\ *) ln -sf -- "$file" "$path" ;;
-  esac
-done 3< "$listed" 4<<'OMICS_JOB_PATHS'
-link results/A.fq
-OMICS_JOB_PATHS
-export OMP_NUM_THREADS=1
-export GOTO_NUM_THREADS=1
-export OPENBLAS_NUM_THREADS=1
-export MKL_NUM_THREADS=1
-export VECLIB_MAXIMUM_THREADS=1
-export NUMEXPR_NUM_THREADS=1
-cat > .omics/job <<'OMICS_JOB'
-set -euo pipefail; wc -l results/A.fq > counts.txt
-OMICS_JOB
-status=0
-bash .omics/job || status=$?
-if [ "$status" -ne 0 ]; then
-  exit "$status"
-fi
-# The engine takes no link for an output.
-for path in counts.txt done; do
-  if [ -L "$path" ] && [ -e "$path" ]; then
-    cp -L -- "$path" .omics/job.settled
-    rm -- "$path"
-    mv -- .omics/job.settled "$path"
-  fi
-done
-touch -- done
-broken=0
-for path in counts.txt done; do
-  if [ ! -e "$path" ]; then
-    printf 'The job ended without its output file %s\n' "$path" >&2
-    broken=1
-  fi
-done
-[ "$broken" -eq 0 ] || exit 1
-for path in counts.txt done; do
-  if [ -x "$path" ]; then
-    printf '%s\n' "$path" >> .omics/executables
-  fi
-done
-  >>>
-
-  output {
-    Array[File] files = flatten([["counts.txt", "done"], glob(".omics/executables")])
-  }
-
-  runtime {
-    container: "debian:12"
-    cpu: 1
-    memory: "~{ceil(2.0 * size(inputs, "MB"))} MB"
   }
 }
