@@ -21,7 +21,7 @@ from .check.request import REFUSED
 from .check.request import add_arguments as add_check_arguments
 from .check.request import words_of as words_of_check
 from .doctor.command import doctor
-from .errors import OmicsError
+from .errors import FileError, OmicsError
 from .images.request import add_arguments, words_of
 from .report.command import add_arguments as add_report_arguments
 from .report.command import report
@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - closed with the process
         return 0
+    except OSError as error:
+        print(f"snakemake-omics: {FileError(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return result

@@ -18,6 +18,7 @@
     │   ├── Conflict               the named thing exists or is in another state
     │   └── UnexpectedAnswer       the answer is none that the service's documents know
     ├── WorkflowRejected           the service could not validate the definition
+    ├── FileError                  the system refuses a file or folder of this machine
     ├── JournalError               the record of runs on disk cannot be read or written
     └── LocalServiceError          the local endpoint cannot be started or has stopped
 
@@ -176,6 +177,14 @@ class WorkflowRejected(OmicsError):
     def __init__(self, service_message: str, *, hint: str | None = None) -> None:
         super().__init__(service_message, hint=hint)
         self.service_message = service_message
+
+
+class FileError(OmicsError):
+    """The system refuses a file or folder of this machine."""
+
+    def __init__(self, error: OSError) -> None:
+        why = error.strerror or str(error)
+        super().__init__(f"cannot use {error.filename}: {why}" if error.filename else why)
 
 
 class JournalError(OmicsError):

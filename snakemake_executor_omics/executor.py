@@ -19,7 +19,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from .check.expected import expected
 from .doctor.examine import refuse_a_bad_start
-from .errors import OmicsError, ServiceError
+from .errors import FileError, OmicsError, ServiceError
 from .graph import internals
 from .graph.durations import benchmarked, known_durations
 from .graph.output_cache import OutputCache
@@ -46,6 +46,8 @@ def _for_people() -> Iterator[None]:
         yield
     except OmicsError as error:
         raise ApiError(str(error)) from error
+    except OSError as error:
+        raise ApiError(str(FileError(error))) from error
 
 
 class Executor(RemoteExecutor):

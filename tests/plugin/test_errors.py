@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import re
 
 from snakemake_executor_omics import errors
-from snakemake_executor_omics.errors import LimitExceeded, OmicsError, ServiceError, UnsupportedRule
+from snakemake_executor_omics.errors import (
+    FileError,
+    LimitExceeded,
+    OmicsError,
+    ServiceError,
+    UnsupportedRule,
+)
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -44,3 +51,9 @@ def test_a_limit_is_told_with_both_numbers() -> None:
 def test_a_services_error_keeps_what_support_asks_for() -> None:
     error = ServiceError("cannot start", code="X", request_id="r", transient=True)
     assert (error.code, error.request_id, error.transient) == ("X", "r", True)
+
+
+def test_what_the_system_refuses_is_told_with_the_file() -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied", "/there")
+    assert str(FileError(denied)) == "cannot use /there: Permission denied"
+    assert str(FileError(TimeoutError("took too long"))) == "took too long"

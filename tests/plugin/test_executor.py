@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_common.exceptions import ApiError
 
-from snakemake_executor_omics.executor import Executor
+from snakemake_executor_omics.cli import main
+from snakemake_executor_omics.executor import Executor, _for_people
 from snakemake_executor_omics.settings.declared import ExecutorSettings
 
 
@@ -25,3 +26,14 @@ def test_a_refused_option_leaves_no_thread_that_trips_over_the_end_of_the_proces
     with pytest.raises(ApiError, match="--omics-endpoint"):
         Executor(workflow, SimpleNamespace())
     assert threading.active_count() == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ApiError, match=f"cannot use {file}/below: Not a directory"), _for_people():
+        (file / "below").mkdir()
+    assert main(["setup", "--print", "--registry-rules", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("snakemake-omics: ")
