@@ -169,6 +169,11 @@ class Journal:
         """The entry's token leads to a run that is no answer."""
         self._execute("UPDATE run SET ended = 1 WHERE request_id = ?", entry.request_id)
 
+    def plans_in_flight(self) -> set[str]:
+        """Plans whose run Snakemake has not recorded yet."""
+        rows = self._execute("SELECT plan FROM run WHERE ended = 0 AND run_id IS NOT NULL")
+        return {str(plan) for (plan,) in rows}
+
     def others(self, plan: str) -> set[str]:
         """Runs that are none of `plan`'s in flight: of other plans, or cancelled, or recorded."""
         rows = self._execute(

@@ -108,10 +108,12 @@ def look_around(
     prepared: Sequence[Prepared],
     met: Collection[str] = (),
 ) -> Surroundings:
-    """What is in flight already of what is to be started."""
+    """What is in flight already of what is to be started; what the journal knows is not asked."""
     plans = frozenset(one.plan for one in prepared)
     graph = graph_hash((job for one in prepared for job in one.first), options)
     around = Surroundings(plans, graph, met=frozenset(met))
+    if plans <= connection.journal.plans_in_flight():
+        return around
     others = set.intersection(*(connection.journal.others(plan) for plan in plans))
     tags = {OWNER_TAG: plans, GRAPH_TAG: {graph}}
     return replace(around, found=tuple(_in_flight_with(connection, tags, options, others)))

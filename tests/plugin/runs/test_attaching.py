@@ -154,6 +154,15 @@ def test_a_run_that_was_deleted_is_started_anew(service: _Service, project: _Pro
     assert project.submit() == "new-1"
 
 
+def test_who_knows_its_runs_lists_none(
+    service: _Service, project: _Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.knows("7")
+    service.has("7", RunStatus.RUNNING)
+    monkeypatch.setattr(submission, "find_runs", None)
+    assert project.submit() == "7"
+
+
 def test_an_id_that_another_plan_has_now_is_not_taken(service: _Service, project: _Project) -> None:
     project.knows("7")
     service.has("7", RunStatus.RUNNING, plan="other")
