@@ -7,8 +7,10 @@ import io
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from waiting import until
@@ -17,6 +19,8 @@ import local_healthomics as local
 from local_healthomics.engine.events import EventStream
 from local_healthomics.engine.images import RegistryMap
 from local_healthomics.engine.logs import TaskLog
+from local_healthomics.errors import ValidationFault
+from local_healthomics.operations.workflow_requests import _place_definition
 from local_healthomics.options import ServerOptions, add_server_options, mean_the_same
 from local_healthomics.readings import (
     DEFAULTS,
@@ -233,3 +237,20 @@ def test_a_long_line_may_be_cut(tmp_path: Path) -> None:
     ]
     assert [line[:5] for line in lines] == ["short", "xxxxx", "next"]
     assert set(lines[1]) == {"x"}
+
+
+@pytest.mark.parametrize("most", ["100000000", "104857600"])
+def test_a_definition_in_s3_may_be_as_large_as_the_reading_says(most: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.zip"
+    objects = SimpleNamespace(
+        has_bucket=lambda _: True, region=lambda _: "us-east-1", file=lambda *_: source
+    )
+    context: Any = SimpleNamespace(objects=objects, readings=readings([("zip-bytes", most)]))
+    uri = {"definitionUri": "s3://bucket/source.zip"}
+    for more, is_taken in ((0, True), (1, False)):
+        with source.open("wb") as file:
+            file.truncate(int(most) + more)  # without a block on the disk
+        archive = tmp_path / f"archive-{more}.zip"
+        with nullcontext() if is_taken else pytest.raises(ValidationFault, match=f"than {most} b"):
+            _place_definition(context, uri, "definitionUri", archive)
+        assert archive.exists() == is_taken
