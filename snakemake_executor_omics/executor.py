@@ -133,6 +133,8 @@ class Executor(RemoteExecutor):
             )
             if self._options.makes_environments:
                 self._environments.make(waves)
+            elif (url := self._options.endpoint_url) is not None:
+                self._environments.leave_to(url, waves)
             if self._runs.start(*waves, expected=self._expected(waves, earlier, services.region)):
                 return
 

@@ -36,7 +36,7 @@ class EnvironmentFolders:
         self._images = state / "local" / "images"
         self._log = log
         self._seen: set[tuple[str, str]] = set()
-        self._missing: dict[str, str] = {}  # why there is no environment, by its name
+        self._left: set[str] = set()  # images that the service is to have
 
     def make(self, waves: Iterable[Wave]) -> None:
         """Make what tasks of these waves work in, and tell the local service.
@@ -76,6 +76,18 @@ class EnvironmentFolders:
             self._log.warning(
                 "omics: the programs of this machine are used in place of the environments "
                 f"{', '.join(dict.fromkeys(missed))}: {why}"
+            )
+
+    def leave_to(self, url: str, waves: Iterable[Wave]) -> None:
+        """Say, once, that a service which is not this call's own has to have the images."""
+        tasks = [task for wave in waves for task in wave.tasks if task.environment is not None]
+        new = {task.container for task in tasks} - self._left
+        self._left |= new
+        if new:
+            self._log.warning(
+                f"omics: the service at {url} is to run tasks in {', '.join(sorted(new))}, the "
+                "images of environments: one that runs plain processes has only its machine's "
+                "programs. `--omics-endpoint local` makes environments"
             )
 
     def _made(self, environment: Environment, rules: str) -> Path:

@@ -104,3 +104,13 @@ def test_the_lock_of_a_made_environment_is_kept(tmp_path: Path, channel: str) ->
         json.loads(next((tmp_path / "local/images").glob("*.json")).read_text())["image"] == "image"
     )
     assert solver.here()
+
+
+def test_it_is_told_once_that_a_service_elsewhere_has_to_have_the_images(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    environments = EnvironmentFolders(tmp_path, LOG)
+    for _ in range(2):
+        environments.leave_to("http://127.0.0.1:4566", [wave("file:///channel"), Wave(())])
+    (told,) = caplog.messages
+    assert "the service at http://127.0.0.1:4566 is to run tasks in image, the images" in told
