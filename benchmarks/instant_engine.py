@@ -17,6 +17,7 @@ from pathlib import Path
 from local_healthomics.engine.events import EventStream, timestamp
 from local_healthomics.engine.request import RunRequest
 from local_healthomics.engine.transfer import WORKERS, connect, put_text
+from snakemake_executor_omics.compile.jobs import JOBS_FILE, named_jobs
 
 
 def main() -> None:
@@ -25,7 +26,8 @@ def main() -> None:
     request = RunRequest.load(Path(sys.argv[1]))
     events = EventStream(sys.stdout)
     s3 = connect(request.endpoint_url, request.region)
-    jobs = json.loads((request.definition_dir / "jobs.json").read_text())
+    definition = request.definition_dir
+    jobs = named_jobs((definition / JOBS_FILE).read_text(), (definition / request.main).read_text)
     summary: dict[str, list[str]] = {}
     events.emit("run", status="RUNNING", at=timestamp())
     for key, (task, job) in enumerate(jobs.items(), 1):

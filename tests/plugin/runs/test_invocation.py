@@ -47,6 +47,7 @@ class _Service:
         self.busters: list[tuple[JobKey, str]] = []
         self.closed = False
         self.waited: list[bool] = []
+        self.noted: list[dict[str, Any] | None] = []  # of each run
         self.elsewhere: list[str] = []  # runs that have some of the jobs otherwise
         self.journal = SimpleNamespace(
             failures=lambda: {B: "earlier"},
@@ -82,6 +83,7 @@ class _Service:
 
     def _submit(self, connection: Any, options: Any, prepared: Any, *_: Any) -> Any:
         wave: Wave = prepared.wave
+        self.noted.append(_[-1])
         self.waves.append(tuple(task.key for task in wave.tasks))
         return SimpleNamespace(
             run=SimpleNamespace(id=str(len(self.waves))),
@@ -194,6 +196,22 @@ def test_a_run_from_another_folder_is_among_those_that_were_left_before_anything
     lost = JobKey("c", (), ("c.txt",))
     asyncio.run(runs.start_again(_wave(A, lost), {lost}))  # as it is
     assert service.waves[2:] == [(lost,)]
+
+
+def test_what_runs_are_expected_to_cost_is_noted_with_the_start_that_they_are_of(
+    service: _Service, begun: Callable[..., Any]
+) -> None:
+    runs, _ = begun()
+    first, second, later = ({"jobs": number} for number in (1, 2, 3))
+    runs.start(_wave(A), _wave(B), expected=[first, second])
+    runs.start(_wave(JobKey("c", (), ("c.txt",))), expected=[later])
+    runs.start(_wave(JobKey("d", (), ("d.txt",))))
+    assert service.noted == [
+        first | {"start": 1},
+        second | {"start": 1},
+        later | {"start": 2},
+        None,
+    ]
 
 
 def test_jobs_whose_results_are_nowhere_run_again_alone(
