@@ -1,6 +1,6 @@
 """The services beside HealthOmics (S3, CloudWatch Logs, STS, IAM, ECR, …): moto's application.
 
-Images of ECR are ours (container_registry.py).
+Images of ECR and the settings of its registries are ours (container_registry.py).
 
 Each service that is served has an application of moto's, and only what `served` names reaches it.
 S3 and Logs are made durable before moto makes its backends, the others as a whole
@@ -42,6 +42,7 @@ from . import (
 )
 from . import moto_internals as internals
 from .plain_json import NotPlain
+from .registry_answers import Refused
 from .s3_records import FileValue
 from .small_services import PeerState
 
@@ -268,7 +269,7 @@ class OtherServices:
                 return [content]
             if operation == "DeleteRepository":
                 self._registry.refuse_removal(account, body)
-        except container_registry.Refused as error:
+        except Refused as error:
             return served.refused(
                 environ, start_response, "ecr", "400 Bad Request", error.code, str(error)
             )

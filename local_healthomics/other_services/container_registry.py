@@ -1,9 +1,8 @@
-"""ECR, as far as images go: layers, manifests and their digests, and the registry's own settings.
+"""ECR, as far as images go: layers, manifests and their digests.
 
 moto keeps repositories (policies, tags, mutability, lifecycle). Its digest of an image is not that
-of the manifest, it takes images whose layers are missing, and it has no registry policy for
-pull-through, no rules for that and no templates: all that is here. Layers are objects of a bucket
-that clients may only read, as ECR's download links lead to S3.
+of the manifest, and it takes images whose layers are missing: both are here. Layers are
+objects of a bucket that clients may only read, as ECR's download links lead to S3.
 """
 
 from __future__ import annotations
@@ -27,20 +26,16 @@ from ..errors import ValidationFault
 from ..protocol.validation import validate
 from ..removing import remove
 from ..store.database import opened
+from .registry_answers import Operation, Params, Refused, paged
+from .registry_settings import RegistrySettings
 
 BUCKET = "container-layers-s3alias"
 PART_SIZE = 10 * 1024 * 1024  # what clients are told; AWS's example says 20 MiB
 _SMALLEST_PART = 5 * 1024 * 1024  # of an upload's parts but the last one
-_PAGE = 100
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-# API Reference, CreatePullThroughCacheRule, "upstreamRegistryUrl".
-_UPSTREAMS = (
-    "registry-1.docker.io", "quay.io", "public.ecr.aws", "registry.k8s.io", "ghcr.io",
-    "registry.gitlab.com", ".azurecr.io", ".amazonaws.com", "cgr.dev",
-)  # fmt: skip
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS layer (account TEXT, repository TEXT, digest TEXT, size INTEGER,
     PRIMARY KEY (account, repository, digest));
@@ -48,17 +43,7 @@ CREATE TABLE IF NOT EXISTS image (account TEXT, repository TEXT, digest TEXT, ma
     type TEXT, pushed REAL, PRIMARY KEY (account, repository, digest));
 CREATE TABLE IF NOT EXISTS tag (account TEXT, repository TEXT, tag TEXT, digest TEXT,
     PRIMARY KEY (account, repository, tag));
-CREATE TABLE IF NOT EXISTS setting (account TEXT, kind TEXT, name TEXT, body TEXT,
-    PRIMARY KEY (account, kind, name));
 """
-
-
-class Refused(Exception):
-    """An error of the service, by its name."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Layers(Protocol):
@@ -79,9 +64,6 @@ class Ports:
     link: Callable[[str, str, str], str]  # for a host, bucket and key
 
 
-Params = Mapping[str, Any]
-
-
 class ContainerRegistry:
     """The registries of all accounts of one state folder."""
 
@@ -90,9 +72,10 @@ class ContainerRegistry:
         self._uploads = state / "layer-uploads"
         self._db = opened(state / "container_registry.sqlite")
         self._db.executescript(_SCHEMA)
+        self._settings = RegistrySettings(self._db)
         self._lock = threading.RLock()
         self._model = botocore.session.get_session().get_service_model("ecr")
-        self._operations: dict[str, Callable[[str, Params], dict[str, Any]]] = {
+        self._operations: dict[str, Operation] = {
             "BatchCheckLayerAvailability": self._check_layers,
             "InitiateLayerUpload": self._begin,
             "UploadLayerPart": self._part,
@@ -102,15 +85,7 @@ class ContainerRegistry:
             "BatchDeleteImage": self._delete_images,
             "DescribeImages": self._describe_images,
             "ListImages": self._list_images,
-            "PutRegistryPolicy": self._put_policy,
-            "GetRegistryPolicy": self._get_policy,
-            "DeleteRegistryPolicy": self._delete_policy,
-            "CreatePullThroughCacheRule": self._create_rule,
-            "DescribePullThroughCacheRules": self._describe_rules,
-            "DeletePullThroughCacheRule": self._delete_rule,
-            "CreateRepositoryCreationTemplate": self._create_template,
-            "DescribeRepositoryCreationTemplates": self._describe_templates,
-            "DeleteRepositoryCreationTemplate": self._delete_template,
+            **self._settings.operations,
         }
 
     def close(self) -> None:
@@ -163,6 +138,11 @@ class ContainerRegistry:
                 self._db.execute(
                     f"DELETE FROM {table} WHERE account = ? AND repository = ?", (account, name)
                 )
+
+    def pull_through(self, account: str) -> tuple[str | None, dict[str, str], dict[str, str]]:
+        """See `RegistrySettings.pull_through`."""
+        with self._lock:
+            return self._settings.pull_through(account)
 
     # --- layers ------------------------------------------------------------------------------
 
@@ -388,7 +368,7 @@ class ContainerRegistry:
             if "config" in manifest:
                 detail["artifactMediaType"] = manifest["config"].get("mediaType", "")
             details.append(detail)
-        return _paged(params, "imageDetails", details)
+        return paged(params, "imageDetails", details)
 
     def _list_images(self, account: str, params: Params) -> dict[str, Any]:
         name = self._repository(account, params)
@@ -399,7 +379,7 @@ class ContainerRegistry:
             tagged = {digest for _, digest in tags}
             rows = self._rows("image", account, name)
             found += [{"imageDigest": row[0]} for row in rows if row[0] not in tagged]
-        return _paged(params, "imageIds", found)
+        return paged(params, "imageIds", found)
 
     def _image(self, account: str, name: str, digest: str, tag: str | None) -> dict[str, Any]:
         ((text, kind),) = self._rows(
@@ -422,114 +402,6 @@ class ContainerRegistry:
             return found if digest in (None, found) else None
         rows = self._rows("image", account, name, where=("digest", str(digest)))
         return rows[0][0] if rows else None
-
-    # --- the registry's settings -------------------------------------------------------------
-
-    def _put_policy(self, account: str, params: Params) -> dict[str, Any]:
-        try:
-            json.loads(params["policyText"])
-        except ValueError as error:
-            raise Refused(
-                "InvalidParameterException",
-                "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid "
-                "registry policy provided'",
-            ) from error
-        self._set(account, "policy", "", params["policyText"])
-        return {"registryId": account, "policyText": params["policyText"]}
-
-    def _get_policy(self, account: str, params: Params) -> dict[str, Any]:
-        found = self._settings(account, "policy")
-        if not found:
-            raise Refused(
-                "RegistryPolicyNotFoundException",
-                f"Registry policy does not exist in the registry with id '{account}'",
-            )
-        return {"registryId": account, "policyText": found[""]}
-
-    def _delete_policy(self, account: str, params: Params) -> dict[str, Any]:
-        answer = self._get_policy(account, params)
-        self._unset(account, "policy", "")
-        return answer
-
-    def _create_rule(self, account: str, params: Params) -> dict[str, Any]:
-        prefix, upstream = params["ecrRepositoryPrefix"], params["upstreamRegistryUrl"]
-        if not any(upstream == host or upstream.endswith(host) for host in _UPSTREAMS):
-            raise Refused(
-                "UnsupportedUpstreamRegistryException",
-                f"The upstream registry '{upstream}' is not supported",
-            )
-        return self._create(
-            account, "rule", prefix, {**params, "createdAt": time.time()},
-            "PullThroughCacheRuleAlreadyExistsException",
-        )  # fmt: skip
-
-    def _describe_rules(self, account: str, params: Params) -> dict[str, Any]:
-        found = self._described(
-            account, "rule", params.get("ecrRepositoryPrefixes"),
-            "PullThroughCacheRuleNotFoundException",
-        )  # fmt: skip
-        return _paged(params, "pullThroughCacheRules", found)
-
-    def _delete_rule(self, account: str, params: Params) -> dict[str, Any]:
-        prefix = params["ecrRepositoryPrefix"]
-        (found,) = self._described(
-            account, "rule", [prefix], "PullThroughCacheRuleNotFoundException"
-        )
-        self._unset(account, "rule", prefix)
-        return found
-
-    def pull_through(self, account: str) -> tuple[str | None, dict[str, str], dict[str, str]]:
-        """The registry's policy; upstream registries and policies of new repositories by prefix."""
-
-        def by_prefix(kind: str, member: str) -> dict[str, str]:
-            found = self._settings(account, kind)
-            return {name: json.loads(body).get(member) or "" for name, body in found.items()}
-
-        with self._lock:
-            return (
-                self._settings(account, "policy").get(""),
-                by_prefix("rule", "upstreamRegistryUrl"),
-                by_prefix("template", "repositoryPolicy"),
-            )
-
-    def _create_template(self, account: str, params: Params) -> dict[str, Any]:
-        at = time.time()
-        made = self._create(
-            account, "template", params["prefix"], {**params, "createdAt": at, "updatedAt": at},
-            "TemplateAlreadyExistsException",
-        )  # fmt: skip
-        return {"registryId": account, "repositoryCreationTemplate": made}
-
-    def _describe_templates(self, account: str, params: Params) -> dict[str, Any]:
-        found = self._described(
-            account, "template", params.get("prefixes"), "TemplateNotFoundException"
-        )
-        return {"registryId": account, **_paged(params, "repositoryCreationTemplates", found)}
-
-    def _delete_template(self, account: str, params: Params) -> dict[str, Any]:
-        (found,) = self._described(
-            account, "template", [params["prefix"]], "TemplateNotFoundException"
-        )
-        self._unset(account, "template", params["prefix"])
-        return {"registryId": account, "repositoryCreationTemplate": found}
-
-    def _create(
-        self, account: str, kind: str, name: str, body: Mapping[str, Any], exists: str
-    ) -> dict[str, Any]:
-        if name in self._settings(account, kind):
-            raise Refused(exists, f"There is one with the prefix '{name}' already")
-        made = {**body, "registryId": account} if kind == "rule" else dict(body)
-        self._set(account, kind, name, json.dumps(made))
-        return made
-
-    def _described(
-        self, account: str, kind: str, names: list[str] | None, missing: str
-    ) -> list[dict[str, Any]]:
-        found = self._settings(account, kind)
-        for name in names or ():
-            if name not in found:
-                raise Refused(missing, f"There is none with the prefix '{name}'")
-        return [json.loads(body) for name, body in found.items() if names is None or name in names]
 
     # --- what is kept ------------------------------------------------------------------------
 
@@ -557,19 +429,6 @@ class ContainerRegistry:
             query, values = f"{query} AND {where[0]} = ?", (*values, where[1])
         return self._db.execute(f"{query} ORDER BY 1", values).fetchall()
 
-    def _settings(self, account: str, kind: str) -> dict[str, str]:
-        query = "SELECT name, body FROM setting WHERE account = ? AND kind = ? ORDER BY name"
-        return dict(self._db.execute(query, (account, kind)).fetchall())
-
-    def _set(self, account: str, kind: str, name: str, body: str) -> None:
-        row = (account, kind, name, body)
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?,?,?,?)", row)
-
-    def _unset(self, account: str, kind: str, name: str) -> None:
-        self._db.execute(
-            "DELETE FROM setting WHERE account = ? AND kind = ? AND name = ?", (account, kind, name)
-        )
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
@@ -579,12 +438,3 @@ class ContainerRegistry:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
-
-
-def _paged(params: Params, name: str, found: list[Any]) -> dict[str, Any]:
-    token = params.get("nextToken") or "0"
-    if not token.isdigit():
-        raise Refused("InvalidParameterException", "The nextToken is not valid")
-    first = int(token)
-    end = first + (params.get("maxResults") or _PAGE)
-    return {name: found[first:end], **({"nextToken": str(end)} if end < len(found) else {})}
