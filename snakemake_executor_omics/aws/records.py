@@ -114,6 +114,7 @@ class Workflow:
     id: str
     name: str | None
     status: WorkflowStatus
+    message: str | None = None
     created: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,6 +124,7 @@ class Workflow:
             id=_member(data, "id", "workflow"),
             name=data.get("name"),
             status=_status(WorkflowStatus, data, "workflow"),
+            message=data.get("statusMessage"),
             created=data.get("creationTime"),
             tags=_tags(data),
         )
@@ -135,6 +137,7 @@ class WorkflowVersion:
     workflow_id: str
     name: str
     status: WorkflowStatus
+    message: str | None = None
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
@@ -142,6 +145,7 @@ class WorkflowVersion:
             workflow_id=_member(data, "workflowId", "workflow version"),
             name=_member(data, "versionName", "workflow version"),
             status=_status(WorkflowStatus, data, "workflow version"),
+            message=data.get("statusMessage"),
         )
 
 

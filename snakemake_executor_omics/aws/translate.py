@@ -26,7 +26,6 @@ from botocore.exceptions import (
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
-    WaiterError,
 )
 from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import (
@@ -106,8 +105,6 @@ def translated(
         found = from_response(action, error.response)
         found.hint = hints.get(type(found), found.hint)
         raise found from error
-    except WaiterError as error:
-        raise _from_waiter(action, error) from error
     except _SIGN_IN as error:
         raise AccessDenied(
             f"cannot {action}: {error}",
@@ -173,10 +170,3 @@ def from_response(action: str, response: Mapping[str, Any]) -> ServiceError:
         request_id=request_id,
         transient=kind is Throttled or status >= 500 or status in (408, 412),
     )
-
-
-def _from_waiter(action: str, error: WaiterError) -> ServiceError:
-    if "Error" in error.last_response:
-        return from_response(action, error.last_response)
-    # The service's state is fine but slow: waiting longer, in a next call, may help.
-    return ServiceError(f"cannot {action}: {error}", code="Timeout", transient=True)

@@ -10,16 +10,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import threading
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from botocore.exceptions import WaiterError
+from time import monotonic, sleep
+from typing import Any, TypeVar
 
 from ..errors import (
     Conflict,
@@ -48,8 +46,10 @@ from .transfer import write_bytes
 from .translate import translated
 
 Say = Callable[[str], None]
+Checked = TypeVar("Checked", Workflow, WorkflowVersion)
 
 _PATIENCE_SECONDS = 1800
+_PAUSE_SHARE = 0.25  # of the time that a check has taken so far, before it is looked at again
 _SAY_SECONDS = 10.0  # after which it is told what is waited for
 _OWN_DEFINITION = """version 1.1
 
@@ -125,13 +125,10 @@ def ensure_workflow_version(
     """
     _check(spec)
     name = spec.workflow_name
-    workflow_id = _find_workflow(services, name)
+    workflow = _find_workflow(services, name)
     number = 1
     while True:
-        if workflow_id is None:
-            workflow_id = _create_workflow(services, spec, poll_seconds, say)
-        else:
-            _wait_for_workflow(services, workflow_id, poll_seconds, say)
+        workflow_id = _made(services, spec, workflow, poll_seconds, say)
         version = _get_version(services, workflow_id, spec.version_name)
         if version is not None and version.status is WorkflowStatus.ACTIVE:
             return version
@@ -152,7 +149,7 @@ def ensure_workflow_version(
                 f"versions, the most that it can have: {following} goes on"
             )
             spec = replace(spec, workflow_name=following)
-            workflow_id = _find_workflow(services, following)
+            workflow = _find_workflow(services, following)
         else:
             return _wait_for_version(services, workflow_id, spec.version_name, poll_seconds, say)
 
@@ -171,9 +168,8 @@ def begin_versions(
     for spec in specs:
         _check(spec)
     with suppress(ServiceError):
-        workflow_id = _find_workflow(services, specs[0].workflow_name)
-        if workflow_id is None:
-            workflow_id = _create_workflow(services, specs[0], poll_seconds, say)
+        workflow = _find_workflow(services, specs[0].workflow_name)
+        workflow_id = _made(services, specs[0], workflow, poll_seconds, say)
         for spec in specs:
             if _get_version(services, workflow_id, spec.version_name) is None:
                 _create_version(services, workflow_id, spec)
@@ -202,7 +198,7 @@ def _check(spec: VersionSpec) -> None:
             raise LimitExceeded(what, actual, limit, hint=smaller_waves)
 
 
-def _find_workflow(services: Services, name: str) -> str | None:
+def _find_workflow(services: Services, name: str) -> Workflow | None:
     with translated(f"look for workflow {name}"):
         pages = services.omics.get_paginator("list_workflows").paginate(
             type="PRIVATE", name=name, PaginationConfig={"PageSize": MAX_PAGE}
@@ -217,11 +213,22 @@ def _find_workflow(services: Services, name: str) -> str | None:
         except NotFound:
             continue  # deleted since it was listed
         if OWNER_TAG in flow.tags:
-            return flow.id
+            return flow
     return None
 
 
-def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float, say: Say) -> str:
+def _made(
+    services: Services, spec: VersionSpec, found: Workflow | None, poll_seconds: float, say: Say
+) -> str:
+    """The id of a workflow that can have versions: of the one that was found, or of a new one."""
+    if found is not None and found.status is WorkflowStatus.ACTIVE:
+        return found.id
+    workflow_id = _create_workflow(services, spec) if found is None else found.id
+    _wait_for_workflow(services, workflow_id, poll_seconds, say)
+    return workflow_id
+
+
+def _create_workflow(services: Services, spec: VersionSpec) -> str:
     members: dict[str, Any] = {
         "name": spec.workflow_name,
         "engine": "WDL",
@@ -239,7 +246,6 @@ def _create_workflow(services: Services, spec: VersionSpec, poll_seconds: float,
     if not _still_there(services, workflow_id):
         # The token belongs to a workflow that was deleted meanwhile: make a new one.
         workflow_id = create(str(uuid.uuid4()))
-    _wait_for_workflow(services, workflow_id, poll_seconds, say)
     return workflow_id
 
 
@@ -346,10 +352,9 @@ def _token(*parts: str) -> str:
 
 def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float, say: Say) -> None:
     _wait(
-        services.omics.get_waiter("workflow_active"),
+        lambda: Workflow.from_api(services.omics.get_workflow(id=workflow_id)),
         f"wait for workflow {workflow_id}",
         poll_seconds,
-        {"id": workflow_id},
         # Without this a rejected one would stay in the account for ever.
         lambda: services.omics.delete_workflow(id=workflow_id),
         say,
@@ -359,53 +364,62 @@ def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float
 def _wait_for_version(
     services: Services, workflow_id: str, name: str, poll_seconds: float, say: Say
 ) -> WorkflowVersion:
-    query = {"workflowId": workflow_id, "versionName": name}
-    _wait(
-        services.omics.get_waiter("workflow_version_active"),
+    def look() -> WorkflowVersion:
+        answer = services.omics.get_workflow_version(workflowId=workflow_id, versionName=name)
+        return WorkflowVersion.from_api(answer)
+
+    return _wait(
+        look,
         f"wait for version {name} of workflow {workflow_id}",
         poll_seconds,
-        query,
         # Its name is its content's: it must be free for the next try.
-        lambda: services.omics.delete_workflow_version(**query),
+        lambda: services.omics.delete_workflow_version(workflowId=workflow_id, versionName=name),
         say,
     )
-    version = _get_version(services, workflow_id, name)
-    if version is None:
-        raise NotFound(f"version {name} of workflow {workflow_id} was deleted", transient=True)
-    return version
 
 
 def _wait(
-    waiter: Any,
+    look: Callable[[], Checked],
     action: str,
     poll_seconds: float,
-    query: Mapping[str, str],
     remove: Callable[[], Any],
     say: Say,
-) -> None:
-    # The waiter's own patience is 30 s; a large definition takes longer to check.
-    attempts = max(10, math.ceil(_PATIENCE_SECONDS / max(poll_seconds, 0.1)))
-    config = {"Delay": poll_seconds, "MaxAttempts": attempts}
-    line = f"omics: {action}: the service checks its definition"
-    late = threading.Timer(_SAY_SECONDS, say, [line])
+) -> Checked:
+    """Look until the service has checked a definition, less often the longer it takes."""
+    begun = monotonic()
+    late = threading.Timer(
+        _SAY_SECONDS, say, [f"omics: {action}: the service checks its definition"]
+    )
     late.daemon = True
     late.start()
-    with translated(action):
-        try:
-            waiter.wait(WaiterConfig=config, **query)
-        except WaiterError as error:
-            if error.last_response.get("status") != WorkflowStatus.FAILED:
-                raise
-            message = error.last_response.get("statusMessage") or "no reason given"
-            rejected = WorkflowRejected(
-                f"HealthOmics could not validate the workflow definition:\n{message}",
-                hint="the definition is under .snakemake/omics/; `miniwdl check` shows the same",
-            )
-            try:
-                with translated("remove the rejected definition"):
-                    remove()
-            except ServiceError as left_over:
-                rejected.add_note(str(left_over))
-            raise rejected from error
-        finally:
-            late.cancel()
+    try:
+        while True:
+            with translated(action):
+                found = look()
+            if found.status is WorkflowStatus.ACTIVE:
+                return found
+            if found.status is WorkflowStatus.FAILED:
+                raise _rejected(found.message, remove)
+            if found.status is WorkflowStatus.DELETED:
+                raise NotFound(f"cannot {action}: it was deleted", transient=True)
+            waited = monotonic() - begun
+            if waited > _PATIENCE_SECONDS:
+                # The service's state is fine but slow: waiting longer, in a next call, may help.
+                why = f"it is {found.status} after {waited / 60:.0f} minutes"
+                raise ServiceError(f"cannot {action}: {why}", code="Timeout", transient=True)
+            sleep(max(poll_seconds, waited * _PAUSE_SHARE))
+    finally:
+        late.cancel()
+
+
+def _rejected(message: str | None, remove: Callable[[], Any]) -> WorkflowRejected:
+    rejected = WorkflowRejected(
+        f"HealthOmics could not validate the workflow definition:\n{message or 'no reason given'}",
+        hint="the definition is under .snakemake/omics/; `miniwdl check` shows the same",
+    )
+    try:
+        with translated("remove the rejected definition"):
+            remove()
+    except ServiceError as left_over:
+        rejected.add_note(str(left_over))
+    return rejected

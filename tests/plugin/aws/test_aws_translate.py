@@ -121,19 +121,6 @@ def test_a_lost_connection_is_worth_another_try(raised: Exception, transient: bo
     assert caught.value.transient is transient
 
 
-def test_a_waiter_that_is_out_of_patience_is_no_failure_of_the_service() -> None:
-    slow = theirs.WaiterError("workflow_active", "Max attempts exceeded", {"status": "CREATING"})
-    with pytest.raises(ServiceError) as caught, translated("wait"):
-        raise slow
-    assert (caught.value.code, caught.value.transient) == ("Timeout", True)
-
-
-def test_a_waiter_that_got_an_error_tells_that_error() -> None:
-    denied = theirs.WaiterError("workflow_active", "x", _answer("AccessDeniedException", 403))
-    with pytest.raises(AccessDenied), translated("wait"):
-        raise denied
-
-
 @pytest.mark.parametrize("ours", [ZeroDivisionError(), KeyError("ours")])
 def test_what_has_nothing_to_do_with_an_answer_passes(ours: Exception) -> None:
     with pytest.raises(type(ours)), translated("x"):
