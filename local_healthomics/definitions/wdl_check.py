@@ -23,6 +23,7 @@ _VERSIONS = ("draft-2", "1.0", "1.1", "development")
 def check(main: str, *, lenient: bool) -> dict[str, Any]:
     document = loading.load(Path.cwd(), main, lenient=lenient)
     _check_versions(document)
+    loading.keep(document, Path.cwd(), main, lenient=lenient)
     message = f"{Path(main).name}\n{internals.outline(document)}".strip()
     return {"message": message, "template": template(loading.target(document, main))}
 

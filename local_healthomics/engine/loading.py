@@ -1,10 +1,18 @@
-"""Load a WDL definition: imports stay inside its folder, big ones load in linear time."""
+"""Load a WDL definition: imports stay inside its folder, big ones load in linear time.
+
+What a check has loaded is kept beside the folder for the runs: to read it takes a twentieth of the
+time. It is a pickle, and trusted as all of the service's state is, which tasks do not see.
+"""
 
 from __future__ import annotations
 
 import gc
+import pickle
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +33,17 @@ FAULTS = (
 )
 
 
+# Environments are chains of a link for each output of a call: about ten calls of the pickler each.
+_DEPTH, _STACK = 50_000, 512 * 1024 * 1024
+_FORMAT = 1  # of what is kept; raise it when `miniwdl_internals` gives documents other members
+
+
 def load(root: Path, main: str, *, lenient: bool = False) -> Tree.Document:
     """The document at the path `main` below `root`; raises one of FAULTS.
 
     `lenient` is for the whole process: the engine WDL_LENIENT converts more types than WDL.
     """
-    internals.index_documents()
-    if lenient:
-        conversions.relax()
+    _prepare(lenient)
     root = root.resolve()
     with _uncollected():
         document: Tree.Document = WDL.load(
@@ -42,6 +53,58 @@ def load(root: Path, main: str, *, lenient: bool = False) -> Tree.Document:
             read_source=_contained(root),
         )
     return document
+
+
+def _prepare(lenient: bool) -> None:
+    internals.index_documents()
+    if lenient:
+        conversions.relax()
+
+
+def keep(document: Tree.Document, root: Path, main: str, *, lenient: bool) -> None:
+    """Leave a loaded document for `kept`, unless it is too deep or cannot be written."""
+
+    def write() -> None:
+        place = _place(root)
+        draft = place.with_suffix(".draft")
+        try:
+            with draft.open("wb") as file:
+                pickle.dump(_made_by(root, main, lenient), file)
+                pickle.dump(document, file, pickle.HIGHEST_PROTOCOL)
+            draft.replace(place)
+        except Exception:  # whatever it is: runs load the definition themselves
+            draft.unlink(missing_ok=True)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
+    sys.setrecursionlimit(_DEPTH)
+    try:
+        writer = threading.Thread(target=write)
+        writer.start()
+        writer.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+
+
+def kept(root: Path, main: str, *, lenient: bool = False) -> Tree.Document:
+    """The document as a check has left it; loaded anew where there is none of these versions."""
+    try:
+        with _place(root).open("rb") as file, _uncollected():
+            if pickle.load(file) == _made_by(root, main, lenient):
+                document: Tree.Document = pickle.load(file)
+                _prepare(lenient)
+                return document
+    except Exception:  # none is there, or it is damaged
+        pass
+    return load(root, main, lenient=lenient)
+
+
+def _place(root: Path) -> Path:
+    return root.parent / f"{root.name}.loaded"
+
+
+def _made_by(root: Path, main: str, lenient: bool) -> tuple[object, ...]:
+    return (_FORMAT, version("miniwdl"), sys.version, str(root.resolve()), main, lenient)
 
 
 @contextmanager

@@ -289,7 +289,7 @@ def _check_stop(session: Session) -> None:
 def load(definition_dir: Path, main: str, *, lenient: bool) -> Tree.Workflow | Tree.Task:
     """The workflow of a definition (or its only task); imports stay inside the definition."""
     try:
-        document = loading.load(definition_dir, main, lenient=lenient)
+        document = loading.kept(definition_dir, main, lenient=lenient)
     except loading.FAULTS as error:
         detail = getattr(error, "exceptions", None) or [*causes(error)]
         raise DefinitionError("; ".join(str(one) for one in detail if str(one))) from error
