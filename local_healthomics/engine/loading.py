@@ -19,6 +19,7 @@ from typing import Any
 import WDL
 from WDL import Tree
 
+from ..removing import remove
 from . import lenient as conversions
 from . import miniwdl_internals as internals
 from .errors import DefinitionError
@@ -73,7 +74,7 @@ def keep(document: Tree.Document, root: Path, main: str, *, lenient: bool) -> No
                 pickle.dump(document, file, pickle.HIGHEST_PROTOCOL)
             draft.replace(place)
         except Exception:  # whatever it is: runs load the definition themselves
-            draft.unlink(missing_ok=True)
+            remove(draft, within=place.parent)
 
     limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
     sys.setrecursionlimit(_DEPTH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,6 @@ def test_what_cannot_be_written_is_not_kept(folder: Path, monkeypatch: pytest.Mo
     def dump(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(loading.pickle, "dump", dump)
+    monkeypatch.setattr(pickle, "dump", dump)
     kept(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["definition"]
