@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..model import Task, Wave
@@ -50,14 +50,23 @@ def _told(task: Task) -> dict[str, Any]:
 
 
 def jobs_text(wave: Wave) -> str:
-    """The content of `JOBS_FILE`: what `jobs_of` tells, but for what `named_jobs` adds again."""
+    """The content of `JOBS_FILE`: what `jobs_of` tells, but for what `named_jobs` adds again.
+
+    The tasks that a job comes `after` are told by how many lines they are above its own.
+    """
     told = jobs_of(wave)
-    makers = _makers(told)
-    read = {task_name(task.key): [ref.path for ref in task.inputs] for task in wave.tasks}
+    numbers = {name: number for number, name in enumerate(told)}
     lines = []
     for name, task in told.items():
-        jobs = {one: _short(job, name, read[one], makers) for one, job in _jobs(name, task).items()}
-        lines.append(json.dumps({"jobs": jobs} if "jobs" in task else jobs[name]))
+        for job in _jobs(task):
+            after = [numbers[name] - numbers[parent] for parent in job.pop("parents")]
+            more = {"logs": job.pop("logs"), "reads": job.pop("reads"), "after": after}
+            if job["rules"] == [job["rule"]]:
+                del job["rules"]
+            if job["rule"] == _rule(job):
+                del job["rule"]
+            job.update({key: value for key, value in more.items() if value})
+        lines.append(json.dumps(task))
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
@@ -70,56 +79,20 @@ def named_jobs(text: str | bytes, workflow: Callable[[], str]) -> dict[str, dict
     if isinstance(told, dict):
         return told
     calls = _CALL.findall(workflow().partition("\n  output {\n")[0])
-    found: dict[str, dict[str, Any]] = dict(zip(calls, told, strict=True))
-    makers = _makers(found)
-    for name, task in found.items():
-        for job in _jobs(name, task).values():
-            job.setdefault("logs", [])
-            job.setdefault("rule", _rule(job["job"]))
+    for number, task in enumerate(told):
+        for job in _jobs(task):
+            job.setdefault("rule", _rule(job))
             job.setdefault("rules", [job["rule"]])
-            paths = job.pop("inputs", [])
-            job.setdefault("parents", _parents(name, paths, makers))
-            job.setdefault("reads", [path for path in paths if path not in makers])
-    return found
+            job.setdefault("logs", [])
+            job.setdefault("reads", [])
+            job["parents"] = [calls[number - lines] for lines in job.pop("after", [])]
+    return dict(zip(calls, told, strict=True))
 
 
-def _short(
-    job: Mapping[str, Any], name: str, paths: list[str], makers: Mapping[str, str]
-) -> dict[str, Any]:
-    """A job of the task `name`, without what can be told from the rest."""
-    short = {key: job[key] for key in ("job", "files")}
-    if job["logs"]:
-        short["logs"] = job["logs"]
-    if job["rule"] != _rule(job["job"]):
-        short["rule"] = job["rule"]
-    if job["rules"] != [job["rule"]]:
-        short["rules"] = job["rules"]
-    reads = [path for path in paths if path not in makers]
-    if job["parents"] != _parents(name, paths, makers) or job["reads"] != reads:
-        # A file that was there before, and is made anew for others.
-        return short | {"parents": job["parents"], "reads": job["reads"]}
-    return short | ({"inputs": paths} if paths else {})
-
-
-def _rule(job: str) -> str:
-    return job.partition(" (")[0]
-
-
-def _jobs(name: str, task: Mapping[str, Any]) -> Mapping[str, Any]:
-    jobs: Mapping[str, Any] = task.get("jobs", {name: task})
+def _jobs(task: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    jobs: Iterable[dict[str, Any]] = task["jobs"].values() if "jobs" in task else [task]
     return jobs
 
 
-def _makers(told: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The task that makes each file."""
-    return {
-        path: name
-        for name, task in told.items()
-        for job in _jobs(name, task).values()
-        for path in job["files"]
-    }
-
-
-def _parents(name: str, paths: list[str], makers: Mapping[str, str]) -> list[str]:
-    above = dict.fromkeys(makers[path] for path in paths if path in makers)
-    return [parent for parent in above if parent != name]
+def _rule(job: Mapping[str, Any]) -> str:
+    return str(job["job"]).partition(" (")[0]

@@ -57,7 +57,7 @@ def _jobs(read: Callable[[str], bytes]) -> dict[str, KnownTask]:
             read(JOBS_FILE), lambda: read(WORKFLOW_FILE).decode(errors="surrogateescape")
         )
         return {name: _task(job) for name, job in told.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 

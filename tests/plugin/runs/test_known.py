@@ -81,3 +81,10 @@ def test_a_definition_tells_which_tasks_a_task_reads_from(tmp_path: Path) -> Non
     assert read_jobs(tmp_path)[task_name(call)].parents == ()
     assert read_jobs(tmp_path)[task_name(call)].reads == ()
     assert read_jobs(tmp_path)[task_name(call)].rules == ("call",)
+
+
+def test_nothing_is_known_where_the_workflow_beside_the_jobs_was_removed(tmp_path: Path) -> None:
+    (tmp_path / JOBS_FILE).write_text(compile_wave(WAVE).files[JOBS_FILE])
+    assert read_jobs(tmp_path) == {}
+    (tmp_path / WORKFLOW_FILE).write_text("version 1.1\n")
+    assert read_jobs(tmp_path) == {}

@@ -55,7 +55,7 @@ for path in "${files[@]}"; do
   if [ ! -e "$path" ]; then
     printf 'The job ended without its output file %s\n' "$path" >&2
     broken=1
-  elif [ -L "$path" ]; then  # the engine takes none for an output
+  elif [ -L "$path" ]; then  # no link can be an output
     cp -L -- "$path" .omics/job.settled
     rm -- "$path"
     mv -- .omics/job.settled "$path"
@@ -156,7 +156,7 @@ for path in "${files[@]}" "${logs[@]}"; do
   if [ ! -e "$path" ]; then
     printf 'The job ended without its output file %s\n' "$path" >&2
     broken=1
-  elif [ -L "$path" ]; then  # the engine takes none for an output
+  elif [ -L "$path" ]; then  # no link can be an output
     cp -L -- "$path" .omics/job.settled
     rm -- "$path"
     mv -- .omics/job.settled "$path"
