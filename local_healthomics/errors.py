@@ -41,7 +41,8 @@ class StateUnreadable(LocalError):
 
     def __init__(self, state: object, why: str) -> None:
         super().__init__(
-            f"{state} cannot be used: {why}; move it away, or name another with --state"
+            f"{state} cannot be used: {why}; move it away, with its runs, its run cache and its S3 "
+            "(what was fetched is not in it), or name another with --state"
         )
 
 
