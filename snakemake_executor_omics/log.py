@@ -38,9 +38,6 @@ class Later:
     jobs: Mapping[str, int]
 
 
-Fact = RunProgress | Later
-
-
 class Log(Protocol):
     """Takes lines for people."""
 

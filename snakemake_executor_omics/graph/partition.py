@@ -95,21 +95,6 @@ def partition(
     )
 
 
-def successive(
-    order: Sequence[K],
-    parents: Mapping[K, Sequence[K]],
-    max_tasks: int,
-    parallel_runs: int | None = 1,
-) -> list[tuple[tuple[K, ...], ...]]:
-    """The runs of each wave, where what one wave defers is cut when its runs have ended."""
-    waves = []
-    while order:
-        cut = partition(order, parents, max_tasks, parallel_runs)
-        waves.append(cut.runs)
-        order = cut.deferred
-    return waves
-
-
 def _beside(
     order: Sequence[K],
     parents: Mapping[K, Sequence[K]],
