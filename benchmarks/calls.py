@@ -1,9 +1,10 @@
 """What the service is asked in a first run, and in one whose results the run cache has.
 
-python benchmarks/calls.py [--jobs N] [--poll-seconds N]
+python benchmarks/calls.py [--jobs N]
 
-Counted at the local service, whose engine runs nothing; waiting for the run is one poll each
-`--poll-seconds`. The second run is a forced one: its results are here, and are made again alike.
+Counted at the local service, whose engine runs nothing; a run and the check of a
+definition are looked at more often than on AWS. The second run is a forced one: its results are
+here, and are made again alike.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from .journal import Journal
 from .ledger import Ending, Outcome, RunEnd
 from .measured import fill_benchmarks
 from .patience import UNSEEN_SECONDS, Patience
-from .progress import changes, dollars_so_far, is_listed, summary
+from .progress import changes, dollars_so_far, is_listed, near_pause, summary
 from .reasons import is_fault
 from .states import job_states, newest_tasks
 
@@ -299,8 +299,14 @@ class Follower:
                 del self._looks[id], self._fetches[id], self._since[id]
         return ends
 
-    async def pause(self, seconds: float) -> None:
-        """Until the next look: less long if results are here, or nobody waits any more."""
+    async def pause(self, seconds: float, *, is_near: bool = False) -> None:
+        """Until the next look: less long if results are here, or nobody waits any more.
+
+        On this machine nobody is asked too often, and what was just started may be over at once.
+        """
+        if is_near:
+            now = monotonic()
+            seconds = near_pause(seconds, now - max(self._since.values(), default=now))
         if not self._is_waited_for():
             return
         waits = [asyncio.ensure_future(event.wait()) for event in (self._stopped, self._fetched)]

@@ -178,7 +178,8 @@ class Invocation:
         if self._service is None:
             await asyncio.sleep(_UNTIL_CONNECTED)
         else:
-            await self._service.follower.pause(self._options.poll_seconds)
+            options = self._options
+            await self._service.follower.pause(options.poll_seconds, is_near=options.local)
 
     def remember_failures(self, run: str) -> None:
         """Have the next call know which failures of a run the run cache has."""

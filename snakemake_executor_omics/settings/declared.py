@@ -316,6 +316,7 @@ class ExecutorSettings(ExecutorSettingsBase):
         choices=_values(options.OnInterrupt),
     )
     poll_seconds: Optional[float] = _option(
-        "Seconds between two looks at a run, 0.1 to 3,600. Default: 10, with endpoint 'local' 1.",
+        "Seconds between two looks at a run, 0.1 to 3,600; with endpoint 'local' at most. "
+        "Default: 10, with endpoint 'local' 1.",
         metavar="SECONDS",
     )
