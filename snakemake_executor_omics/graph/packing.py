@@ -54,7 +54,9 @@ def pack(
         packing.join_chains()
         packing.join_siblings()
         packing.join_chains()
-    return replace(wave, packs=packing.packs, longest=LONGEST_SECONDS if most is None else None)
+    # Where none is made, one that is there is of a run in flight, by what is known of its jobs.
+    longest = LONGEST_SECONDS if most in (None, 1) else None
+    return replace(wave, packs=packing.packs, longest=longest)
 
 
 @dataclass(slots=True)

@@ -136,6 +136,14 @@ def test_only_of_what_was_taken_to_be_short_a_pack_begins_no_more_when_it_took_l
     assert pack(wave, {}, 2).longest is None
 
 
+def test_who_packs_nothing_meets_the_packs_of_a_run_in_flight_as_they_are() -> None:
+    wave = Wave(tuple(job(f"a{number}") for number in range(4)))
+    packed = pack(wave, lasting(wave, 5.0))
+    assert packed.packs
+    assert pack(wave, {}, 1, before=packed.calls) == packed
+    assert pack(wave, lasting(wave, 5.0), before=[[key] for key in wave.parents]).packs == ()
+
+
 def test_a_larger_instance_is_shared_only_within_the_minute_that_is_billed_anyway() -> None:
     wave = Wave((job("a"), job("b", "a", resources=LARGE)))
     assert packed(wave, 30.0) == ["a b"]

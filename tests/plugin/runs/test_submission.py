@@ -20,6 +20,8 @@ from snakemake_executor_omics.aws.runs import cancel_run, get_run
 from snakemake_executor_omics.aws.session import connect
 from snakemake_executor_omics.compile import task_name
 from snakemake_executor_omics.errors import NotFound, OmicsError, QuotaExceeded
+from snakemake_executor_omics.graph.durations import Duration, Source
+from snakemake_executor_omics.graph.packing import pack
 from snakemake_executor_omics.graph.waves import runs_of
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
 from snakemake_executor_omics.runs import submission
@@ -149,7 +151,9 @@ def test_runs_in_flight_from_another_folder_are_met_whatever_they_are_cut_by(
     keys = [JobKey(name, (), (f"{name}.txt",)) for name in "abcd"]
     steps = [Step(key=key, command="true", outputs=(OutputFile(key.outputs[0]),)) for key in keys]
     wave = Wave(tuple(Task(key=step.key, layers=((step,),), container="x/y:1") for step in steps))
-    there = [replace(wave.only(keys[:2]), packs=(tuple(keys[:2]),)), wave.only(keys[2:])]
+    short = {key: Duration(5, Source.BENCHMARK) for key in keys[:2]}
+    there = [pack(wave.only(keys[:2]), short), wave.only(keys[2:])]
+    assert there[0].packs
     _, _, connection = call("unused", wave=wave.only(keys[:1]), output_uri="s3://omics-local/none")
     options = Options(
         role_arn=LOCAL_ROLE_ARN,
