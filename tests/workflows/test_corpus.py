@@ -67,6 +67,7 @@ CASES = {
         runs=2,
     ),
     "imported": Case(slow=False),
+    "names": Case(("--force-use-threads",)),
     "documents": Case(needs=("Rscript", "R:rmarkdown", "pandoc")),
     "notebooks": Case(needs=("papermill",), without=("logs/a.ipynb", "logs/b.ipynb")),
 }

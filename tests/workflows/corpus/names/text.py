@@ -1,0 +1,2 @@
+texts = [open(path).read() for path in snakemake.input]
+open(snakemake.output[0], "w").write("".join(texts) + snakemake.wildcards.name)
