@@ -68,6 +68,7 @@ class Executor(RemoteExecutor):
         self._environments = EnvironmentFolders(self._runs.state, logger)
         self._updates = Updates(workflow)
         self._is_examined = False
+        self._looked_at: set[JobKey] = set()  # jobs of later waves that can be tasks
         self._images: dict[str, str] = {}  # how tasks name those that were looked at
         super().__init__(workflow, logger)  # last: it starts its thread, which polls
 
@@ -126,6 +127,7 @@ class Executor(RemoteExecutor):
                 cache_busters=self._ledger.cache_busters,
                 in_flight=self._ledger.holds,
                 is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
+                looked_at=self._looked_at,
                 left=self._runs.left,
                 earlier=earlier,
                 quotas=self._runs.quotas,

@@ -76,6 +76,7 @@ def select(
     in_flight: Callable[[JobKey], bool] = lambda _: False,
     landed: Callable[[JobKey], bool] = lambda _: False,
     failed: Collection[JobKey] = frozenset(),
+    looked_at: set[JobKey] | None = None,
 ) -> Selection:
     """The largest wave that can be decided now, as `look_over` says.
 
@@ -83,7 +84,15 @@ def select(
         UnsupportedRules: jobs can never be tasks, with all reasons; at first those of the whole
             graph, as far as it is known.
     """
-    looked = look_over(dag, ready, settings, in_flight=in_flight, landed=landed, failed=failed)
+    looked = look_over(
+        dag,
+        ready,
+        settings,
+        in_flight=in_flight,
+        landed=landed,
+        failed=failed,
+        looked_at=looked_at,
+    )
     if looked.refused:
         raise UnsupportedRules(looked.refused)
     return looked.selection
@@ -97,12 +106,15 @@ def look_over(
     in_flight: Callable[[JobKey], bool] = lambda _: False,
     landed: Callable[[JobKey], bool] = lambda _: False,
     failed: Collection[JobKey] = frozenset(),
+    looked_at: set[JobKey] | None = None,
 ) -> Looked:
     """What goes into a wave now, what waits, and what is refused.
 
     `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
     already, `landed` jobs whose results are here though Snakemake has not asked for them yet,
     `failed` jobs that it has given up. Without any that are handed in, it is the first wave.
+    `looked_at` are jobs that can be tasks as far as was seen in earlier waves, which is kept there:
+    else each of many waves would look at all that is left.
     """
     handed_in = {id(job) for unit in ready for job in members(unit)}
     produced = {path for job in dag.jobs for path in written_by(job, settings.workdir)}
@@ -192,9 +204,13 @@ def look_over(
     later: dict[JobKey, Task] = {}
     if not begun:
         # Before anything is billed, also what later waves would be refused for.
+        seen = set() if looked_at is None else looked_at
         for unit in waiting:
+            if job_key(unit) in seen:
+                continue
             if (ahead := refusals.look_ahead(unit, settings)) is not None:
                 later[ahead.key] = ahead
+                seen.add(ahead.key)
     wave = Wave(tuple(tasks.values()))
     notes = () if begun else tuple(_notes(units, graph, wave, settings))
     notes += () if begun else tuple(unsent_notes(units, wave, settings))

@@ -133,6 +133,7 @@ def next_waves(
     cache_busters: Mapping[JobKey, str],
     in_flight: Callable[[JobKey], bool],
     is_here: Callable[[JobKey], bool],
+    looked_at: set[JobKey] | None = None,
     left: Sequence[Sequence[Collection[str]]] = (),
     earlier: Mapping[JobKey, float] = MappingProxyType({}),
     quotas: Callable[[], Quotas] = Quotas,
@@ -143,7 +144,8 @@ def next_waves(
     `in_flight` tells jobs that a run carries already, `is_here` those whose results are here,
     `left` has the names of the jobs of each task of each run that an earlier call left in flight,
     `earlier` the seconds that tasks of earlier runs took, `quotas` tells those of the account,
-    `images` has the images that earlier waves of this call were found to have (`_with_images`).
+    `images` has the images that earlier waves of this call were found to have (`_with_images`),
+    `looked_at` their jobs that waited (`look_over`).
 
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
@@ -180,6 +182,7 @@ def next_waves(
         in_flight=in_flight,
         landed=is_here,
         failed=frozenset(job_key(part) for unit in failed for part in (unit, *members(unit))),
+        looked_at=looked_at,
     )
     if options.is_aws:
         path = options.container_registry_map
