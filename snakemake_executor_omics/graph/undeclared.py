@@ -22,7 +22,7 @@ from .paths import is_in_use, named_paths, named_patterns, project_path, with_fo
 
 Job = Any
 
-_MOST_JOBS = 1_000  # above one that are looked at: more is for declared inputs
+MOST_ABOVE = 1_000  # jobs above one that are looked at: more is for declared inputs
 _SCANS = re.compile(r"\b(multiqc|find|ls|tree|Glob|glob|list\.files|listdir)\b")
 _QUOTED = re.compile(r"(?<=['\"])[^'\"\n\\]+(?=['\"])")
 
@@ -36,11 +36,20 @@ def gathered(
     temporary may be gone by then, and is left out.
     """
     reads = _Reads(job, command.own, command.names, command.patterns, own, made_in)
-    for above in _above(job) if reads else ():
+    for above in _above(job) or () if reads else ():
         for output in above.output:
             path = project_path(output, workdir, above.rule.name)
             if reads.has(path) and not is_flagged(output, "temp"):
                 yield path
+
+
+def not_gathered(
+    job: Job, text: str, own: Collection[str], made_in: Collection[str], workdir: Path
+) -> list[str]:
+    """The folders and patterns whose results a job is not given, as too many jobs are above it."""
+    names = named_paths(text, workdir)
+    reads = _Reads(job, text, names, named_patterns(text, workdir), own, made_in)
+    return reads.all if reads and _above(job) is None else []
 
 
 def logs_read(
@@ -50,7 +59,7 @@ def logs_read(
     names = named_paths(text, workdir)
     reads = _Reads(job, text, names, named_patterns(text, workdir), own, made_in)
     if reads or any(os.path.dirname(name) in made_in for name in names):
-        for above in _above(job):
+        for above in _above(job) or ():
             for log in above.log:
                 path = project_path(log, workdir, above.rule.name)
                 if path in names or reads.has(path):
@@ -83,6 +92,10 @@ class _Reads:
     def __bool__(self) -> bool:
         return bool(self._folders or self._patterns)
 
+    @property
+    def all(self) -> list[str]:
+        return [*sorted(self._folders), *self._patterns]
+
     def has(self, path: str) -> bool:
         return any(folder in self._folders for folder in with_folders(path)) or any(
             fnmatchcase(path, pattern) and path.count("/") == pattern.count("/")
@@ -95,17 +108,17 @@ def _fixed(pattern: str) -> Iterator[str]:
     return with_folders(os.path.dirname(re.split(r"[*?\[]", pattern)[0]))
 
 
-def _above(job: Job) -> Iterator[Job]:
-    """The jobs that a job depends on, the nearest first, none where these are too many."""
+def _above(job: Job) -> list[Job] | None:
+    """The jobs that a job depends on, the nearest first; None where these are too many."""
     found: dict[Job, None] = {}
     pending = list(job.dag.dependencies[job])
     for above in pending:
         if above not in found:
             found[above] = None
             pending += job.dag.dependencies[above]
-            if len(found) > _MOST_JOBS:
-                return
-    yield from found
+            if len(found) > MOST_ABOVE:
+                return None
+    return list(found)
 
 
 def named_by_values(

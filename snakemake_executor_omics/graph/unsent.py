@@ -20,7 +20,7 @@ from .folders import LARGEST
 from .paths import project_path
 from .programs import is_program
 from .tasks import TaskSettings, Unit, job_key, members, written_by
-from .undeclared import logs_read, too_large_values
+from .undeclared import MOST_ABOVE, logs_read, not_gathered, too_large_values
 
 _LOOKED_AT = 20  # jobs of a rule, for notes about its text
 _FEW = 3  # and those for which the jobs above are looked at
@@ -36,6 +36,7 @@ def unsent_notes(units: Iterable[Any], wave: Wave, settings: TaskSettings) -> It
     looked: Counter[str] = Counter()
     lacking: Found = {}
     logs: Found = {}
+    ungathered: Found = {}
     written: Found = {}
     sent: dict[str, dict[str, int]] = {}  # the bytes of files, by rule
     for unit, job in _with_jobs(units):
@@ -51,7 +52,9 @@ def unsent_notes(units: Iterable[Any], wave: Wave, settings: TaskSettings) -> It
             _add(lacking, rule, values)
         if looked[rule] <= _FEW:
             own = set(written_by(job, settings.workdir))
-            read = logs_read(job, step.command, own, settings.made_in, settings.workdir)
+            place = (own, settings.made_in, settings.workdir)
+            _add(ungathered, rule, not_gathered(job, step.command, *place))
+            read = logs_read(job, step.command, *place)
             _add(logs, rule, (path for path in read if path not in given))
         sent.setdefault(rule, {}).update(_sent(task, unit, settings.workdir))
         for source in task.sources:
@@ -61,6 +64,12 @@ def unsent_notes(units: Iterable[Any], wave: Wave, settings: TaskSettings) -> It
             "these rules name what their tasks do not have, since it is too large to send "
             f"unasked: {_listed(lacking)}. What a job needs of it is to be declared "
             "as its input"
+        )
+    if ungathered:
+        yield (
+            "these rules name folders of results, of which their tasks have only what is declared, "
+            f"since more than {MOST_ABOVE:,} jobs are above them: {_listed(ungathered)}. "
+            "Declare what they read as inputs"
         )
     if logs:
         yield (
