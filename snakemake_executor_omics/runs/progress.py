@@ -12,7 +12,7 @@ from ..cost.prices import Prices
 from ..limits import MAX_PAGE
 from ..model import JobKey, JobState
 
-_NEAR_SECONDS, _NEAR_PART = 0.2, 0.1  # until the next look at a run on this machine: of its age
+_NEAR_SECONDS, _NEAR_PART = 0.2, 0.3  # until the next look at a run on this machine: of its age
 _NAMED = 3  # jobs of a rule that are named one by one
 
 
@@ -69,7 +69,7 @@ def is_listed(tasks: int, polls: int) -> bool:
 def near_pause(most: float, age: float) -> float:
     """Seconds until the next look at runs on this machine, the newest of which has this age.
 
-    So the end of a run is seen after a tenth of its time more, and a long one is not asked often.
+    So the end of a run is seen after a third of its time more at most, and few looks are needed.
     """
     return min(most, max(_NEAR_SECONDS, _NEAR_PART * age))
 

@@ -74,8 +74,8 @@ def test_what_tasks_cost_so_far_counts_those_that_work() -> None:
 
 
 def test_the_next_look_at_a_local_run_waits_a_tenth_of_its_age_within_bounds():
-    assert near_pause(1.0, age=0) == near_pause(1.0, age=1) < 0.5
-    assert near_pause(1.0, age=5) == pytest.approx(0.5)
+    assert near_pause(1.0, age=0) == near_pause(1.0, age=0.5) < 0.5
+    assert near_pause(1.0, age=2) == pytest.approx(0.6)
     assert near_pause(1.0, age=3600) == 1.0
 
 
