@@ -200,6 +200,17 @@ def our_runs(services: Services, name: str, *, ended: int) -> list[Run]:
 
 
 def _active_runs(services: Services, name: str | None) -> Iterator[Run]:
+    """The active runs of a name: of one page, or where it has had more runs, of a list a state."""
+    if name is not None:
+        with translated(f"list the runs named {name}"):
+            page = services.omics.list_runs(name=name, maxResults=MAX_PAGE)
+        if "nextToken" not in page:
+            yield from (
+                run
+                for item in page.get("items", ())
+                if not (run := Run.from_api(item)).status.is_final
+            )
+            return
     query = {} if name is None else {"name": name}
     for status in _ACTIVE:
         with translated(f"list the {status.lower()} runs"):

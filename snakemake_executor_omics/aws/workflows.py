@@ -49,7 +49,7 @@ Say = Callable[[str], None]
 Checked = TypeVar("Checked", Workflow, WorkflowVersion)
 
 _PATIENCE_SECONDS = 1800
-_PAUSE_SHARE = 0.35  # of the time that a check has taken so far, before it is looked at again
+_PAUSE_SHARE = 0.5  # of the time that a check has taken so far, before it is looked at again
 _SAY_SECONDS = 10.0  # after which it is told what is waited for
 _OWN_DEFINITION = """version 1.1
 

@@ -118,7 +118,21 @@ def test_cancel(services: Services, omics: Stubber) -> None:
     assert not runs.cancel_run(services, "5")
 
 
-def test_find_runs_by_plan(services: Services, omics: Stubber) -> None:
+def test_active_runs_of_a_name_are_on_one_page(services: Services, omics: Stubber) -> None:
+    states = {"4": "COMPLETED", "5": "RUNNING", "6": "STOPPING", "7": "FAILED", "8": "PENDING"}
+    items = [{"id": id, "status": status} for id, status in states.items()]
+    omics.add_response("list_runs", {"items": items}, {"maxResults": 100, "name": "n"})
+    for item in items:
+        if item["id"] in "568":
+            answer = {**item, "tags": {OWNER_TAG: "digest"}}
+            omics.add_response("get_run", answer, {"id": item["id"]})
+    found = runs.find_runs(services, {OWNER_TAG: {"digest"}}, name="n")
+    assert {run.id for run in found} == {"5", "6", "8"}
+
+
+def test_find_runs_by_plan_among_more_than_a_page(services: Services, omics: Stubber) -> None:
+    ended = {"items": [{"id": "1", "status": "COMPLETED"}], "nextToken": "more"}
+    omics.add_response("list_runs", ended, {"maxResults": 100, "name": "n"})
     for status in ("PENDING", "STARTING", "RUNNING", "STOPPING"):
         items = [{"id": i, "status": status} for i in (["7", "6", "5"] * (status == "RUNNING"))]
         omics.add_response(
