@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..errors import UnsupportedRule, UnsupportedRules
+from ..errors import UnsupportedRule
 
 _ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/.+")
 _HUB = "registry-1.docker.io"
@@ -27,22 +27,13 @@ UPSTREAMS = (
 )
 
 
-def check_images(
-    rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
-) -> None:
-    """Refuse images that no task could be started from; `rules` has the rules of each image.
-
-    Raises:
-        UnsupportedRules: images lie elsewhere and no map leads from there to ECR.
-    """
-    if refused := list(out_of_reach(rules, region, registry_map)):
-        raise UnsupportedRules(refused)
-
-
 def out_of_reach(
     rules: Mapping[str, str], region: str, registry_map: Mapping[str, Any] | None
 ) -> Iterator[UnsupportedRule]:
-    """What `check_images` refuses."""
+    """Images that no task could be started from: they lie elsewhere and no map leads to ECR.
+
+    `rules` has the rules of each image.
+    """
     for image, rule in sorted(rules.items()):
         found = _mapped(image, registry_map or {})
         ecr = _ECR.fullmatch(found)
