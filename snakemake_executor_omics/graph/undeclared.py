@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from snakemake.io import is_flagged
 
@@ -27,53 +27,17 @@ _SCANS = re.compile(r"\b(multiqc|find|ls|tree|Glob|glob|list\.files|listdir)\b")
 _QUOTED = re.compile(r"(?<=['\"])[^'\"\n\\]+(?=['\"])")
 
 
-def gathered(
-    job: Job, command: Command, own: Collection[str], made_in: Collection[str], workdir: Path
-) -> Iterator[str]:
-    """The project paths of what jobs above have made in folders that the command names.
+class Reads:
+    """The folders, and the patterns, by which a job's text reads what other jobs have made.
 
-    `own` are the paths that the job writes, `made_in` the folders where jobs write. What is
-    temporary may be gone by then, and is left out.
+    `own` are the paths that the job writes, `made_in` the folders where jobs write.
     """
-    reads = _Reads(job, command.own, command.names, command.patterns, own, made_in)
-    for above in _above(job) or () if reads else ():
-        for output in above.output:
-            path = project_path(output, workdir, above.rule.name)
-            if reads.has(path) and not is_flagged(output, "temp"):
-                yield path
-
-
-def not_gathered(
-    job: Job, text: str, own: Collection[str], made_in: Collection[str], workdir: Path
-) -> list[str]:
-    """The folders and patterns whose results a job is not given, as too many jobs are above it."""
-    names = named_paths(text, workdir)
-    reads = _Reads(job, text, names, named_patterns(text, workdir), own, made_in)
-    return reads.all if reads and _above(job) is None else []
-
-
-def logs_read(
-    job: Job, text: str, own: Collection[str], made_in: Collection[str], workdir: Path
-) -> Iterator[str]:
-    """The project paths of the logs of jobs above that the job's text names."""
-    names = named_paths(text, workdir)
-    reads = _Reads(job, text, names, named_patterns(text, workdir), own, made_in)
-    if reads or any(os.path.dirname(name) in made_in for name in names):
-        for above in _above(job) or ():
-            for log in above.log:
-                path = project_path(log, workdir, above.rule.name)
-                if path in names or reads.has(path):
-                    yield path
-
-
-class _Reads:
-    """The folders, and the patterns, by which a command reads what others have made."""
 
     def __init__(
         self,
         job: Job,
         text: str,
-        names: Iterable[str],
+        names: Collection[str],
         patterns: Iterable[str],
         own: Collection[str],
         made_in: Collection[str],
@@ -88,6 +52,14 @@ class _Reads:
             and (job.is_shell or "/" in name)  # in a program a word is a variable
         }
         self._patterns = [p for p in patterns if any(f in made_in for f in _fixed(p))]
+        self._names, self._made_in = names, made_in
+
+    @classmethod
+    def of_text(
+        cls, job: Job, text: str, own: Collection[str], made_in: Collection[str], workdir: Path
+    ) -> Self:
+        names = frozenset(named_paths(text, workdir))
+        return cls(job, text, names, named_patterns(text, workdir), own, made_in)
 
     def __bool__(self) -> bool:
         return bool(self._folders or self._patterns)
@@ -96,11 +68,50 @@ class _Reads:
     def all(self) -> list[str]:
         return [*sorted(self._folders), *self._patterns]
 
+    @property
+    def may_name_logs(self) -> bool:
+        """Whether the text names anything where jobs write, so that logs may be among it."""
+        return bool(self) or any(os.path.dirname(name) in self._made_in for name in self._names)
+
     def has(self, path: str) -> bool:
+        """Whether a path lies in what is read."""
         return any(folder in self._folders for folder in with_folders(path)) or any(
             fnmatchcase(path, pattern) and path.count("/") == pattern.count("/")
             for pattern in self._patterns
         )
+
+    def names(self, path: str) -> bool:
+        """Whether a path is read, or written out in the text."""
+        return path in self._names or self.has(path)
+
+
+def gathered(
+    job: Job, command: Command, own: Collection[str], made_in: Collection[str], workdir: Path
+) -> Iterator[str]:
+    """The project paths of what jobs above have made in folders that the command names.
+
+    What is temporary may be gone by then, and is left out.
+    """
+    reads = Reads(job, command.own, command.names, command.patterns, own, made_in)
+    for above in _above(job) or () if reads else ():
+        for output in above.output:
+            path = project_path(output, workdir, above.rule.name)
+            if reads.has(path) and not is_flagged(output, "temp"):
+                yield path
+
+
+def not_gathered(job: Job, reads: Reads) -> list[str]:
+    """The folders and patterns whose results a job is not given, as too many jobs are above it."""
+    return reads.all if reads and _above(job) is None else []
+
+
+def logs_read(job: Job, reads: Reads, workdir: Path) -> Iterator[str]:
+    """The project paths of the logs of jobs above that the job's text names."""
+    for above in _above(job) or () if reads.may_name_logs else ():
+        for log in above.log:
+            path = project_path(log, workdir, above.rule.name)
+            if reads.names(path):
+                yield path
 
 
 def _fixed(pattern: str) -> Iterator[str]:

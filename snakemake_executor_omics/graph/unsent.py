@@ -20,7 +20,7 @@ from .folders import LARGEST
 from .paths import project_path
 from .programs import is_program
 from .tasks import TaskSettings, Unit, job_key, members, written_by
-from .undeclared import MOST_ABOVE, logs_read, not_gathered, too_large_values
+from .undeclared import MOST_ABOVE, Reads, logs_read, not_gathered, too_large_values
 
 _LOOKED_AT = 20  # jobs of a rule, for notes about its text
 _FEW = 3  # and those for which the jobs above are looked at
@@ -52,9 +52,9 @@ def unsent_notes(units: Iterable[Any], wave: Wave, settings: TaskSettings) -> It
             _add(lacking, rule, values)
         if looked[rule] <= _FEW:
             own = set(written_by(job, settings.workdir))
-            place = (own, settings.made_in, settings.workdir)
-            _add(ungathered, rule, not_gathered(job, step.command, *place))
-            read = logs_read(job, step.command, *place)
+            reads = Reads.of_text(job, step.command, own, settings.made_in, settings.workdir)
+            _add(ungathered, rule, not_gathered(job, reads))
+            read = logs_read(job, reads, settings.workdir)
             _add(logs, rule, (path for path in read if path not in given))
         sent.setdefault(rule, {}).update(_sent(task, unit, settings.workdir))
         for source in task.sources:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_executor_omics.graph.undeclared import MOST_ABOVE, not_gathered
+from snakemake_executor_omics.graph.undeclared import MOST_ABOVE, Reads, not_gathered
 
 
 @dataclass(eq=False)
@@ -29,5 +29,6 @@ def test_folders_below_too_many_jobs_are_named(tmp_path: Path, above: int, told:
     reader = Job(dag)
     dag.dependencies = {reader: jobs, **{job: [] for job in jobs}}
     made_in = {"results", "results/qc"}
-    assert not_gathered(reader, "multiqc results/qc", set(), made_in, tmp_path) == told
-    assert not_gathered(reader, "cat declared.txt", set(), made_in, tmp_path) == []
+    for text, expected in (("multiqc results/qc", told), ("cat declared.txt", [])):
+        reads = Reads.of_text(reader, text, set(), made_in, tmp_path)
+        assert not_gathered(reader, reads) == expected
