@@ -7,7 +7,7 @@ job is in which run, and what is told of it, is the ledger's to know.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,16 @@ from snakemake_interface_common.exceptions import ApiError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
-from .check.expected import expected
-from .doctor.examine import refuse_a_bad_start
 from .errors import FileError, OmicsError, ServiceError
 from .graph import internals
-from .graph.durations import benchmarked, known_durations
 from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failures
 from .graph.tasks import job_key, members
 from .graph.updates import Updates
-from .graph.waves import next_waves, prepare
-from .images.folders import EnvironmentFolders
+from .graph.waves import prepare
+from .launch import Launcher
 from .log import WithoutProgress
-from .model import JobKey, Wave
+from .model import JobKey
 from .packaging import package
 from .runs.follow import FollowedRun
 from .runs.interrupts import leave_at_the_next
@@ -61,15 +58,11 @@ class Executor(RemoteExecutor):
             hears = not is_quiet_about(workflow.output_settings.quiet or (), "progress")
             runs = Invocation(options, workdir, logger if hears else WithoutProgress(logger))
             _do_without_runs(workflow, options, workdir, runs.state, logger)
-        self._options = options
         self._runs = runs
         self._infos: dict[JobKey, SubmittedJobInfo] = {}  # of the jobs that Snakemake waits for
         self._cache = OutputCache(workflow)
-        self._environments = EnvironmentFolders(self._runs.state, logger)
+        self._launcher = Launcher(workflow, options, runs, self._cache, logger)
         self._updates = Updates(workflow)
-        self._is_examined = False
-        self._looked_at: set[JobKey] = set()  # jobs of later waves that can be tasks
-        self._images: dict[str, str] = {}  # how tasks name those that were looked at
         super().__init__(workflow, logger)  # last: it starts its thread, which polls
 
     @property
@@ -104,56 +97,12 @@ class Executor(RemoteExecutor):
             self.logger.info(f"omics: {fetched} jobs have their results in Snakemake's cache")
             jobs = [job for job in jobs if not self._cache.has(job_key(job))]
         if jobs:
-            self._launch(jobs)
+            self._launcher.launch(jobs)
         for job in jobs:
             placement = self._ledger.placement(job_key(job), keys_of(job))
             if not placement.complete and not placement.in_flight:
                 # Nothing is under way that it could wait for.
                 raise OmicsError(f"{job_key(job)} cannot go into a run, see above what it lacks")
-
-    def _launch(self, ready: list[Any]) -> None:
-        internals.without_job_rate(self.workflow)
-        services = self._runs.services  # the ledger has the failures of earlier calls from then on
-        self._examine()
-        earlier = self._runs.durations
-        while True:
-            waves = next_waves(
-                self.workflow,
-                ready,
-                services,
-                self._options,
-                self._runs.workdir,
-                self.logger,
-                cache_busters=self._ledger.cache_busters,
-                in_flight=self._ledger.holds,
-                is_here=lambda key: self._cache.has(key) or self._ledger.is_done(key),
-                looked_at=self._looked_at,
-                left=self._runs.left,
-                earlier=earlier,
-                quotas=self._runs.quotas,
-                images=self._images,
-            )
-            if self._options.makes_environments:
-                self._environments.make(waves)
-            elif (url := self._options.endpoint_url) is not None:
-                self._environments.leave_to(url, waves)
-            if self._runs.start(*waves, expected=self._expected(waves, earlier, services.region)):
-                return
-
-    def _expected(
-        self, waves: list[Wave], earlier: Mapping[JobKey, float], region: str
-    ) -> list[dict[str, Any]]:
-        """What each run is expected to cost and take."""
-        workdir = self._runs.workdir
-        tasks = [task for wave in waves for task in wave.tasks]
-        known = known_durations(tasks, benchmarked(self.workflow.dag.jobs, workdir), earlier)
-        return expected(waves, known, self._options, workdir, region)
-
-    def _examine(self) -> None:
-        """Look, once, at what the first run would fail by; runs in flight have been let pass."""
-        if self._options.is_aws and not self._is_examined and not self._runs.left:
-            refuse_a_bad_start(self._options)
-        self._is_examined = True
 
     def _attach(self, job: Any) -> None:
         """Have a job wait for its run, or tell its end at once if that is known.

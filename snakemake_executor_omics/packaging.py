@@ -37,7 +37,7 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
     selection = select(workflow.dag, (), settings_of(workflow, options, workdir, region))
     journal = workdir / ".snakemake" / "omics" / "journal.sqlite"
     earlier = durations_before(journal)
-    durations = durations_of(workflow, selection.wave, options, workdir, earlier)
+    durations = durations_of(workflow, selection.wave, workdir, earlier)
     parts, waves = runs_of(
         selection.wave, options, durations, quotas=lambda: quotas_before(journal, options)
     )

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,14 @@ def benchmarked(jobs: Iterable[Any], workdir: Path) -> dict[JobKey, float]:
 
 def read_benchmark(path: Path) -> float | None:
     """The seconds that a benchmark file tells, None where there is none that can be read."""
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@cache  # each of many waves asks for all that there are
+def _read(path: Path, changed: int) -> float | None:
     try:
         text = path.read_text("utf-8")
         seconds = [float(value) for value in _seconds(text.splitlines(), path.suffix == ".jsonl")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -83,14 +83,12 @@ def cut(
 
 
 def durations_of(
-    workflow: Any, wave: Wave, options: Options, workdir: Path, earlier: Mapping[JobKey, float]
+    workflow: Any, wave: Wave, workdir: Path, earlier: Mapping[JobKey, float]
 ) -> dict[JobKey, Duration]:
-    """How long the jobs of a wave take, as far as that is known and decides something.
+    """How long the jobs of a wave take, as far as that is known.
 
     `earlier` are the seconds of tasks of earlier runs.
     """
-    if options.pack is not None:
-        return {}
     return known_durations(wave.tasks, benchmarked(workflow.dag.jobs, workdir), earlier)
 
 
@@ -122,6 +120,18 @@ def tell_packs(waves: Sequence[Wave], log: Log) -> None:
         log.info(f"omics: {sum(map(len, packs))} of the jobs share {tasks}")
 
 
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What earlier waves of a call of Snakemake were found to be, so that no wave looks again.
+
+    `jobs` are those that waited and can be tasks (`look_over`), `images` tells how each image is
+    named (`_with_images`).
+    """
+
+    jobs: set[JobKey] = field(default_factory=set)
+    images: dict[str, str] = field(default_factory=dict)
+
+
 def next_waves(
     workflow: Any,
     ready: list[Any],
@@ -133,19 +143,17 @@ def next_waves(
     cache_busters: Mapping[JobKey, str],
     in_flight: Callable[[JobKey], bool],
     is_here: Callable[[JobKey], bool],
-    looked_at: set[JobKey] | None = None,
-    left: Sequence[Sequence[Collection[str]]] = (),
-    earlier: Mapping[JobKey, float] = MappingProxyType({}),
-    quotas: Callable[[], Quotas] = Quotas,
-    images: dict[str, str],
-) -> list[Wave]:
-    """The waves that have the `ready` jobs, each for a run of its own.
+    left: Sequence[Sequence[Collection[str]]],
+    earlier: Mapping[JobKey, float],
+    quotas: Callable[[], Quotas],
+    looked_at: LookedAt,
+) -> tuple[list[Wave], dict[JobKey, Duration]]:
+    """The waves that have the `ready` jobs, each for a run of its own, and what their jobs take.
 
     `in_flight` tells jobs that a run carries already, `is_here` those whose results are here,
     `left` has the names of the jobs of each task of each run that an earlier call left in flight,
     `earlier` the seconds that tasks of earlier runs took, `quotas` tells those of the account,
-    `images` has the images that earlier waves of this call were found to have (`_with_images`),
-    `looked_at` their jobs that waited (`look_over`).
+    `looked_at` has, and gets, what each wave of this call finds.
 
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
@@ -182,18 +190,20 @@ def next_waves(
         in_flight=in_flight,
         landed=is_here,
         failed=frozenset(job_key(part) for unit in failed for part in (unit, *members(unit))),
-        looked_at=looked_at,
+        looked_at=looked_at.jobs,
     )
     if options.is_aws:
         path = options.container_registry_map
         registry_map = None if path is None else read_registry_map(path)
-        selection = _with_images(selection, options, services, registry_map or {}, images, log)
+        selection = _with_images(
+            selection, options, services, registry_map or {}, looked_at.images, log
+        )
     check_buckets(services, selection.wave)
     by_name = {task_name(task.key): task.key for task in selection.wave.tasks} if left else {}
     known = [
         [[by_name[name] for name in names if name in by_name] for names in tasks] for tasks in left
     ]
-    durations = durations_of(workflow, selection.wave, options, workdir, earlier)
+    durations = durations_of(workflow, selection.wave, workdir, earlier)
     parts, waves = runs_of(selection.wave, options, durations, known, quotas)
     tell_selection(selection, parts, log)
     if options.parallel_runs is None and len(waves) > 1:
@@ -203,7 +213,7 @@ def next_waves(
         log.info(
             f"omics: {staying} temporary results stay in their run, for the jobs that read them"
         )
-    return waves
+    return waves, durations
 
 
 def _with_images(
