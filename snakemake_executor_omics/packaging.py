@@ -15,7 +15,7 @@ from .aws.session import region_named
 from .compile import compile_wave, spill
 from .errors import SelectionError
 from .files.upload import stage
-from .graph.selection import select, tell_selection
+from .graph.selection import look_over, tell_selection
 from .graph.waves import durations_of, runs_of, settings_of, tell_packs
 from .log import Log
 from .model import Wave
@@ -34,7 +34,8 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
         OmicsError: the workflow cannot be compiled, or no job can go into a run.
     """
     region = region_named(options.region, options.aws_profile)
-    selection = select(workflow.dag, (), settings_of(workflow, options, workdir, region))
+    settings = settings_of(workflow, options, workdir, region)
+    selection = look_over(workflow.dag, (), settings).accepted
     journal = workdir / ".snakemake" / "omics" / "journal.sqlite"
     earlier = durations_before(journal)
     durations = durations_of(workflow, selection.wave, workdir, earlier)

@@ -25,7 +25,7 @@ from . import internals
 from .durations import Duration, benchmarked, known_durations
 from .packing import pack
 from .partition import SMALLEST_RUN, Partition, partition
-from .selection import Selection, select, tell_selection
+from .selection import Selection, look_over, tell_selection
 from .storage import Storage, check_buckets, survey
 from .tasks import TaskSettings, job_key, members, task_settings
 
@@ -174,7 +174,7 @@ def next_waves(
         workflow.async_run(fetch())
 
     failed = internals.given_up(workflow)
-    selection = select(
+    looked = look_over(
         dag,
         ready,
         settings_of(
@@ -192,6 +192,7 @@ def next_waves(
         failed=frozenset(job_key(part) for unit in failed for part in (unit, *members(unit))),
         looked_at=looked_at.jobs,
     )
+    selection = looked.accepted
     if options.is_aws:
         path = options.container_registry_map
         registry_map = None if path is None else read_registry_map(path)

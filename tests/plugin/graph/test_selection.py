@@ -67,8 +67,7 @@ def test_what_waits_is_looked_at_until_it_is_known_and_not_by_every_wave(
         return SimpleNamespace(key=job_key(unit)) if unit is known else None
 
     monkeypatch.setattr(_Refusals, "look_ahead", look_ahead)
-    for name in ("_notes",):
-        monkeypatch.setattr(selection, name, lambda *_: ())
+    monkeypatch.setattr(selection, "workflow_notes", lambda *_: ())
     monkeypatch.setattr(selection, "container_of", lambda *_: "image")
     monkeypatch.setattr(selection, "environment_of", lambda *_: None)
     monkeypatch.setattr(selection, "written_by", lambda job, _: job.output)

@@ -1,0 +1,69 @@
+"""What is no reason to refuse a workflow, and may yet surprise: told with a wave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from snakemake.io import is_flagged
+
+from ..model import Wave
+from .tasks import TaskSettings, Unit, container_of, ignores_environment, members
+from .unit_graph import UnitGraph
+
+
+def workflow_notes(
+    units: Iterable[Unit], graph: UnitGraph, wave: Wave, settings: TaskSettings
+) -> Iterator[str]:
+    """What is to be known before the first run."""
+    unused: dict[str, str] = {}
+    between: dict[str, None] = {}
+    for unit in units:
+        if unit.is_local:
+            continue
+        for job in members(unit):
+            if ignores_environment(job, settings):
+                unused.setdefault(job.rule.name, container_of(job, settings))
+        for parent in graph.parents(unit):
+            if parent.is_local:
+                between.update(dict.fromkeys(job.rule.name for job in members(parent)))
+    widest = max(map(len, wave.levels), default=0)
+    if settings.max_jobs is not None and settings.max_jobs < widest:
+        yield (
+            f"--jobs {settings.max_jobs} bounds nothing within a run: up to {widest} of its tasks "
+            "may be at work at once. --omics-run-group-max-cpus bounds them"
+        )
+    if unused:
+        listed = ", ".join(f"{rule} (in {image})" for rule, image in unused.items())
+        yield (
+            f"the conda environments of these rules are not used, their tasks have only what their "
+            f"image has: {listed}. --omics-environments on uses them"
+        )
+    if settings.environments is not None and (left_out := settings.environments.left_out):
+        for image in sorted(set(left_out.values())):
+            rules = ", ".join(sorted(rule for rule in left_out if left_out[rule] == image))
+            yield (
+                f"HealthOmics pulls images from registries only, so that these rules have their "
+                f"conda environment without {image}: {rules}"
+            )
+    if between:
+        yield (
+            f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "
+            "--omics-local-rules run makes them tasks"
+        )
+
+
+def pipe_notes(dag: Any, going: Iterable[Unit], placed: Iterable[Unit]) -> Iterator[str]:
+    """Which rules write a file into their `pipe()`, when the first jobs of them go."""
+    before = {job.rule.name for job in dag.jobs if dag.finished(job)}
+    before |= {job.rule.name for unit in placed for job in members(unit)}
+    rules = {
+        unit.rule.name: None
+        for unit in going
+        if not unit.is_group() and any(is_flagged(path, "pipe") for path in unit.output)
+    }
+    if told := [rule for rule in rules if rule not in before]:
+        yield (
+            "pipe() between different containers is not streamed, it is a temporary file that one "
+            f"task leaves to the next: {', '.join(told)}"
+        )
