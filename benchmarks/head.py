@@ -16,7 +16,6 @@ import service
 from measure import Row, Usage
 
 ROUND = "Select jobs to execute..."
-SHAPES = ("wide", "chains", "gather", "diamonds")
 
 
 def once(executor: str, shape: str, jobs: int) -> Usage:
@@ -49,7 +48,7 @@ def row(shape: str, jobs: int, repeats: int) -> Row:
 def main() -> None:
     options = measure.parser(__doc__)
     options.add_argument("--jobs", type=int, nargs="+", default=[300, 1_000, 3_000])
-    options.add_argument("--shape", nargs="+", choices=SHAPES, default=["wide"])
+    options.add_argument("--shape", nargs="+", choices=service.SHAPES, default=["wide"])
     given = options.parse_args()
     rows = [row(shape, jobs, given.repeats) for shape in given.shape for jobs in given.jobs]
     measure.report(rows, given.json)

@@ -22,6 +22,7 @@ from local_healthomics.protocol.rest_json import Protocol
 from local_healthomics.server import Server
 
 HERE = Path(__file__).parent
+SHAPES = ("wide", "chains", "gather", "diamonds")  # of `graphs.smk`
 INSTANT = (sys.executable, str(HERE / "instant_engine.py"))
 
 

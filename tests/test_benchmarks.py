@@ -19,7 +19,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("bundle", ("--jobs", "10")),
         ("calls", ("--jobs", "5")),
         ("head", ("--jobs", "24", "--shape", "wide", "chains", "gather", "diamonds")),
-        ("local_executor", ("--jobs", "3")),
+        ("local_executor", ("--jobs", "3", "--shape", "wide", "chains")),
         ("local_listing", ("--runs", "3", "--workflows", "3", "--objects", "3")),
         ("several_runs", ("--jobs", "4", "--runs", "2")),
         ("startup", ()),
