@@ -34,7 +34,7 @@ from .graph.internals import as_if_run
 from .graph.output_cache import OutputCache
 from .graph.partition import Partition
 from .graph.planned import Planned, fetches, plan
-from .graph.tasks import included
+from .graph.task_settings import included
 from .graph.waves import prepare, runs_of, settings_of
 from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log

@@ -21,7 +21,7 @@ from .errors import FileError, OmicsError, ServiceError
 from .graph import internals
 from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failures
-from .graph.tasks import job_key, members
+from .graph.units import job_key, members
 from .graph.updates import Updates
 from .graph.waves import prepare
 from .launch import Launcher

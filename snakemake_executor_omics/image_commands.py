@@ -21,7 +21,7 @@ from .aws.registry_map import read_registry_map
 from .aws.session import Services, account_of
 from .errors import ImageError, OmicsError
 from .graph.images_used import images_used
-from .graph.tasks import task_settings
+from .graph.task_settings import task_settings
 from .images.assemble import NeedsBuilder, assemble, push
 from .images.chosen import FILE, read_chosen, write_chosen
 from .images.dockerfile import context

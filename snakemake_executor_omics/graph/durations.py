@@ -19,7 +19,7 @@ from typing import Any
 
 from ..model import JobKey, Task
 from .paths import project_path
-from .tasks import job_key
+from .units import job_key
 
 
 class Source(StrEnum):

@@ -10,7 +10,9 @@ from snakemake.exceptions import WorkflowError
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..images.uses import ImageUse
 from ..model import Environment
-from .tasks import TaskSettings, container_of, environment_of, members, place_of
+from .containers import container_of, environment_of
+from .task_settings import TaskSettings
+from .units import members, place_of
 
 
 def images_used(dag: Any, settings: TaskSettings) -> tuple[tuple[ImageUse, ...], tuple[str, ...]]:

@@ -8,8 +8,10 @@ from typing import Any
 from snakemake.io import is_flagged
 
 from ..model import Wave
-from .tasks import TaskSettings, Unit, container_of, ignores_environment, members
+from .containers import container_of, ignores_environment
+from .task_settings import TaskSettings
 from .unit_graph import UnitGraph
+from .units import Unit, members
 
 
 def workflow_notes(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model import JobKey
 from .internals import fetch_from_cache, is_in_cache, store_in_cache
-from .tasks import job_key
+from .units import job_key
 
 
 class OutputCache:

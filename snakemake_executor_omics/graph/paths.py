@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from ..compile.sandbox import OUTSIDE, seen_by_job
@@ -189,6 +190,11 @@ def with_folders(path: str) -> Iterator[str]:
     yield path
     while (path := os.path.dirname(path)) not in ("", "/"):
         yield path
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """The folders that a path is in."""
+    return islice(with_folders(path), 1, None)
 
 
 def files_in(folders: Iterable[str], text: str, workdir: Path) -> list[str]:

@@ -16,7 +16,8 @@ from ..errors import UnsupportedRule
 from ..model import FileRef, JobKey, OutputFile, Step, Task, Wave
 from .partition import Partition
 from .selection import Looked, look_over
-from .tasks import TaskSettings, Unit, job_key, members, place_of
+from .task_settings import TaskSettings
+from .units import Unit, job_key, members, place_of
 
 GATHERS = "it gathers across runs"
 

@@ -12,7 +12,7 @@ from . import internals
 from .output_cache import OutputCache
 from .paths import project_path
 from .storage import forget_absent, is_stored
-from .tasks import job_key, members
+from .units import job_key, members
 
 
 def keys_of(unit: Any) -> list[JobKey]:

@@ -10,8 +10,10 @@ from snakemake.io import is_flagged
 from ..errors import UnsupportedRule
 from ..model import Environment, JobKey
 from .commands import Unknown, command_of
+from .containers import container_of, environment_of
 from .internals import is_about_unknown_threads
-from .tasks import Job, TaskSettings, Unit, container_of, environment_of, job_key, members
+from .task_settings import TaskSettings
+from .units import Job, Unit, job_key, members
 
 
 class UnitGraph:

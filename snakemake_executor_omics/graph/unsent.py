@@ -19,8 +19,10 @@ from .elsewhere import named_elsewhere
 from .folders import LARGEST
 from .paths import project_path
 from .programs import is_program
-from .tasks import TaskSettings, Unit, job_key, members, written_by
+from .steps import written_by
+from .task_settings import TaskSettings
 from .undeclared import MOST_ABOVE, Reads, logs_read, not_gathered, too_large_values
+from .units import Unit, job_key, members
 
 _LOOKED_AT = 20  # jobs of a rule, for notes about its text
 _FEW = 3  # and those for which the jobs above are looked at

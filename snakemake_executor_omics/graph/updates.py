@@ -11,7 +11,7 @@ from typing import Any
 from snakemake.io import is_flagged
 
 from . import internals
-from .tasks import members
+from .units import members
 
 
 class Updates:

@@ -27,7 +27,8 @@ from .packing import pack
 from .partition import SMALLEST_RUN, Partition, partition
 from .selection import Selection, look_over, tell_selection
 from .storage import Storage, check_buckets, survey
-from .tasks import TaskSettings, job_key, members, task_settings
+from .task_settings import TaskSettings, task_settings
+from .units import job_key, members
 
 
 def prepare(workflow: Any, options: Options) -> None:

@@ -19,7 +19,7 @@ from snakemake_executor_omics.graph.paths import (
     project_path,
     workflow_folders,
 )
-from snakemake_executor_omics.graph.tasks import included
+from snakemake_executor_omics.graph.task_settings import included
 from snakemake_executor_omics.model import PROJECT
 
 _WORK = Path("/home/me/project")

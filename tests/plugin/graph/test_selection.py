@@ -10,7 +10,8 @@ import pytest
 
 from snakemake_executor_omics.graph import selection
 from snakemake_executor_omics.graph.selection import _Refusals, _waits_for
-from snakemake_executor_omics.graph.tasks import TaskSettings, job_key
+from snakemake_executor_omics.graph.task_settings import TaskSettings
+from snakemake_executor_omics.graph.units import job_key
 from snakemake_executor_omics.model import JobKey
 
 

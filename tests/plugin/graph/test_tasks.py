@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from snakemake_executor_omics.graph.tasks import TaskSettings, _results, job_key
+from snakemake_executor_omics.graph.inputs import _results
+from snakemake_executor_omics.graph.task_settings import TaskSettings
+from snakemake_executor_omics.graph.units import job_key
 from snakemake_executor_omics.model import FileRef, JobKey
 
 

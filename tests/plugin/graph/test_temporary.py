@@ -13,8 +13,8 @@ import pytest
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings, StorageSettings
 
-from snakemake_executor_omics.graph.tasks import job_key
 from snakemake_executor_omics.graph.temporary import readers_of
+from snakemake_executor_omics.graph.units import job_key
 
 SNAKEFILE = """
 rule all:
