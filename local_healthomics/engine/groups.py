@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -75,7 +76,11 @@ class Group:
             if is_wrapper(root.cmdline()):
                 for process in root.children(recursive=True):
                     with contextlib.suppress(psutil.Error):  # ended meanwhile
-                        if not is_wrapper(process.cmdline()):
+                        if is_wrapper(process.cmdline()):
+                            continue
+                        if process.ppid() == self.pid and not _hears_term(process.pid):
+                            process.kill()  # and all others with it
+                        else:
                             process.terminate()
                 return
         self._signal(signal.SIGTERM)
@@ -87,6 +92,19 @@ class Group:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody left
             os.killpg(self.pid, number)
+
+
+def _hears_term(pid: int) -> bool:
+    """Whether a process catches TERM, or ignores it by its own will.
+
+    To the first one of a namespace it is nothing otherwise, while any other ends.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended
+        return True
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigCgt:", "SigIgn:"))]
+    return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
 
 
 def _exit_watch(pid: int) -> Callable[[float | None], bool]:

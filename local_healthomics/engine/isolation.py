@@ -33,9 +33,6 @@ _BESIDE_LIB = ("bin", "sbin", "libexec", "shims", "condabin")
 _INSTALLED = ("bin", "lib", "lib64", "share", "etc", "conda-meta", "pyvenv.cfg")
 _LIBRARIES = (".local/lib", "R", ".cache/R", "perl5", ".conda", ".mamba", "micromamba")
 _LINKS = 40  # as the kernel: a longer chain is a circle
-# The first process of a task's namespace. bwrap's own does not wait for the command, whose use of
-# the machine nobody would account for then; the command itself would hear no signal as the first.
-_FIRST = ("/bin/sh", "-c", 'trap : TERM; "$@"; exit $?', "sh")
 _USER = "1000"  # a task's, by the reading of that name
 _GPUS = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
 # What root keeps, as in a container: nothing that reaches beyond what the task sees.
@@ -58,6 +55,8 @@ class Sandbox:
         """What goes before the mounts."""
         words = [self.path, "--die-with-parent", "--ro-bind", "/", "/", "--unshare-ipc"]
         if self.processes:
+            # The command itself is the first process of its namespace: bwrap's own would not wait
+            # for it, so that nobody accounted for its use of the machine. `groups` ends it.
             words += ["--unshare-pid", "--as-pid-1", "--proc", "/proc"]
         words += ["--dev", "/dev", "--tmpfs", "/dev/shm"]
         for gpu in _gpus():
@@ -124,8 +123,7 @@ def command(
         words += ["--bind", str(run_dir), str(run_dir)]
     else:
         words += ["--ro-bind", str(run_dir), str(run_dir), "--bind", str(task_dir), str(task_dir)]
-    words += [] if network else ["--unshare-net"]
-    return [*words, *_FIRST] if sandbox.processes else words
+    return words if network else [*words, "--unshare-net"]
 
 
 def is_wrapper(command: Sequence[str]) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local_healthomics.engine import isolation
+from local_healthomics.engine.groups import Group
 from local_healthomics.options import ServerOptions, add_server_options
 
 if TYPE_CHECKING:
@@ -196,6 +199,25 @@ def test_a_copy_of_an_input_can_be_written_to(bench: Bench, tmp_path: Path) -> N
     end = bench.start(copies, parameters, isolated=True).end()
     assert end["status"] == "COMPLETED"
     assert bench.read(end["outputs"]["wf.o"]) == "x\nmore\n"
+
+
+@needs_bwrap
+def test_a_command_that_is_ended_does_nothing_more(run_dir: Path) -> None:
+    """It is the first process of its namespace, to which TERM is nothing by itself."""
+    sandbox, task = isolation.tool(), run_dir / "wdl" / "call-t"
+    assert sandbox is not None
+    before = isolation.command(
+        sandbox, run_dir=run_dir, task_dir=task, tmp=task / "tmp", network=False, home=run_dir
+    )
+    script = "echo > begun; sleep 300; echo > more"
+    process = subprocess.Popen(
+        [*before, "bash", "-c", script], cwd=task / "work", start_new_session=True
+    )
+    with contextlib.closing(Group(process)) as group:
+        assert any((task / "work" / "begun").exists() for _ in group.ticks())
+        group.end()
+        assert group.reap() == 128 + signal.SIGKILL
+    assert not (task / "work" / "more").exists()
 
 
 @needs_bwrap
