@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from ..aws.caches import ensure_run_cache
 from ..aws.groups import ensure_run_group
-from ..aws.records import GRAPH_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus
+from ..aws.records import GRAPH_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus, WorkflowVersion
 from ..aws.registry_map import read_registry_map
-from ..aws.runs import find_runs, get_run, read_definition, start_run
+from ..aws.runs import RunRequest, find_runs, get_run, read_definition, start_run
+from ..aws.session import Services
 from ..aws.transfer import check_bucket
 from ..aws.workflows import VersionSpec, begin_versions, ensure_workflow_version
 from ..compile import compile_wave, spill
@@ -429,53 +430,18 @@ def _start(
     send(services, prepared.uploads, state, log.info)
     if prepared.wave.objects:
         log.info(f"omics: {len(prepared.wave.objects)} inputs lie in S3 and are read from there")
-    tags = dict(options.tags)
     version = ensure_workflow_version(
         services,
         prepared.version,
         poll_seconds=_check_seconds(options),
         say=log.info,
     )
-    request = run_request(
-        options,
-        plan=entry.plan,
-        work=prepared.work,
-        graph=around.graph,
-        token=entry.request_id,
-        workflow_id=version.workflow_id,
-        version_name=version.name,
-        jobs=len(prepared.wave.tasks),
-        parameters=prepared.parameters,
-        run_group_id=None
-        if options.run_group is None
-        else ensure_run_group(services, options.run_group, options.run_group_limits, tags),
-        cache_id=None
-        if options.run_cache is None
-        else ensure_run_cache(
-            services, options.run_cache, options.output_uri, options.cache_behavior, tags
-        ),
-    )
+    request = _request(services, options, prepared, around, entry, version)
     if entry.run_id is None:
         # Files may have been on their way for hours since it was looked for the first time.
-        wanted = {
-            OWNER_TAG: {entry.plan},
-            WORK_TAG: {prepared.work},
-            GRAPH_TAG: {around.graph},
-        }
-        others = connection.journal.others(entry.plan)
-        found = _in_flight_with(connection, wanted, options, others)
-        if same := [run for run in found if run.tags.get(OWNER_TAG) == entry.plan]:
-            return _attach(connection, entry, same[0], log)
-        if unmet := [run for run in found if around.is_unmet(run)]:
-            connection.journal.drop(entry)
-            raise _is_elsewhere(unmet[0])
-        if found := [run for run in found if run.tags.get(WORK_TAG) == prepared.work]:
-            connection.journal.drop(entry)
-            raise OmicsError(
-                f"run {found[0].id} does the same jobs: it was started from another folder, with "
-                "another --omics-pack. A second run would do and bill them again",
-                hint=f"{_wait_for(found[0])}; folders with the same --omics-pack meet in one run",
-            )
+        same = _started_since(connection, options, prepared, around, entry)
+        if same is not None:
+            return _attach(connection, entry, same, log)
     run = _within_quotas(lambda: start_run(services, request), log)
     connection.journal.started(entry, run.id)
     connection.journal.remember_start(
@@ -494,6 +460,67 @@ def _start(
         f"version {version.name}; definition in {prepared.folder}"
     )
     return _first_of_plan(connection, entry, run, around, options, log)
+
+
+def _request(
+    services: Services,
+    options: Options,
+    prepared: Prepared,
+    around: Surroundings,
+    entry: Entry,
+    version: WorkflowVersion,
+) -> RunRequest:
+    """What the service is asked for; the run's group and cache are made if there are none."""
+    tags = dict(options.tags)
+    return run_request(
+        options,
+        plan=entry.plan,
+        work=prepared.work,
+        graph=around.graph,
+        token=entry.request_id,
+        workflow_id=version.workflow_id,
+        version_name=version.name,
+        jobs=len(prepared.wave.tasks),
+        parameters=prepared.parameters,
+        run_group_id=None
+        if options.run_group is None
+        else ensure_run_group(services, options.run_group, options.run_group_limits, tags),
+        cache_id=None
+        if options.run_cache is None
+        else ensure_run_cache(
+            services, options.run_cache, options.output_uri, options.cache_behavior, tags
+        ),
+    )
+
+
+def _started_since(
+    connection: Connection,
+    options: Options,
+    prepared: Prepared,
+    around: Surroundings,
+    entry: Entry,
+) -> Run | None:
+    """A run of the same plan that another head has started since it was looked around.
+
+    Raises:
+        OmicsError: one has the same jobs, put together otherwise.
+    """
+    tags = {OWNER_TAG: {entry.plan}, WORK_TAG: {prepared.work}, GRAPH_TAG: {around.graph}}
+    others = connection.journal.others(entry.plan)
+    found = _in_flight_with(connection, tags, options, others)
+    if same := [run for run in found if run.tags.get(OWNER_TAG) == entry.plan]:
+        return same[0]
+    if unmet := [run for run in found if around.is_unmet(run)]:
+        connection.journal.drop(entry)
+        raise _is_elsewhere(unmet[0])
+    if found := [run for run in found if run.tags.get(WORK_TAG) == prepared.work]:
+        connection.journal.drop(entry)
+        raise OmicsError(
+            f"run {found[0].id} does the same jobs: it was started from another folder, with "
+            "another --omics-pack. A second run would do and bill them again",
+            hint=f"{_wait_for(found[0])}; folders with the same --omics-pack meet in one run",
+        )
+    return None
 
 
 def _within_quotas(call: Callable[[], T], log: Log) -> T:
