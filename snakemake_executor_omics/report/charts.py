@@ -5,7 +5,8 @@ Colours that depend on light and dark are the page's, which hands them over when
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..model import JobState
@@ -34,7 +35,7 @@ _STATES = {
 }
 _STORAGE, _HALF = "(storage)", "half of the tasks"
 _NODE = (132, 40)  # pixels of a rule in the graph
-_BETWEEN = (18, 34)
+_STEP = (_NODE[0] + 18, _NODE[1] + 34)  # from one rule to the next, and to the next layer
 
 
 def charts(summary: Summary) -> dict[str, Spec]:
@@ -73,11 +74,7 @@ def _timeline(times: Timeline, runs: Sequence[ReportedRun]) -> Spec:
     ]
     states = [state for state in _STATES if any(bar.task.state is state for bar in times.bars)]
     x = {"type": "quantitative", "scale": {"domain": [0, times.end], "nice": False}}
-    y = {
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, times.height], "reverse": True, "nice": False},
-    }
+    y = _position(times.height, reverse=True)
     unit = times.clock.name
     tooltip = [
         {"field": "job"},
@@ -289,102 +286,103 @@ def _by_rule(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """Where a graph of rules is drawn, in pixels."""
+
+    graph: RuleGraph
+
+    @property
+    def width(self) -> int:
+        return round(_STEP[0] * self.graph.width)
+
+    @property
+    def height(self) -> int:
+        return _STEP[1] * self.graph.layers
+
+    def centre(self, layer: int, place: float) -> tuple[float, float]:
+        return self.width / 2 + place * _STEP[0], layer * _STEP[1] + _STEP[1] / 2
+
+
 def _graph(graph: RuleGraph, rules: Sequence[RuleSummary]) -> Spec:
-    wide, high = _NODE
-    step_x, step_y = wide + _BETWEEN[0], high + _BETWEEN[1]
-    width = round(step_x * graph.width)
-    by_name = {rule.rule: rule for rule in rules}
-
-    def centre(name: str) -> tuple[float, float]:
-        layer, place = graph.places[name]
-        return width / 2 + place * step_x, layer * step_y + step_y / 2
-
-    nodes = []
-    for name in graph.places:
-        x, y = centre(name)
-        rule = by_name[name]
-        state = _worst(rule)
-        short = name if len(name) <= 20 else f"{name[:19]}…"
-        nodes.append(
-            (name, short, f"{rule.tasks:,} × {duration(rule.seconds.median)}" if rule.seconds
-             else f"{rule.tasks:,}", counted(rule.states), dollars(rule.dollars), state.value,
-             x, y, x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
-        )  # fmt: skip
-    edges = []
-    for edge, way in enumerate(graph.edges.values()):
-        points = [
-            (width / 2 + place * step_x, layer * step_y + step_y / 2 + side * high / 2)
-            for layer, place in way
-            for side in (-1, 1)
-        ][1:-1]  # it begins below the one rule and ends above the other
-        edges += [(edge, step, round(x), round(y)) for step, (x, y) in enumerate(points)]
-    height = step_y * graph.layers
-    x_scale = {
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, width], "nice": False},
-    }
-    y_scale = {
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"domain": [0, height], "reverse": True, "nice": False},
-    }
-    states = [state for state in _STATES if any(node[5] == state.value for node in nodes)]
+    drawing = _Drawing(graph)
+    x, y = _position(drawing.width), _position(drawing.height, reverse=True)
+    states = {_worst(rule) for rule in rules}
+    colour = _by_state([state for state in _STATES if state in states])
     tooltip = [
         {"field": "rule"},
         {"field": "states", "title": "tasks"},
         {"field": "cost"},
     ]
+    edges: Spec = {
+        "data": _table(("edge", "step", "x", "y"), _edges(drawing)),
+        "mark": {"type": "line", "strokeWidth": 1.3, "opacity": 0.6},
+        "encoding": {
+            "x": {**x, "field": "x"},
+            "y": {**y, "field": "y"},
+            "detail": {"field": "edge"},
+            "order": {"field": "step"},
+        },
+    }
+    boxes: Spec = {
+        "mark": {"type": "rect", "cornerRadius": 5, "fillOpacity": 0.25, "strokeWidth": 1.5},
+        "encoding": {
+            "x": {**x, "field": "l"},
+            "x2": {"field": "r"},
+            "y": {**y, "field": "t"},
+            "y2": {"field": "b"},
+            "color": colour,
+            "stroke": {**colour, "legend": None},
+            "tooltip": tooltip,
+        },
+    }
+    texts: list[Spec] = [
+        {
+            "mark": {"type": "text", "dy": dy, "fontWeight": weight, "fontSize": 11},
+            "encoding": {
+                "x": {**x, "field": "x"},
+                "y": {**y, "field": "y"},
+                "text": {"field": field},
+                "tooltip": tooltip,
+            },
+        }
+        for field, dy, weight in (("short", -7, "bold"), ("what", 8, "normal"))
+    ]
     return {
         **_head("Which rule reads from which"),
-        "width": width,
-        "height": height,
+        "width": drawing.width,
+        "height": drawing.height,
         "data": _table(
             ("rule", "short", "what", "states", "cost", "state", "x", "y", "l", "r", "t", "b"),
-            nodes,
+            _nodes(drawing, rules),
         ),
-        "layer": [
-            {
-                "data": _table(("edge", "step", "x", "y"), edges),
-                "mark": {"type": "line", "strokeWidth": 1.3, "opacity": 0.6},
-                "encoding": {
-                    "x": {**x_scale, "field": "x"},
-                    "y": {**y_scale, "field": "y"},
-                    "detail": {"field": "edge"},
-                    "order": {"field": "step"},
-                },
-            },
-            {
-                "mark": {
-                    "type": "rect",
-                    "cornerRadius": 5,
-                    "fillOpacity": 0.25,
-                    "strokeWidth": 1.5,
-                },
-                "encoding": {
-                    "x": {**x_scale, "field": "l"},
-                    "x2": {"field": "r"},
-                    "y": {**y_scale, "field": "t"},
-                    "y2": {"field": "b"},
-                    "color": _by_state(states),
-                    "stroke": {**_by_state(states), "legend": None},
-                    "tooltip": tooltip,
-                },
-            },
-            *(
-                {
-                    "mark": {"type": "text", "dy": dy, "fontWeight": weight, "fontSize": 11},
-                    "encoding": {
-                        "x": {**x_scale, "field": "x"},
-                        "y": {**y_scale, "field": "y"},
-                        "text": {"field": field},
-                        "tooltip": tooltip,
-                    },
-                }
-                for field, dy, weight in (("short", -7, "bold"), ("what", 8, "normal"))
-            ),
-        ],
+        "layer": [edges, boxes, *texts],
     }
+
+
+def _nodes(drawing: _Drawing, rules: Sequence[RuleSummary]) -> Iterator[Sequence[object]]:
+    """Of each rule what is told of it, its centre, and the sides of its box."""
+    by_name = {rule.rule: rule for rule in rules}
+    wide, high = _NODE
+    for name, (layer, place) in drawing.graph.places.items():
+        x, y = drawing.centre(layer, place)
+        rule = by_name[name]
+        short = name if len(name) <= 20 else f"{name[:19]}…"
+        what = f"{rule.tasks:,}"
+        if rule.seconds:
+            what += f" × {duration(rule.seconds.median)}"
+        told = (name, short, what, counted(rule.states), dollars(rule.dollars), _worst(rule).value)
+        yield (*told, x, y, x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
+
+
+def _edges(drawing: _Drawing) -> Iterator[Sequence[object]]:
+    """The points of each edge, numbered; it passes each layer on its way from top to bottom."""
+    for edge, way in enumerate(drawing.graph.edges.values()):
+        centres = [drawing.centre(layer, place) for layer, place in way]
+        points = [(x, y + side * _NODE[1] / 2) for x, y in centres for side in (-1, 1)]
+        # It begins below the one rule and ends above the other.
+        for step, (x, y) in enumerate(points[1:-1]):
+            yield edge, step, round(x), round(y)
 
 
 def _worst(rule: RuleSummary) -> JobState:
@@ -405,6 +403,15 @@ def _head(description: str) -> Spec:
         "description": description,
         "width": "container",
         "autosize": {"type": "fit-x", "contains": "padding"},
+    }
+
+
+def _position(end: float, **scale: object) -> Spec:
+    """A place on a plot as it is drawn, without axis."""
+    return {
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"domain": [0, end], **scale, "nice": False},
     }
 
 
