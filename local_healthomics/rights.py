@@ -123,6 +123,11 @@ def of_reading(uri: str) -> list[Right]:
     return [(ROLE, "s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")]
 
 
+def of_writing(uri: str) -> list[Right]:
+    """What the role of a run needs to make an object."""
+    return [(ROLE, "s3:PutObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")]
+
+
 def keys_of(
     environ: Mapping[str, Any], account: str, params: Mapping[str, Any] | None = None
 ) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from .access import Access
 from .app import App
-from .arn import object_of
 from .background import Background
 from .context import Context
 from .definitions import DefinitionChecker
@@ -25,7 +24,7 @@ from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
 from .removing import remove
-from .rights import FILE, Rights, of_image, of_reading
+from .rights import FILE, ROLE, Rights, of_image, of_reading, of_writing
 from .runs.engine_process import default_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
@@ -87,7 +86,8 @@ class Server:
             },
             trusts=self._other_services.trusts,
             on_image=lambda account, image: self._used.note(of_image(account, image)),
-            may_have=self._may_have,
+            look=self._look,
+            take=self._take,
         )
         self._reader = Reader()
         self._background: Background[Context] = Background(self._store)
@@ -120,11 +120,17 @@ class Server:
         )
         self._app = Proxy(app, self._http.bind_addr[1])
 
-    def _may_have(self, uri: str) -> bool:
-        """Whether a run's role may find this object; what policies deny is for S3 to refuse."""
+    def _look(self, uri: str) -> tuple[str, str] | bool:
+        """What a run's role finds at a URI; what policies deny is for S3 to refuse."""
         self._used.note(of_reading(uri))
-        found = self._other_services.file(*object_of(uri))
-        return bool(self._policies) or found is not None
+        return True if ROLE in self._policies else self._other_services.look(uri)
+
+    def _take(self, files: Sequence[tuple[str, str]], within: Path) -> list[str | None]:
+        """Make files of a run objects, as its role would; likewise."""
+        self._used.note(right for _, uri in files for right in of_writing(uri))
+        if ROLE in self._policies:
+            return [None] * len(files)
+        return self._other_services.take(files, within)
 
     def _run_ended(self, run: dict[str, Any]) -> None:
         """The batch of a run looks whether it was the last one."""

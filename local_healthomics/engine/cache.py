@@ -23,14 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ..removing import remove
 from .events import EventStream
 from .finished_tasks import Entry, FinishedTasks
 from .request import CacheRequest, RunRequest
 from .resources import Resources
-from .transfer import S3_ERRORS, fetch_object, is_missing, put_text, split_uri, upload_all
+from .transfer import S3_ERRORS, Objects
 
 VERSION = 2
 _WRITERS = 8  # entries at a time
@@ -131,27 +129,24 @@ class RunCache:
     def __init__(
         self,
         request: CacheRequest,
-        s3: Any,
+        objects: Objects,
         events: EventStream,
         run: RunRequest,
-        may_have: Callable[[str], bool] = lambda uri: True,
     ) -> None:
         self._request = request
         self._at_once = (
             run.readings["cache-entries"] == "task-end" and request.behavior == "CACHE_ALWAYS"
         )
-        self._s3 = s3
+        self._objects = objects
         self._events = events
         self._run_id = run.run_id
         self._arn_prefix = f"arn:aws:omics:{run.region}:{run.account}"
         self._finished = FinishedTasks(run.run_dir)
-        self._may_have = may_have  # whether it is worth asking S3 for an object
 
     def lookup(self, key: str, task: str) -> Hit | None:
         """The entry of a key. Anything odd about it is a miss, never an error."""
         try:
-            place = f"{self._request.root}/index/{key}.json"
-            index = self._read(place) if self._may_have(place) else None
+            index = self._read(f"{self._request.root}/index/{key}.json")
             manifest = self._read(index["manifest"]) if index else None
             hit = Hit(index["s3uri"], manifest) if index and manifest else None
         except (*S3_ERRORS, ValueError, KeyError) as error:
@@ -173,7 +168,7 @@ class RunCache:
             target = (task_dir / relative).resolve()
             if not target.is_relative_to(task_dir.resolve()):
                 raise ValueError(f"{relative} leads out of the task's folder")
-            if fetch_object(self._s3, f"{hit.s3_uri}/{path}", target) != etags[path]:
+            if self._objects.fetch(f"{hit.s3_uri}/{path}", target) != etags[path]:
                 raise ValueError(f"{path} has changed")
 
         try:
@@ -231,9 +226,7 @@ class RunCache:
     def _write(self, entry: Entry) -> str:
         entry_id = str(uuid.uuid4())
         base = f"{self._request.root}/{self._run_id}/{entry.task_id}/{entry_id}"
-        sent = upload_all(
-            self._s3, [(file, f"{base}/{path}") for path, file in entry.files.items()]
-        )
+        sent = self._objects.send([(file, f"{base}/{path}") for path, file in entry.files.items()])
         etags = {path: sent[f"{base}/{path}"] for path in entry.files}
         manifest = {
             "arn": f"{self._arn_prefix}:runCache/{self._request.id}",
@@ -256,9 +249,8 @@ class RunCache:
             },
         }
         where = f"{base}/{entry_id}.json"
-        put_text(self._s3, where, json.dumps(manifest, indent=1))
-        put_text(
-            self._s3,
+        self._objects.send_text(where, json.dumps(manifest, indent=1))
+        self._objects.send_text(
             f"{self._request.root}/index/{entry.key}.json",
             json.dumps({"s3uri": base, "manifest": where}),
         )
@@ -266,12 +258,6 @@ class RunCache:
         return base
 
     def _read(self, uri: str) -> dict[str, Any] | None:
-        bucket, key = split_uri(uri)
-        try:
-            body = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
-        content: dict[str, Any] = json.loads(body)
+        body = self._objects.read(uri)
+        content: dict[str, Any] | None = None if body is None else json.loads(body)
         return content

@@ -51,12 +51,6 @@ class ImportFailed(EngineError):
     reason = "IMPORT_FAILED"
 
 
-class InputModified(EngineError):
-    """An input object changed while it was being read."""
-
-    reason = "MODIFIED_INPUT_RESOURCE"
-
-
 class ExportFailed(EngineError):
     """The outputs could not be written to the output URI."""
 

@@ -68,7 +68,7 @@ class Inbox(threading.Thread):
         source: TextIO,
         *,
         on_grant: Callable[[int, dict[str, Any]], None],
-        on_answer: Callable[[int, bool], None],
+        on_answer: Callable[[int, Any], None],
         on_cancel: Callable[[bool], None],
         on_eof: Callable[[], None],
     ) -> None:
@@ -84,8 +84,8 @@ class Inbox(threading.Thread):
             message: dict[str, Any] = json.loads(line)
             if "grant" in message:
                 self._on_grant(int(message["grant"]), message)
-            elif "looked" in message:
-                self._on_answer(int(message["looked"]), bool(message["found"]))
+            elif "answer" in message:
+                self._on_answer(int(message["answer"]), message["found"])
             elif message.get("cancel"):
                 self._on_cancel(bool(message.get("timed_out")))
         self._on_eof()

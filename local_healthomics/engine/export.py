@@ -12,11 +12,15 @@ from WDL import Env, Value
 
 from .errors import ExportFailed
 from .request import RunRequest
-from .transfer import S3_ERRORS, put_text, upload_all
+from .transfer import S3_ERRORS, Objects
 
 
 def export_outputs(
-    s3: Any, workflow: str, outputs: Env.Bindings[Value.Base], wdl_dir: Path, request: RunRequest
+    objects: Objects,
+    workflow: str,
+    outputs: Env.Bindings[Value.Base],
+    wdl_dir: Path,
+    request: RunRequest,
 ) -> dict[str, Any]:
     """Upload every file of the outputs; returns what outputs.json holds."""
     output_uri = request.output_uri
@@ -38,14 +42,14 @@ def export_outputs(
     moved = Value.rewrite_env_paths(outputs, visit)
     summary: dict[str, Any] = WDL.values_to_json(moved, workflow)
     try:
-        upload_all(s3, [(path, uri) for uri, path in files.items()])
-        put_summary(s3, request, summary)
+        objects.send([(path, uri) for uri, path in files.items()])
+        put_summary(objects, request, summary)
     except S3_ERRORS as error:
         raise ExportFailed(f"could not export to {output_uri}: {error}") from error
     return summary
 
 
-def put_summary(s3: Any, request: RunRequest, summary: dict[str, Any]) -> None:
+def put_summary(objects: Objects, request: RunRequest, summary: dict[str, Any]) -> None:
     """The summary of a run's outputs, where and as it is read to be."""
     where, form = request.readings["outputs-summary"], request.readings["outputs-form"]
     if where == "absent":
@@ -53,11 +57,11 @@ def put_summary(s3: Any, request: RunRequest, summary: dict[str, Any]) -> None:
     found: Any = summary
     if form == "list":
         found = [{name: value} for name, value in summary.items()]
-    put_text(s3, f"{request.output_uri}/{where}", json.dumps(found, indent=2))
+    objects.send_text(f"{request.output_uri}/{where}", json.dumps(found, indent=2))
 
 
-def export_log(s3: Any, log_file: Path, output_uri: str) -> None:
+def export_log(objects: Objects, log_file: Path, output_uri: str) -> None:
     try:
-        upload_all(s3, [(str(log_file), f"{output_uri}/logs/engine.log")])
+        objects.send([(str(log_file), f"{output_uri}/logs/engine.log")])
     except S3_ERRORS as error:
         raise ExportFailed(f"could not export to {output_uri}: {error}") from error

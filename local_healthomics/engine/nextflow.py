@@ -25,7 +25,7 @@ from .logs import TaskLog
 from .resources import GIB, Resources
 from .session import Session
 from .tasks import Attempt
-from .transfer import S3_ERRORS, upload_all
+from .transfer import S3_ERRORS
 
 _PUBLISHED = "/mnt/workflow/pubdir"
 _HEAD = 0  # the key of the run's own request for resources; tasks have keys from 1 on
@@ -203,6 +203,6 @@ def _export(session: Session, published: Path) -> None:
         if path.is_file()
     ]
     try:
-        upload_all(session.s3, files)
+        session.objects.send(files)
     except S3_ERRORS as error:
         raise ExportFailed(f"could not export to {uri}: {error}") from error

@@ -45,7 +45,7 @@ from .request import RunRequest
 from .session import Session
 from .storage import StorageMeter
 from .tasks import TaskBoard
-from .transfer import Inputs, connect
+from .transfer import Inputs, Objects, connect
 
 # Tasks that wait for a grant each hold one of miniwdl's threads; beyond this many they queue.
 _TASK_THREADS = 200
@@ -124,7 +124,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
 
         meter = StorageMeter(request.run_dir)
         meter.start()
-        questions = Questions(events, stopping)
+        questions = Questions(events, control.orphaned.is_set)
         Inbox(
             source,
             on_grant=gate.grant,
@@ -132,24 +132,24 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
             on_cancel=control.cancel,
             on_eof=control.lost,
         ).start()
-        s3 = connect(request.endpoint_url, request.region)
+        objects = Objects(connect(request.endpoint_url, request.region), questions)
         session = Session(
             request=request,
             events=events,
             gate=gate,
             board=TaskBoard(events),
             inputs=Inputs(
-                s3,
+                objects,
                 OmicsUris(request.endpoint_url, request.region, request.account).locate,
                 request.run_dir / "inputs",
                 stopping,
                 told=lambda uri, done: events.emit("import", uri=uri, done=done),
                 writable=request.has_read_only_mounts,
             ),
-            s3=s3,
+            objects=objects,
             cache=None
             if request.cache is None
-            else RunCache(request.cache, s3, events, request, questions.may_have),
+            else RunCache(request.cache, objects, events, request),
             stopping=stopping,
             groups=groups,
         )
@@ -187,8 +187,8 @@ def publish(request: RunRequest, out: TextIO) -> None:
     """Write to the run cache what the tasks of a run have made whose engine ended before."""
     if request.cache is None:
         return
-    s3 = connect(request.endpoint_url, request.region)
-    cache = RunCache(request.cache, s3, EventStream(out), request)
+    objects = Objects(connect(request.endpoint_url, request.region))
+    cache = RunCache(request.cache, objects, EventStream(out), request)
     if cache.write("FAILED") or not cache.owed():  # else the server's next start tries again
         cache.settled()
 
@@ -266,10 +266,10 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
         )
         if exported and isinstance(workflow, Tree.Workflow):
             made = session.finished.outputs(workflow, CallCache(cfg, logger), wdl_dir)
-            export_outputs(session.s3, workflow.name, made, wdl_dir, request)
+            export_outputs(session.objects, workflow.name, made, wdl_dir, request)
         raise
     _check_stop(session)
-    return export_outputs(session.s3, workflow.name, outputs, wdl_dir, request)
+    return export_outputs(session.objects, workflow.name, outputs, wdl_dir, request)
 
 
 def _backend(name: str) -> type[Any]:
@@ -393,7 +393,7 @@ def _export_log(session: Session, logger: logging.Logger, log_file: Path, result
     for handler in logger.handlers:
         handler.flush()
     try:
-        export_log(session.s3, log_file, session.request.output_uri)
+        export_log(session.objects, log_file, session.request.output_uri)
     except ExportFailed as error:
         if result.status != "COMPLETED":  # it has a reason already; this one only goes to the log
             logger.error("%s", error)

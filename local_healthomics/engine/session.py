@@ -14,7 +14,7 @@ from .finished import FinishedCalls
 from .gate import Gate
 from .request import RunRequest
 from .tasks import TaskBoard
-from .transfer import Inputs
+from .transfer import Inputs, Objects
 
 _LOOK = 0.2  # seconds between looks whether the run is to end
 
@@ -26,7 +26,7 @@ class Session:
     gate: Gate
     board: TaskBoard
     inputs: Inputs
-    s3: Any
+    objects: Objects
     cache: RunCache | None
     stopping: Callable[[], bool]
     finished: FinishedCalls = field(default_factory=FinishedCalls)

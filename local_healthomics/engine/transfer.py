@@ -1,5 +1,8 @@
 """Objects in and out of S3: inputs into a folder of the run, results to their URIs.
 
+The server reads and takes what it can as files of this machine (questions.py); of what it leaves,
+as policies may deny it or its size takes several requests, S3 is asked as on AWS.
+
 Everything the run downloads is fetched once, whoever asks (parameters, literals in the WDL), and
 its ETag is remembered: it is the content's identity in digests and cache keys.
 """
@@ -9,10 +12,12 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
+import shutil
 import stat
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,16 +34,18 @@ from .errors import (
     EngineError,
     ImportFailed,
     InactiveStorage,
-    InputModified,
     InputNotFound,
     InvalidUri,
 )
 from .omics_uris import SCHEME
+from .questions import Questions
 
 WORKERS = 16
+_TAKEN_AT_ONCE = 500  # files that the server is told of in one line
 _SINGLE_REQUEST = 8 * 1024 * 1024
 _TRANSFER = TransferConfig(multipart_threshold=_SINGLE_REQUEST, max_concurrency=4)
 S3_ERRORS = (ClientError, BotoCoreError, Boto3Error)
+_CHUNK = 1024 * 1024
 _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 
 
@@ -81,8 +88,6 @@ def _import_error(uri: str, error: Exception) -> EngineError:
     if isinstance(error, ClientError):
         if is_missing(error):
             return InputNotFound(uri)
-        if error_code(error) in {"PreconditionFailed", "412"}:
-            return InputModified(f"input changed while it was read: {uri}")
         if error_code(error) == "InvalidObjectState" and split_uri(uri)[0].endswith(ALIAS):
             return InactiveStorage(uri)
         if error_code(error) in {"403", "AccessDenied"}:
@@ -90,20 +95,83 @@ def _import_error(uri: str, error: Exception) -> EngineError:
     return ImportFailed(f"could not read {uri}: {error}")
 
 
-def fetch_object(s3: Any, uri: str, target: Path) -> str:
-    """Download one object to `target`; returns its ETag."""
-    bucket, key = split_uri(uri)
-    head = s3.head_object(Bucket=bucket, Key=key)
-    etag: str = head["ETag"]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if head["ContentLength"] <= _SINGLE_REQUEST:
-        body = s3.get_object(Bucket=bucket, Key=key, IfMatch=etag)["Body"]
+class Objects:
+    """S3 as the run's role has it; without a server to ask, by requests alone."""
+
+    def __init__(self, s3: Any, questions: Questions | None = None) -> None:
+        self._s3, self._questions = s3, questions
+
+    def fetch(self, uri: str, target: Path) -> str:
+        """Download one object to `target`; returns its ETag."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        found = self._look(uri)
+        if isinstance(found, tuple):
+            with suppress(FileNotFoundError):  # replaced meanwhile
+                shutil.copyfile(found[0], target)
+                return found[1]
+        answer = self._get(uri)
         with target.open("wb") as out:
-            for chunk in body.iter_chunks(1024 * 1024):
+            for chunk in answer["Body"].iter_chunks(_CHUNK):
                 out.write(chunk)
-    else:
-        s3.download_file(bucket, key, str(target), Config=_TRANSFER)
-    return tidy_etag(etag)
+        return tidy_etag(answer["ETag"])
+
+    def read(self, uri: str) -> bytes | None:
+        """The content of an object; None if there is no such object."""
+        found = self._look(uri)
+        if not found:
+            return None
+        if isinstance(found, tuple):
+            with suppress(FileNotFoundError):
+                return Path(found[0]).read_bytes()
+        try:
+            content: bytes = self._get(uri)["Body"].read()
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+        return content
+
+    def keys(self, uri: str) -> Iterator[str]:
+        """The keys below a prefix."""
+        bucket, prefix = split_uri(uri)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return (item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def send(self, files: Sequence[tuple[str, str]]) -> dict[str, str]:
+        """Upload (path, uri) pairs; returns the ETags by URI, raises the first failure."""
+        sent: dict[str, str] = {}
+        if self._questions is not None:
+            for start in range(0, len(files), _TAKEN_AT_ONCE):
+                some = files[start : start + _TAKEN_AT_ONCE]
+                taken = zip(some, self._questions.take(some), strict=True)
+                sent |= {uri: etag for (_, uri), etag in taken if etag is not None}
+        left = [(path, uri) for path, uri in files if uri not in sent]
+        if len(left) < 2:
+            return sent | dict(map(self._put, left))
+        with ThreadPoolExecutor(min(WORKERS, len(left))) as pool:
+            return sent | dict(pool.map(self._put, left))
+
+    def send_text(self, uri: str, text: str, content_type: str = "application/json") -> None:
+        bucket, key = split_uri(uri)
+        self._s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
+
+    def _look(self, uri: str) -> tuple[str, str] | bool:
+        return self._questions.look(uri) if self._questions else True
+
+    def _get(self, uri: str) -> Any:
+        bucket, key = split_uri(uri)
+        return self._s3.get_object(Bucket=bucket, Key=key)
+
+    def _put(self, item: tuple[str, str]) -> tuple[str, str]:
+        path, uri = item
+        bucket, key = split_uri(uri)
+        if os.path.getsize(path) <= _SINGLE_REQUEST:
+            with open(path, "rb") as body:
+                done = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+        else:
+            self._s3.upload_file(path, bucket, key, Config=_TRANSFER)
+            done = self._s3.head_object(Bucket=bucket, Key=key)
+        return uri, tidy_etag(done["ETag"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +185,7 @@ class Inputs:
 
     def __init__(
         self,
-        s3: Any,
+        objects: Objects,
         locate: Callable[[str], str],
         folder: Path,
         stopping: Callable[[], bool],
@@ -125,7 +193,7 @@ class Inputs:
         *,
         writable: bool = False,
     ) -> None:
-        self._s3 = s3
+        self._objects = objects
         self._locate = locate  # the S3 URI behind one of HealthOmics
         self._folder = folder
         self._stopping = stopping
@@ -185,7 +253,7 @@ class Inputs:
             raise InvalidUri(f"an input file needs a name: {uri}")
         target = self._slot(uri) / name
         try:
-            etag = fetch_object(self._s3, source, target)
+            etag = self._objects.fetch(source, target)
         except S3_ERRORS as error:
             raise _import_error(source, error) from error
         return self._remember(uri, target, etag)
@@ -196,19 +264,17 @@ class Inputs:
         digest = hashlib.sha256()
         found = False
         try:
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            for page in pages:
-                for item in page.get("Contents", []):
-                    found = True
-                    relative = item["Key"][len(prefix) :]
-                    if not relative or relative.endswith("/"):
-                        continue
-                    if ".." in relative.split("/") or relative.startswith("/"):
-                        raise InvalidUri(f"unusable key below {uri}: {relative}")
-                    etag = fetch_object(self._s3, f"s3://{bucket}/{item['Key']}", target / relative)
-                    if not self._writable:
-                        protect(str(target / relative))
-                    digest.update(f"{relative}\0{etag}\n".encode())
+            for key in self._objects.keys(f"s3://{bucket}/{prefix}"):
+                found = True
+                relative = key.removeprefix(prefix)
+                if not relative or relative.endswith("/"):
+                    continue
+                if ".." in relative.split("/") or relative.startswith("/"):
+                    raise InvalidUri(f"unusable key below {uri}: {relative}")
+                etag = self._objects.fetch(f"s3://{bucket}/{key}", target / relative)
+                if not self._writable:
+                    protect(str(target / relative))
+                digest.update(f"{relative}\0{etag}\n".encode())
         except S3_ERRORS as error:
             raise _import_error(uri, error) from error
         if not found:
@@ -234,28 +300,3 @@ def protect(path: str) -> None:
     status = os.stat(path)
     if stat.S_ISREG(status.st_mode) and status.st_mode & 0o222:
         os.chmod(path, status.st_mode & ~0o222)
-
-
-def upload_all(s3: Any, files: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Upload (path, uri) pairs in parallel; returns the ETags by URI, raises the first failure."""
-
-    def upload(item: tuple[str, str]) -> tuple[str, str]:
-        path, uri = item
-        bucket, key = split_uri(uri)
-        if os.path.getsize(path) <= _SINGLE_REQUEST:
-            with open(path, "rb") as body:
-                done = s3.put_object(Bucket=bucket, Key=key, Body=body)
-        else:
-            s3.upload_file(path, bucket, key, Config=_TRANSFER)
-            done = s3.head_object(Bucket=bucket, Key=key)
-        return uri, tidy_etag(done["ETag"])
-
-    if len(files) < 2:
-        return dict(map(upload, files))
-    with ThreadPoolExecutor(min(WORKERS, len(files))) as pool:
-        return dict(pool.map(upload, files))
-
-
-def put_text(s3: Any, uri: str, text: str, content_type: str = "application/json") -> None:
-    bucket, key = split_uri(uri)
-    s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)

@@ -15,7 +15,7 @@ import json
 import sqlite3
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from ..policies import may_assume, may_pull, may_pull_through
 from . import (
     bodies,
     container_registry,
+    direct,
     logs_durable,
     price_list,
     s3_durable,
@@ -185,6 +186,18 @@ class OtherServices:
                 self._s3.delete_object(name, key)
             self._s3.delete_bucket(name)
             self._objects.flush(self._s3)
+
+    def look(self, uri: str) -> tuple[str, str] | bool:
+        """The file of an object and its ETag; False if there is none, True if only S3 can tell."""
+        return direct.look(self._s3, uri)
+
+    def take(self, files: Sequence[tuple[str, str]], within: Path) -> list[str | None]:
+        """Make (path, uri) pairs of files in `within` objects: the ETag of each that S3 takes."""
+        try:
+            return direct.take(self._s3, self._objects, files, within)
+        except (OSError, sqlite3.Error) as error:
+            print(f"s3: {error}", file=sys.stderr)
+            return [None] * len(files)  # a request will be told
 
     def archive(self, bucket: str, key: str, archived: bool) -> None:
         """Put an object where S3 answers InvalidObjectState to who reads it, or back."""

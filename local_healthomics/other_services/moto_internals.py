@@ -45,6 +45,7 @@ _VALUES = "replaced: the value of an object is a file"
 _MARKS = "replaced: what changes is written to the index"
 _COPIES = "replaced: put together on disk, not in memory"
 _FORGETS = "replaced: forgets on disk too"
+_DIRECT = "objects that are read and made without a request"
 _RECORDS = "what is kept of an object in the index"
 MEMBERS = (
     Member(
@@ -100,7 +101,7 @@ MEMBERS = (
     Member("moto.core.common_models", "BaseModel.__new__", "5.1.0", "replaced: it keeps instances"),
     Member(
         "moto.s3.models", "S3Backend.put_object", "5.1.0", "replaced: the content is a file",
-        ("self", "bucket_name", "key_name", "value", "etag"),
+        ("self", "bucket_name", "key_name", "value", "etag", "checksum_value"),
     ),
     Member(
         "moto.s3.models", "S3Backend.list_buckets", "5.2.0",
@@ -131,6 +132,12 @@ MEMBERS = (
         ("self", "bucket_name", "key_name", "version_id"),
     ),
     Member("moto.s3.models", "s3_backends", "5.1.0", "the way in"),
+    Member(
+        "moto.s3.models", "S3Backend.put_object_tagging", "5.1.0", _DIRECT, ("self", "key", "tags")
+    ),
+    Member("moto.s3.models", "FakeKey.set_acl", "5.1.0", _DIRECT, ("self", "acl"), True),
+    Member("moto.s3.models", "ARCHIVE_STORAGE_CLASSES", "5.1.0", _DIRECT),
+    Member("moto.s3.exceptions", "S3ClientError", "5.1.0", _DIRECT),
     Member("moto.s3.exceptions", "EntityTooSmall", "5.1.0", "refuses an upload"),
     Member("moto.s3.exceptions", "InvalidPart", "5.1.0", "refuses an upload"),
     Member("moto.s3.exceptions", "MalformedXML", "5.1.0", "refuses an upload"),
@@ -247,6 +254,7 @@ def forget_instances() -> None:
 EntityTooSmall: Any = exceptions.EntityTooSmall
 InvalidPart: Any = exceptions.InvalidPart
 MalformedXML: Any = exceptions.MalformedXML
+S3Refusal: Any = exceptions.S3ClientError
 VersionedKeyStore: Any = _s3._VersionedKeyStore
 put_object: Callable[..., Any] = _s3.S3Backend.put_object
 list_buckets: Callable[..., Any] = _s3.S3Backend.list_buckets
@@ -305,6 +313,16 @@ def s3_backend(account: str) -> Any:
 def smallest_part() -> int:
     """Bytes of a part of an upload that is not the last; moto's own tests set it."""
     return int(_s3.S3_UPLOAD_PART_MIN_SIZE)
+
+
+def is_writable(bucket: Any) -> bool:
+    """Whether a PutObject does no more than make an object, whoever asks for it."""
+    return bucket.policy is None and not bucket.object_lock_enabled
+
+
+def is_readable(bucket: Any, key: Any) -> bool:
+    """Whether a GetObject gives its content, whoever asks for it."""
+    return bucket.policy is None and key.storage_class not in _s3.ARCHIVE_STORAGE_CLASSES
 
 
 def is_key(version: Any) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..arn import arn, log_stream_arn
@@ -18,6 +19,8 @@ from . import failures, run_log
 from .engine_process import EngineProcess, birth
 from .pool import Ask, Limits, Pool
 
+Look = Callable[[str], tuple[str, str] | bool]  # see the engine's questions.py
+Take = Callable[[Sequence[tuple[str, str]], Path], list[str | None]]
 _KEPT_LINES = 1000  # of a task, for the case that it fails, at logLevel ERROR
 
 
@@ -26,6 +29,7 @@ class Active:
     """A run that has an engine process, and what does not change about it."""
 
     id: str
+    folder: Path
     account: str
     storage: str
     group: str | None
@@ -52,10 +56,11 @@ class EngineEvents:
         readings: Readings = DEFAULTS,
         *,
         on_image: Callable[[str, str], None] = lambda account, image: None,
-        may_have: Callable[[str], bool] = lambda uri: True,
+        look: Look = lambda uri: True,
+        take: Take = lambda files, within: [None] * len(files),
     ) -> None:
         self._on_image = on_image  # told of the account and the image of every task
-        self._may_have = may_have  # whether a run's role may find an object at that URI
+        self._look, self._take = look, take
         self._store, self._logs, self._pool = store, logs, pool
         self._limits, self._readings = limits, readings
         self._forgotten: set[str] = set()  # streams of tasks that were stopped
@@ -79,8 +84,11 @@ class EngineEvents:
             case "acquire":
                 self._acquire(active, event)
             case "look":
-                found = self._may_have(event["uri"])
-                active.engine.send({"looked": event["number"], "found": found})
+                found = self._look(event["uri"])
+                active.engine.send({"answer": event["number"], "found": found})
+            case "take":
+                taken = self._take(event["files"], active.folder)
+                active.engine.send({"answer": event["number"], "found": taken})
             case "release":
                 self._pool.release(active.id, event["key"])
             case other:

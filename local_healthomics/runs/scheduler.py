@@ -32,7 +32,7 @@ from ..states import FINAL, LIVE
 from ..store.documents import Store
 from . import failures, run_log
 from . import parameters as run_parameters
-from .engine_events import Active, EngineEvents
+from .engine_events import Active, EngineEvents, Look, Take
 from .engine_process import EngineProcess, birth, kill_orphan
 from .manifest import manifest
 from .pool import Pool
@@ -83,7 +83,8 @@ class Scheduler:
         images: Callable[[str], Mapping[str, Any]] = lambda account: {},
         trusts: Callable[[str], bool] = lambda role: True,
         on_image: Callable[[str, str], None] = lambda account, image: None,
-        may_have: Callable[[str], bool] = lambda uri: True,
+        look: Look = lambda uri: True,
+        take: Take = lambda files, within: [None] * len(files),
     ) -> None:
         self._store, self._checker = store, checker
         self._objects, self._logs = objects, logs
@@ -91,7 +92,14 @@ class Scheduler:
         self._owner, self._engine, self._pool = owner, list(engine), pool
         self._limits = options.quotas.resources
         self._events = EngineEvents(
-            store, logs, pool, self._limits, options.readings, on_image=on_image, may_have=may_have
+            store,
+            logs,
+            pool,
+            self._limits,
+            options.readings,
+            on_image=on_image,
+            look=look,
+            take=take,
         )
         self._active: dict[str, Active] = {}
         self._wake = threading.Event()
@@ -329,6 +337,7 @@ class Scheduler:
             raise
         active = Active(
             id=run["id"],
+            folder=run_dir,
             account=run["account"],
             storage=run["storageType"],
             group=run.get("runGroupId"),

@@ -14,12 +14,12 @@ from schema_salad.ref_resolver import uri_file_path
 from ..errors import ExportFailed
 from ..export import put_summary
 from ..request import RunRequest
-from ..transfer import S3_ERRORS, upload_all
+from ..transfer import S3_ERRORS, Objects
 
 _KEPT = ("class", "basename", "size", "secondaryFiles", "listing", "format")
 
 
-def export_outputs(s3: Any, outputs: Any, request: RunRequest) -> dict[str, Any]:
+def export_outputs(objects: Objects, outputs: Any, request: RunRequest) -> dict[str, Any]:
     """Upload every file of the outputs; returns what outputs.json holds."""
     files: list[tuple[str, str]] = []
     output_uri = request.output_uri
@@ -40,8 +40,8 @@ def export_outputs(s3: Any, outputs: Any, request: RunRequest) -> dict[str, Any]
 
     summary: dict[str, Any] = exported(outputs)
     try:
-        upload_all(s3, files)
-        put_summary(s3, request, summary)
+        objects.send(files)
+        put_summary(objects, request, summary)
     except S3_ERRORS as error:
         raise ExportFailed(f"could not export to {output_uri}: {error}") from error
     return summary

@@ -44,7 +44,7 @@ def execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     _check_stop(session)
     if status != "success":
         raise EngineError(f"the workflow ended with {status}")
-    return export_outputs(session.s3, outputs, request)
+    return export_outputs(session.objects, outputs, request)
 
 
 def _check_stop(session: Session) -> None:

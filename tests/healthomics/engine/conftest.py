@@ -59,7 +59,9 @@ class Engine:
             if event["event"] == "acquire" and self.grants:
                 self.send(grant=event["key"])
             if event["event"] == "look":
-                self.send(looked=event["number"], found=True)
+                self.send(answer=event["number"], found=True)
+            if event["event"] == "take":
+                self.send(answer=event["number"], found=[None] * len(event["files"]))
             if wanted(event):
                 return event
 

@@ -1,0 +1,95 @@
+"""What engines read from S3 and put there without a request: both see the same disk.
+
+An object comes to be as by a PutObject of boto3 that says nothing but its content, and is a copy:
+who changes the file afterwards changes no object. Where a request may be answered otherwise than by
+doing it (the bucket has a policy, say), nothing is done, and the engine makes the request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..arn import ALIAS, object_of
+from . import checksums
+from . import moto_internals as internals
+from .s3_durable import DurableKey
+from .s3_index import Objects
+from .s3_records import FileValue
+
+_MOST = 8 * 1024 * 1024  # bytes: of more boto3 makes an upload in parts, whose ETag is another
+_ALGORITHM = "CRC32"  # what boto3 sends unasked
+
+
+def look(backend: Any, uri: str) -> tuple[str, str] | bool:
+    """The file of an object and what its content is known by.
+
+    False if there is no such object, True if it takes a request to tell.
+    """
+    name, key = object_of(uri)
+    bucket = backend.buckets.get(name)
+    found = bucket.keys.get(key) if bucket is not None else None
+    if not isinstance(found, DurableKey):
+        return False
+    if name.endswith(ALIAS) or not internals.is_readable(bucket, found):
+        return True
+    return str(found.file), str(found.digest)
+
+
+def take(
+    backend: Any, objects: Objects, files: Sequence[tuple[str, str]], within: Path
+) -> list[str | None]:
+    """Make (path, uri) pairs objects; returns the ETag of each, None of those that it leaves.
+
+    They are on disk when it returns. Only files in `within` are read.
+    """
+    etags = [_take(backend, objects, path, uri, within) for path, uri in files]
+    objects.flush(backend)
+    return etags
+
+
+def _take(backend: Any, objects: Objects, path: str, uri: str, within: Path) -> str | None:
+    name, key = object_of(uri)
+    bucket = backend.buckets.get(name)
+    if not key or bucket is None or name.endswith(ALIAS) or not internals.is_writable(bucket):
+        return None
+    file = objects.new_file()
+    try:
+        key.encode()
+        copied = _copy(path, file, within)
+        if copied is None:
+            return None
+        etag, checksum = copied
+        made = internals.put_object(
+            backend, name, key, FileValue(file, kept=True), etag=etag, checksum_value=checksum
+        )
+    except (OSError, UnicodeError, internals.S3Refusal):
+        objects.discard(file)
+        return None
+    made.set_acl(bucket.acl)
+    made.checksum_algorithm = _ALGORITHM
+    backend.put_object_tagging(made, {})
+    return etag
+
+
+def _copy(path: str, file: Path, within: Path) -> tuple[str, str] | None:
+    """The MD5 and the checksum of what is copied; None of what is not to be."""
+    real = os.path.realpath(path)
+    if not real.startswith(f"{within}{os.sep}"):
+        return None
+    # A pipe would be waited for, and a link that has just come is not what was looked at.
+    source = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(source, "rb") as opened:
+        status = os.fstat(source)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST:
+            return None
+        data = opened.read(status.st_size)
+    checksum = checksums.new(_ALGORITHM)
+    assert checksum is not None
+    checksum.update(data)
+    file.write_bytes(data)
+    return hashlib.md5(data, usedforsecurity=False).hexdigest(), checksums.text(checksum)
