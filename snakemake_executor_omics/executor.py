@@ -28,7 +28,7 @@ from .launch import Launcher
 from .log import WithoutProgress
 from .model import JobKey
 from .packaging import package
-from .runs.follow import FollowedRun
+from .runs.followed import FollowedRun
 from .runs.interrupts import leave_at_the_next
 from .runs.invocation import Invocation
 from .runs.ledger import Failed, Ledger, Outcome, Returned, RunEnd, Succeeded

@@ -1,4 +1,4 @@
-"""Runs in flight: looked at side by side, and what an ended one left is fetched beside that.
+"""Runs in flight: looked at side by side, and what an ended one left is collected beside that.
 
 While the files of one run come, the others are looked at, and their finished jobs are reported.
 """
@@ -6,242 +6,35 @@ While the files of one run come, the others are looked at, and their finished jo
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from ..aws.objects import look_at
-from ..aws.records import Run, RunStatus, RunTask
-from ..aws.runs import get_run, list_tasks
+from ..aws.records import Run, RunStatus
 from ..aws.session import Services
-from ..aws.transfer import write_bytes
 from ..cost.prices import prices_of
 from ..errors import ServiceError
-from ..files.exported import exports_of
-from ..files.place import absent, deliver
 from ..log import FACT, Log, RunProgress
-from ..model import JobKey, JobState, Task, Wave
-from . import results
+from ..model import JobState
+from .collect import collect, delivered
 from .connection import Connection
 from .courtesy import Courtesy
-from .failures import Failure, failed_by_itself, failure, why_ended
-from .identity import read_by_others, result_identity
-from .journal import Journal
-from .ledger import Ending, Outcome, RunEnd
+from .followed import FollowedRun, look
+from .ledger import Outcome, RunEnd
 from .measured import fill_benchmarks
 from .patience import UNSEEN_SECONDS, Patience
-from .progress import changes, dollars_so_far, is_listed, near_pause, summary
-from .reasons import is_fault
-from .states import job_states, newest_tasks
+from .progress import changes, dollars_so_far, near_pause, summary
 
 T = TypeVar("T")
 
 _COLLECTED_AT_ONCE = 4  # runs: each has threads, connections and a listing of its own
-
-
-@dataclass(frozen=True, slots=True)
-class FollowedRun:
-    """A run with its wave, and how far it was when it was last looked at.
-
-    `names` has the task of each job.
-    """
-
-    run: Run
-    wave: Wave
-    names: Mapping[JobKey, str]
-    tasks: Mapping[str, RunTask] = field(default_factory=dict)
-    states: Mapping[JobKey, JobState] = field(default_factory=dict)
-    identities: Mapping[JobKey, str] = field(default_factory=dict)
-    polls: int = 1  # since its tasks were listed, with the one that comes
-    page: str | None = None  # in AWS's console
-
-    @property
-    def elapsed(self) -> timedelta:
-        """Time since the run was made, by the service's clock where it has ended."""
-        now = datetime.now(UTC)
-        age = (self.run.stopped or now) - (self.run.created or now)
-        return timedelta(seconds=max(0, int(age.total_seconds())))  # this clock may be behind
-
-
-def look(services: Services, seen: FollowedRun, courtesy: Courtesy) -> FollowedRun:
-    """Read the run, and its tasks if it has ended or they are not many.
-
-    Tasks are listed after the run is read, so that the listing of an ended run is complete.
-    """
-    run = get_run(services, seen.run.id)
-    if not run.status.is_final and not is_listed(len(seen.tasks), seen.polls):
-        return replace(seen, run=run, polls=seen.polls + 1)
-    listed = courtesy.ask(
-        "the tasks of a run are",
-        "omics:ListRunTasks",
-        lambda: list_tasks(services, run.id),
-        list(seen.tasks.values()),
-        again=True,
-    )
-    tasks = newest_tasks(listed)
-    states = job_states(
-        seen.names,
-        tasks,
-        run.status,
-        may_fail=seen.wave.may_fail,
-    )
-    return replace(seen, run=run, tasks=tasks, states=states, polls=1)
-
-
-def collect(
-    services: Services,
-    ended: FollowedRun,
-    workdir: Path,
-    courtesy: Courtesy,
-    journal: Journal,
-    log: Log,
-) -> RunEnd:
-    """Bring what an ended run left to its place, and tell how each job ended.
-
-    Results come first; why a job failed is asked when they are here.
-    """
-    run, wave = ended.run, ended.wave
-    completed, packed = run.status is RunStatus.COMPLETED, wave.packed
-    names, may_fail = ended.names, wave.may_fail
-    run_tasks = {task.key: ended.tasks.get(names[task.key]) for task in wave.tasks}
-    if completed:
-        export = results.exported(services, run, wave)
-    else:
-        done = {
-            key: run_task
-            for key, run_task in run_tasks.items()
-            if run_task is not None and ended.states[key].is_success
-        }
-        goes_on = not wave.internal or not any(
-            _is_the_end(services, run, task, run_tasks[task.key], ended.states, courtesy)
-            for task in wave.tasks
-            if task.key not in may_fail
-        )
-        export = results.kept(services, run, wave, done, courtesy, goes_on=goes_on)
-    outcomes = {
-        task.key: _outcome(ended.states[task.key], run_tasks[task.key], export, task.key, completed)
-        for task in wave.tasks
-    }
-    here = {key for key, outcome in outcomes.items() if outcome is Outcome.DONE}
-    deliver(services, wave, here, export.all, workdir, run.created, log.info, log.warning)
-    journal.remember_exports(exports_of(wave, here, export.all, workdir))
-    durations = _durations({key: run_tasks[key] for key in here}, export, packed)
-    journal.remember_durations(durations)
-    failures = {
-        task.key: failure(
-            services,
-            run,
-            task,
-            run_tasks[task.key],
-            courtesy,
-            workdir,
-            export.codes.get(task.key),
-            packed[task.key].index(task.key) + 1 if task.key in packed else None,
-            len(packed.get(task.key, (task.key,))),
-        )
-        for task in wave.tasks
-        if outcomes[task.key] is Outcome.FAILED
-    }
-    outcomes |= {key: Outcome.STOPPED for key, found in failures.items() if found.stopped}
-    for found in failures.values():
-        _leave_logs(services, wave, found, workdir)
-    return RunEnd(
-        completed=completed,
-        endings={
-            key: _ending(outcome, failures.get(key), export.codes.get(key))
-            for key, outcome in outcomes.items()
-        },
-        reason=f"run {run.id} completed, and its files are not below {run.output_uri}\n"
-        if completed
-        else why_ended(services, run),
-        interrupted=is_fault(run.failure_reason),
-        absent=absent(wave, here, export.all),
-        seconds=durations,
-    )
-
-
-def _is_the_end(
-    services: Services,
-    run: Run,
-    task: Task,
-    run_task: RunTask | None,
-    states: Mapping[JobKey, JobState],
-    courtesy: Courtesy,
-) -> bool:
-    """Whether Snakemake starts nothing more after this job's failure.
-
-    One that it would try again, or with `--keep-going`, may fail.
-    """
-    if states[task.key] is not JobState.FAILED or not task.files:
-        return False
-    if run_task is None:
-        return not is_fault(run.failure_reason)
-    return failed_by_itself(services, run, run_task, courtesy)
-
-
-def _outcome(
-    state: JobState,
-    run_task: RunTask | None,
-    export: results.Export,
-    key: JobKey,
-    completed: bool,
-) -> Outcome:
-    if not completed:
-        if state.is_success:
-            if key in export.codes:
-                return Outcome.STOPPED
-            return Outcome.DONE if key in export.downloads else Outcome.LOST
-        return Outcome.FAILED if state is JobState.FAILED else Outcome.STOPPED
-    if key not in export.codes:
-        return Outcome.DONE if key in export.downloads else Outcome.LOST
-    if export.codes[key] is None:
-        return Outcome.POSTPONED if key in export.postponed else Outcome.STOPPED
-    served = run_task is not None and run_task.cache_hit
-    return Outcome.SERVED_FAILURE if served else Outcome.FAILED
-
-
-def _ending(outcome: Outcome, found: Failure | None, code: int | None) -> Ending:
-    if outcome is Outcome.SERVED_FAILURE:
-        return Ending(outcome, f"the run cache has its failure, with exit code {code}\n")
-    if found is None:
-        return Ending(outcome)
-    return Ending(Outcome.INTERRUPTED if found.fault else outcome, str(found))
-
-
-def _durations(
-    done: Mapping[JobKey, RunTask | None], export: results.Export, packed: Collection[JobKey]
-) -> dict[JobKey, float]:
-    """How long jobs worked that did not come from the run cache; a pack tells it of each."""
-    found: dict[JobKey, float] = {}
-    for key, task in done.items():
-        if task is None or task.cache_hit:
-            continue
-        if key in packed:
-            if key in export.seconds:
-                found[key] = export.seconds[key]
-        elif task.started and task.stopped and task.started <= task.stopped:
-            found[key] = (task.stopped - task.started).total_seconds()
-    return found
-
-
-def _leave_logs(services: Services, wave: Wave, found: Failure, workdir: Path) -> None:
-    """The log files of a failed job, which only its task's output has."""
-    stored = wave.s3_targets
-    for log, text in found.logs.items():
-        if log in stored:
-            write_bytes(services, stored[log], text.encode())
-            continue
-        path = workdir / log
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 class Follower:
@@ -366,7 +159,7 @@ class Follower:
                 self._connection.journal,
                 self._log,
             )
-            made = _delivered(self._connection.services, ended, end, self._workdir)
+            made = delivered(self._connection.services, ended, end, self._workdir)
             self._connection.journal.delivered(ended.run.id, made)
             done = {key for key, how in end.endings.items() if how.outcome is Outcome.DONE}
             # Last: a file that is not as its run exported it would be taken for the user's.
@@ -433,32 +226,6 @@ def _progress(seen: FollowedRun, services: Services) -> RunProgress:
     prices = prices_of(services.region)
     dollars = dollars_so_far(seen.tasks.values(), prices, datetime.now(UTC))
     return replace(progress, dollars=dollars, priced_as=prices.stand_in)
-
-
-def _delivered(
-    services: Services, ended: FollowedRun, end: RunEnd, workdir: Path
-) -> list[tuple[str, str, str]]:
-    """Path, content and identity of results that other jobs of the run were made from."""
-    stored = ended.wave.s3_targets
-    done = {
-        path: result_identity(ended.identities[maker], path)
-        for path, maker in read_by_others(ended.wave).items()
-        if end.endings[maker].outcome is Outcome.DONE and maker in ended.identities
-    }
-    in_s3 = [stored[path] for path in done if path in stored]
-    there = look_at(services, in_s3) if in_s3 else {}
-    found = []
-    for path, identity in done.items():
-        objects = there[stored[path]] if path in stored else ()
-        if isinstance(objects, tuple) and objects:
-            found.append((path, objects[0].etag, identity))
-        elif path not in stored and (workdir / path).is_dir():
-            found.append((path, "", identity))
-        elif path not in stored and (workdir / path).is_file():
-            with (workdir / path).open("rb") as file:
-                digits = hashlib.file_digest(file, "sha256").hexdigest()
-            found.append((path, digits, identity))
-    return found
 
 
 async def beside(function: Callable[[], T]) -> T:

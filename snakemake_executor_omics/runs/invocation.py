@@ -23,7 +23,8 @@ from ..log import Log
 from ..model import JobKey, Wave
 from ..settings.options import OnInterrupt, Options
 from .connection import Connection, open_connection
-from .follow import FollowedRun, Follower, beside
+from .follow import Follower, beside
+from .followed import FollowedRun
 from .interrupts import as_ctrl_c
 from .known import tasks_in_flight
 from .ledger import Ledger, RunEnd

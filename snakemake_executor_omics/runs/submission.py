@@ -30,7 +30,7 @@ from ..model import Definition, JobKey, Wave
 from ..settings.options import Options
 from .connection import Connection
 from .failures import page_of
-from .follow import FollowedRun
+from .followed import FollowedRun
 from .identity import identities
 from .journal import Entry, Start
 from .known import command_line, names_in, unpacked_jobs

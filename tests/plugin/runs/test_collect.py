@@ -22,8 +22,9 @@ from snakemake_executor_omics.model import (
     Task,
     Wave,
 )
+from snakemake_executor_omics.runs.collect import collect
 from snakemake_executor_omics.runs.courtesy import Courtesy
-from snakemake_executor_omics.runs.follow import FollowedRun, collect, look
+from snakemake_executor_omics.runs.followed import FollowedRun, look
 from snakemake_executor_omics.runs.journal import Journal
 from snakemake_executor_omics.runs.ledger import Outcome
 

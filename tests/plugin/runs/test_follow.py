@@ -18,7 +18,8 @@ from snakemake_executor_omics.aws.records import Run, RunStatus
 from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError
 from snakemake_executor_omics.model import Wave
 from snakemake_executor_omics.runs import follow
-from snakemake_executor_omics.runs.follow import FollowedRun, Follower
+from snakemake_executor_omics.runs.follow import Follower
+from snakemake_executor_omics.runs.followed import FollowedRun
 from snakemake_executor_omics.runs.ledger import RunEnd
 
 
