@@ -1,5 +1,4 @@
-"""All that was found out about a workflow, as one frozen value; what its commands want is read
-here."""
+"""What was found out about a workflow: one frozen value, and what its commands use and look for."""
 
 from __future__ import annotations
 

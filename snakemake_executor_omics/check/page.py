@@ -13,6 +13,7 @@ from ..graph.planned import How, Planned
 from ..limits import MAX_RUN_HOURS
 from ..runs.console import table
 from .checked import Checked
+from .estimate import Estimate
 from .rows import Row, rows
 
 _LISTED = 5  # names in one line
@@ -172,16 +173,41 @@ def _internet(checked: Checked) -> list[str]:
 
 
 def _estimate(checked: Checked) -> Iterator[str]:
-    found, planned = checked.estimate, checked.planned
+    found = checked.estimate
     if not found.jobs:
         return
+    yield from _costs(found)
+    waves, runs = len(checked.planned.waves), sum(map(len, checked.planned.waves))
+    yield (
+        f"{_count(waves, 'wave')}, {_count(runs, 'run')}; prices of {found.prices.region}, noted "
+        f"{found.prices.noted}"
+    )
+    if found.prices.stand_in:
+        yield (
+            f"prices of {found.prices.asked} are not known here and differ by some percent: "
+            "--ask-prices asks AWS for them"
+        )
+    if checked.quotas is not None:
+        yield str(checked.quotas)
+    yield from _taken(checked)
+    if found.longest_run_hours > MAX_RUN_HOURS:
+        yield (
+            f"a run would take {duration(3600 * found.longest_run_hours)}: HealthOmics ends one "
+            f"after {MAX_RUN_HOURS} h, unless the account's quota is higher"
+        )
+    priced = {one.instance.name for one in found.jobs.values()}
+    if guessed := sorted(priced & found.prices.estimated.keys()):
+        yield f"prices of {_names(guessed)} are estimated: {found.prices.estimated_source}"
+
+
+def _costs(found: Estimate) -> Iterator[str]:
     static = found.assumed.static_gib
     storage = (
         f"DYNAMIC, {found.assumed.storage_gib:,.1f} GiB"
         if static is None
         else f"STATIC, {static:,} GiB a run"
     )
-    yield from table(
+    return table(
         [
             (
                 "instances",
@@ -200,46 +226,31 @@ def _estimate(checked: Checked) -> Iterator[str]:
             ),
         ]
     )
-    waves, runs = len(planned.waves), sum(map(len, planned.waves))
-    yield (
-        f"{_count(waves, 'wave')}, {_count(runs, 'run')}; prices of {found.prices.region}, noted "
-        f"{found.prices.noted}"
-    )
-    if found.prices.stand_in:
-        yield (
-            f"prices of {found.prices.asked} are not known here and differ by some percent: "
-            "--ask-prices asks AWS for them"
-        )
-    if checked.quotas is not None:
-        yield str(checked.quotas)
-    names = {
-        "+".join(job.rules) for job in planned.jobs
+
+
+def _taken(checked: Checked) -> Iterator[str]:
+    """What is taken where nothing is known."""
+    found, shown = checked.estimate, rows(checked)
+    unknown = {
+        "+".join(job.rules)
+        for job in checked.planned.jobs
         if (one := found.jobs.get(job.key)) is not None and one.source is None
-    }  # fmt: skip
-    if names:
+    }
+    if unknown:
         yield (
-            f"?: {found.assumed.minutes:g} min are assumed for a job of {_names(sorted(names))}: "
+            f"?: {found.assumed.minutes:g} min are assumed for a job of {_names(sorted(unknown))}: "
             "nothing tells how long it takes (--assume-minutes)"
         )
-    open_ones = {row.rule for row in rows(checked) if row.is_open and row.how is How.TASK}
-    if open_ones:
+    if open_ones := sorted({row.rule for row in shown if row.is_open and row.how is How.TASK}):
         yield (
-            f"?: what a job of {_names(sorted(open_ones))} asks for depends on its inputs: the "
-            "least is taken"
+            f"?: what a job of {_names(open_ones)} asks for depends on its inputs: the least is "
+            "taken"
         )
-    if bounded := sorted({r.rule for r in rows(checked) if Source.RUNTIME.value in r.sources}):
+    if bounded := sorted({row.rule for row in shown if Source.RUNTIME.value in row.sources}):
         yield f"<: a job of {_names(bounded)} is taken to need all of its `runtime`"
-    if static is None:
-        yield (f"all files are taken to be {found.assumed.storage_gib:,.1f} GiB (--assume-storage)")
+    if found.assumed.static_gib is None:
+        yield f"all files are taken to be {found.assumed.storage_gib:,.1f} GiB (--assume-storage)"
     yield "a run is taken to start within 5 minutes, a task to wait 3 minutes for its instance"
-    if found.longest_run_hours > MAX_RUN_HOURS:
-        yield (
-            f"a run would take {duration(3600 * found.longest_run_hours)}: HealthOmics ends one "
-            f"after {MAX_RUN_HOURS} h, unless the account's quota is higher"
-        )
-    priced = {one.instance.name for one in found.jobs.values()}
-    if guessed := sorted(priced & found.prices.estimated.keys()):
-        yield f"prices of {_names(guessed)} are estimated: {found.prices.estimated_source}"
 
 
 def _count(number: int, noun: str) -> str:

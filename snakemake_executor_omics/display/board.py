@@ -42,9 +42,7 @@ class Board:
     later: Mapping[str, int] = field(default_factory=dict)
     _planned: dict[str, int] = field(default_factory=dict)
     _rules: dict[int, str] = field(default_factory=dict)  # of the jobs that Snakemake has started
-    _here: dict[int, str] = field(
-        default_factory=dict
-    )  # the rules of jobs that run on this machine
+    _here: dict[int, str] = field(default_factory=dict)  # of those that run on this machine
     _finished: Counter[str] = field(default_factory=Counter)
     _finished_here: Counter[str] = field(default_factory=Counter)
     _failed_here: Counter[str] = field(default_factory=Counter)

@@ -98,9 +98,9 @@ class _Gathering:
         self._makers: dict[str, str] = {}  # of files and directories, by path
 
     def add(self, known: KnownRun) -> None:
-        rows = list_tasks(self._services, known.run.id)
+        run_tasks = list_tasks(self._services, known.run.id)
         manifest = self._manifest(known.run)
-        newest = {task.id for task in newest_tasks(rows).values()}
+        newest = {task.id for task in newest_tasks(run_tasks).values()}
         failed = self._console.failed_though_completed(known)
         if OWNER_TAG in known.run.tags and not known.tasks:
             self.gaps.lines.append(
@@ -108,8 +108,13 @@ class _Gathering:
                 "by their own names"
             )
         pairs = [
-            (row, self._task(known, row, manifest, row.id not in newest, row.name in failed))
-            for row in rows
+            (
+                run_task,
+                self._task(
+                    known, run_task, manifest, run_task.id not in newest, run_task.name in failed
+                ),
+            )
+            for run_task in run_tasks
         ]
         explained = self._explain(known, pairs, failed)
         found = [explained.get(task.id, task) for _, task in pairs]
@@ -165,29 +170,29 @@ class _Gathering:
         )
 
     def _task(
-        self, known: KnownRun, row: RunTask, manifest: Manifest, superseded: bool, failed: bool
+        self, known: KnownRun, run_task: RunTask, manifest: Manifest, superseded: bool, failed: bool
     ) -> ReportedTask:
-        job = known.tasks.get(row.name)
-        use = manifest.tasks.get(row.id)
+        job = known.tasks.get(run_task.name)
+        use = manifest.tasks.get(run_task.id)
         return ReportedTask(
             run=known.run.id,
-            id=row.id,
-            name=row.name,
-            job=job.job if job else row.name,
-            rule=job.rule if job else _SHARD.sub("", row.name),
+            id=run_task.id,
+            name=run_task.name,
+            job=job.job if job else run_task.name,
+            rule=job.rule if job else _SHARD.sub("", run_task.name),
             is_of_one=job is not None and job.rules == (job.rule,),
-            state=_state(row, known.run, failed),
+            state=_state(run_task, known.run, failed),
             superseded=superseded,
-            created=row.created,
-            started=row.started,
-            stopped=row.stopped,
-            cpus=row.cpus,
-            memory_gib=row.memory_gib,
-            gpus=row.gpus,
-            instance=row.instance,
+            created=run_task.created,
+            started=run_task.started,
+            stopped=run_task.stopped,
+            cpus=run_task.cpus,
+            memory_gib=run_task.memory_gib,
+            gpus=run_task.gpus,
+            instance=run_task.instance,
             use=use,
-            dollars=task_bill(self._prices, row, use),
-            saved=self._saved(row) if row.cache_hit else None,
+            dollars=task_bill(self._prices, run_task, use),
+            saved=self._saved(run_task) if run_task.cache_hit else None,
             parents=self._parents(job) if job else (),
         )
 
@@ -201,24 +206,24 @@ class _Gathering:
         ]
         return tuple(dict.fromkeys((*job.parents, *earlier)))
 
-    def _saved(self, row: RunTask) -> float | None:
+    def _saved(self, run_task: RunTask) -> float | None:
         """What the task was billed in the run that made what the run cache had."""
-        entry = _ENTRY.search(row.cache_s3_uri or "")
+        entry = _ENTRY.search(run_task.cache_s3_uri or "")
         if entry is None:
             return None
         origin = entry["run"]
         if origin not in self._origins:
             if len(self._origins) == _MOST_ORIGINS:
                 return None
-            rows = self._courtesy.ask(
+            run_tasks = self._courtesy.ask(
                 f"what the cached tasks took in run {origin} is",
                 "omics:ListRunTasks",
                 lambda: list_tasks(self._services, origin),
                 list[RunTask](),
             )
-            self._origins[origin] = {task.id: task for task in rows}
+            self._origins[origin] = {task.id: task for task in run_tasks}
         made = self._origins[origin].get(entry["task"])
-        if made is None or made.name != row.name:  # ids of runs are used again
+        if made is None or made.name != run_task.name:  # ids of runs are used again
             return None
         return task_bill(self._prices, made, None)
 
@@ -235,8 +240,8 @@ class _Gathering:
         )
         ended = {}
         room = max(0, _MOST_FAILURES - len(self.failures))
-        for row, task in failed[:room]:
-            found = self._failure(known, row, task, jobs.get(row.name, ()))
+        for run_task, task in failed[:room]:
+            found = self._failure(known, run_task, task, jobs.get(run_task.name, ()))
             if found.task.state is JobState.FAILED:
                 self.failures.append(found)
             else:
@@ -249,16 +254,16 @@ class _Gathering:
         return ended
 
     def _failure(
-        self, known: KnownRun, row: RunTask, task: ReportedTask, jobs: Sequence[str]
+        self, known: KnownRun, run_task: RunTask, task: ReportedTask, jobs: Sequence[str]
     ) -> ReportedFailure:
-        job = known.tasks.get(row.name)
-        completed = row.status is TaskStatus.COMPLETED
+        job = known.tasks.get(run_task.name)
+        completed = run_task.status is TaskStatus.COMPLETED
         detail = None
         if not completed:
-            detail = ask_why(self._services, known.run, row, self._courtesy)
-            if detail and not detail.log_stream and names_another(known.run, row):
+            detail = ask_why(self._services, known.run, run_task, self._courtesy)
+            if detail and not detail.log_stream and names_another(known.run, run_task):
                 return ReportedFailure(task=replace(task, state=JobState.CANCELLED))
-        stream = (detail.log_stream if detail else None) or f"run/{known.run.id}/task/{row.id}"
+        stream = (detail.log_stream if detail else None) or f"run/{known.run.id}/task/{run_task.id}"
         lines = self._courtesy.ask(
             "the logs of tasks are",
             f"logs:GetLogEvents on log group {LOG_GROUP}",
@@ -277,7 +282,7 @@ class _Gathering:
             hints=(hint,) if hint else (),
             lines=tuple(rest[-TAIL:]),
             logs={path: _tail(text) for path, text in logs.items()},
-            places=places(self._services, known.run, row, stream),
+            places=places(self._services, known.run, run_task, stream),
         )
 
 
@@ -296,12 +301,12 @@ def _with_retries(tasks: Sequence[ReportedTask], ours: Collection[str]) -> list[
     ]
 
 
-def _state(row: RunTask, run: Run, failed: bool) -> JobState:
-    if failed and row.status is TaskStatus.COMPLETED:
+def _state(run_task: RunTask, run: Run, failed: bool) -> JobState:
+    if failed and run_task.status is TaskStatus.COMPLETED:
         return JobState.FAILED
-    if row.status is TaskStatus.COMPLETED and row.cache_hit:
+    if run_task.status is TaskStatus.COMPLETED and run_task.cache_hit:
         return JobState.CACHED
-    state = STATES[row.status]
+    state = STATES[run_task.status]
     return JobState.CANCELLED if run.status.is_final and not state.is_final else state
 
 

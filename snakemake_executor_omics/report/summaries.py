@@ -85,6 +85,7 @@ class Totals:
     states: dict[JobState, int]
     seconds: float | None = None
     task_seconds: float = 0.0
+    queued_seconds: float = 0.0
     instance_dollars: float = 0.0
     storage_dollars: float = 0.0
     unpriced: int = 0
@@ -180,6 +181,7 @@ def totals(report: Report, rules: Sequence[RuleSummary]) -> Totals:
         states=count_states(newest),
         seconds=_makespan(report),
         task_seconds=sum(rule.seconds.total for rule in rules if rule.seconds),
+        queued_seconds=sum(rule.queued.total for rule in rules if rule.queued),
         instance_dollars=instances,
         storage_dollars=storage,
         unpriced=sum(rule.unpriced for rule in rules)

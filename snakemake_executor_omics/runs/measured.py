@@ -29,26 +29,26 @@ def fill_benchmarks(
     services: Services,
     run: Run,
     wave: Wave,
-    rows: Mapping[str, RunTask],
+    run_tasks: Mapping[str, RunTask],
     done: Collection[JobKey],
     workdir: Path,
     courtesy: Courtesy,
     log: Log,
     pauses: Sequence[float] = _PAUSES,
 ) -> None:
-    """Fill the benchmark files of `done` jobs that have just been delivered; `rows` by task name.
+    """Fill the benchmark files of `done` jobs that have just been delivered.
 
-    Those of tasks from the run cache stay as they came, and so do those in S3 and those that
-    another task of the run has read.
+    `run_tasks` has the tasks of the run by name. The files of those from the run cache stay as they
+    came, and so do those in S3 and those that another task of the run has read.
     """
     readers = wave.readers
     wanted = {}
     for task in wave.tasks:
-        row, benchmark = rows.get(task_name(task.key)), _of_one_run(task.steps)
-        if task.key not in done or row is None or row.cache_hit or benchmark is None:
+        run_task, benchmark = run_tasks.get(task_name(task.key)), _of_one_run(task.steps)
+        if task.key not in done or run_task is None or run_task.cache_hit or benchmark is None:
             continue
         if benchmark.path not in task.s3_targets and benchmark.path not in readers:
-            wanted[row.id] = benchmark
+            wanted[run_task.id] = benchmark
     if not wanted or run.log_level == _OFF:
         return
     for id, use in _manifest(services, run, courtesy, log, pauses).tasks.items():

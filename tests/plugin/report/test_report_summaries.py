@@ -103,6 +103,11 @@ def test_the_json_has_all_of_it() -> None:
     assert found["totals"]["dollars"] == SUMMARY.totals.dollars
     assert found["failures"][0]["task"]["job"].startswith("call (sample=")
     assert {rule["rule"] for rule in found["rules"]} == {rule.rule for rule in SUMMARY.rules}
+    assert set(found["totals"]) == {
+        *("tasks", "states", "seconds", "task_seconds", "queued_seconds", "cpu_share"),
+        *("memory_share", "dollars", "instance_dollars", "storage_dollars", "unpriced"),
+        *("saved", "unknown_savings"),
+    }  # of this version: programs read it
 
 
 def test_the_advice_is_a_profile_with_room_for_what_was_used() -> None:
