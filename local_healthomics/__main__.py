@@ -26,6 +26,7 @@ from typing import Any
 from .engine.container_programs import check_containers
 from .errors import LocalError
 from .options import ServerOptions, add_server_options
+from .preloaded import of_engine
 
 _STOP_SECONDS = 60.0
 _PARENT_SECONDS = 1.0
@@ -70,9 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
         ready.set()
         _say(answer, identity)
 
+    children = of_engine()
     try:
         if options.engine is None:
             check_containers(options.backend)
+            children.begin()
         from .server import serve
 
         serve(
@@ -81,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
             port=options.port,
             engine=shlex.split(options.engine) if options.engine else None,
             command_line=own.parse_known_args(arguments)[1],
+            children=children,
             ready=say_ready,
             stop=stop,
         )
@@ -127,6 +131,6 @@ def _watch_parent(ready: threading.Event, stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    if code:
-        os._exit(code)  # threads of a server that could not start would hold the process
+    # Threads of a server that could not start would hold the process; and what one has written is
+    # written, so that nobody need wait until the interpreter has taken itself apart.
+    os._exit(main())

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from .app import App
 from .background import Background
 from .context import Context
 from .definitions import DefinitionChecker
+from .ends import tell_end
 from .errors import AlreadyRunning, StateUnreadable
 from .formats import Reader
 from .http.proxy import Proxy
@@ -23,9 +25,10 @@ from .keys import OwnerKey
 from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
+from .preloaded import ENGINE, Preloaded, of_engine
 from .removing import remove
 from .rights import FILE, ROLE, Rights, of_image, of_reading, of_writing
-from .runs.engine_process import default_command
+from .runs.engine_process import by_command
 from .runs.pool import Pool
 from .runs.scheduler import Scheduler
 from .store.documents import Store
@@ -48,6 +51,7 @@ class Server:
         engine: Sequence[str] | None = None,
         command_line: Sequence[str] = (),
         stop: threading.Event,
+        children: Preloaded | None = None,
     ) -> None:
         self.state = state.resolve()
         self._command_line = list(command_line)  # for whoever asks how we answer
@@ -65,7 +69,10 @@ class Server:
         uploads = self.state / "uploads"
         uploads.mkdir(exist_ok=True)
         sweep(self._store, uploads)
-        self._checker = DefinitionChecker(self._store, definitions)
+        self._children = children or of_engine()
+        self._checker = DefinitionChecker(
+            self._store, definitions, self._children.start, self._told
+        )
         self._checker.sweep()
         self._used = Rights(self.state / FILE)
         self._policies = options.policies
@@ -78,7 +85,7 @@ class Server:
             options=options,
             endpoint_url=self.url,
             owner=owner,
-            engine=engine or default_command(),
+            engine=by_command(engine) if engine else partial(self._children.start, ENGINE),
             pool=Pool(),
             images=lambda account: {  # members of `RunRequest`
                 "repositories": self._other_services.repositories(account),
@@ -133,9 +140,14 @@ class Server:
         return self._other_services.take(files, within)
 
     def _run_ended(self, run: dict[str, Any]) -> None:
-        """The batch of a run looks whether it was the last one."""
+        """Tell who waits; the batch of a run looks whether it was the last one."""
+        self._told()
         if run.get("batchId"):
             self._background.submit("batch", run["batchId"])
+
+    def _told(self) -> None:
+        """A run, or the check of a definition, has ended."""
+        tell_end(self.state)
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self._app(environ, start_response)
@@ -177,6 +189,7 @@ class Server:
         self._checker.close()
         self._background.close()
         self._reader.close()
+        self._children.close()
         self._http.stop()
         self._other_services.close()
         self._store.close()
@@ -213,11 +226,20 @@ def serve(
     port: int,
     engine: Sequence[str] | None,
     command_line: Sequence[str],
+    children: Preloaded,
     ready: Callable[[dict[str, Any]], None],
     stop: threading.Event,
 ) -> None:
     """Run until `stop` is set; `ready` is told what and where the server is."""
-    server = Server(state, options, port=port, engine=engine, command_line=command_line, stop=stop)
+    server = Server(
+        state,
+        options,
+        port=port,
+        engine=engine,
+        command_line=command_line,
+        stop=stop,
+        children=children,
+    )
     server.start()
     ready(server.identity())
     server.wait()

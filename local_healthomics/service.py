@@ -31,6 +31,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .arn import ACCOUNT, OUTPUT_URI, REGION, ROLE_ARN
+from .ends import last_end
 from .errors import LocalError, RunsOtherwise, StartFailed
 from .keys import OwnerKey
 
@@ -95,6 +96,14 @@ class LocalService:
             config=config.merge(options.pop("config", Config())),
             **options,
         )
+
+    @property
+    def last_end(self) -> int:
+        """Another number once a run or the check of a definition has ended.
+
+        Whoever waits for that may look here as often as they like, and asks the service then.
+        """
+        return last_end(self.state)
 
     @property
     def is_ours(self) -> bool:

@@ -6,18 +6,25 @@ The server never loads a workflow engine, and a definition that breaks one canno
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from ..preloaded import Process, start
 
 STATUS_MESSAGE = 4096
 _SECONDS = 900
 _MEMORY = 8 * 1024**3
-_running: set[subprocess.Popen[str]] = set()
+_LOADING_SECONDS = 5.0  # of the loader; without it a check loads as much itself
+_running: set[Process] = set()
+
+Start = Callable[..., Process]  # see `preloaded.start`
 
 
 class BadDefinition(Exception):
@@ -32,32 +39,36 @@ class Checked:
     template: dict[str, Any] | None = None
 
 
-def check_by(module: str, arguments: Sequence[str], folder: Path) -> Checked:
-    """Run `python -m MODULE ARGUMENTS` in the definition's folder.
+def check_by(module: str, arguments: Sequence[str], folder: Path, start: Start = start) -> Checked:
+    """Have the definition's folder checked by `MODULE ARGUMENTS` of this package.
 
     It prints `message` and `template` as JSON, or fails with the reason on stderr.
     """
-    command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    ) as process:
+    with TemporaryFile() as out, TemporaryFile() as problems, open(os.devnull) as nothing:
+        process = start(
+            f"{__package__}.{module}",
+            arguments,
+            folder,
+            nothing.fileno(),
+            out.fileno(),
+            problems.fileno(),
+            patience=_LOADING_SECONDS,
+        )
         _running.add(process)
         try:
-            said, problem = process.communicate(timeout=_SECONDS)
+            code = process.wait(_SECONDS)
         except subprocess.TimeoutExpired as error:
             process.kill()
+            process.wait()
             raise BadDefinition(f"the check took longer than {_SECONDS} s") from error
         finally:
             _running.discard(process)
-    if process.returncode != 0:
-        raise BadDefinition(problem.strip() or f"the check ended with {process.returncode}")
-    return Checked(**json.loads(said))
+        for said in (out, problems):
+            said.seek(0)
+        if code != 0:
+            problem = problems.read().decode(errors="replace").strip()
+            raise BadDefinition(problem or f"the check ended with {code}")
+        return Checked(**json.load(out))
 
 
 def end_checks() -> None:

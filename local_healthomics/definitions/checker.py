@@ -16,13 +16,13 @@ from typing import Any
 from ..removing import remove
 from ..store.documents import Store
 from . import cwl, nextflow, wdl
-from .checked import STATUS_MESSAGE, BadDefinition, Checked, end_checks
+from .checked import STATUS_MESSAGE, BadDefinition, Checked, Start, end_checks
 from .languages import identify
 from .unpacking import unpack
 
 README_BYTES = 500 * 1024
 _LOOK_SECONDS = 0.1
-_CHECKS: Mapping[str, Callable[[Path, str, str], Checked]] = {
+_CHECKS: Mapping[str, Callable[[Path, str, str, Start], Checked]] = {
     "WDL": wdl.check,
     "WDL_LENIENT": wdl.check,
     "CWL": cwl.check,
@@ -33,8 +33,15 @@ _CHECKS: Mapping[str, Callable[[Path, str, str], Checked]] = {
 class DefinitionChecker:
     """The definitions of one state folder."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        start: Start,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._start = store, start
+        self._on_end = on_end  # told of every definition that is checked
         self.folder = folder
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="definitions")
         self._under_way: set[Future[None]] = set()
@@ -91,6 +98,7 @@ class DefinitionChecker:
             if document.get("readmeMarkdown") is not None:  # an update may have come before us
                 changes.pop("readmeMarkdown", None)
             self._store.update(kind, key, changes)
+        self._on_end()
 
     def _built(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """What is known of a document once its definition is unpacked and checked."""
@@ -99,7 +107,7 @@ class DefinitionChecker:
         target.mkdir(parents=True)
         unpack(archive, target)
         engine, main = identify(target, document.get("engine"), document.get("main"))
-        checked = _CHECKS[engine](target, main, engine)
+        checked = _CHECKS[engine](target, main, engine, self._start)
         template = document.get("parameterTemplate") or checked.template
         with archive.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from .checked import BadDefinition, Checked, check_by
+from ..preloaded import start
+from .checked import BadDefinition, Checked, Start, check_by
 
 _MISSING = (
     "CWL needs cwltool, which is not installed beside the local HealthOmics:"
@@ -13,7 +14,7 @@ _MISSING = (
 )
 
 
-def check(folder: Path, main: str, engine: str) -> Checked:
+def check(folder: Path, main: str, engine: str, start: Start = start) -> Checked:
     if importlib.util.find_spec("cwltool") is None:
         raise BadDefinition(_MISSING)
-    return check_by("cwl_check", [main], folder)
+    return check_by("cwl_check", [main], folder, start)

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .checked import BadDefinition, Checked, tidy_description
+from ..preloaded import start
+from .checked import BadDefinition, Checked, Start, tidy_description
 
 SCHEMA = "nextflow_schema.json"
 
 
-def check(folder: Path, main: str, engine: str) -> Checked:
+def check(folder: Path, main: str, engine: str, start: Start = start) -> Checked:
     if shutil.which("nextflow") is None:
         raise BadDefinition("nextflow is not on the PATH of the local HealthOmics")
     schema = (folder / main).parent / SCHEMA

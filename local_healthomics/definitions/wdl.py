@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .checked import Checked, check_by
+from ..preloaded import start
+from .checked import Checked, Start, check_by
 
 
-def check(folder: Path, main: str, engine: str) -> Checked:
+def check(folder: Path, main: str, engine: str, start: Start = start) -> Checked:
     options = ["--lenient"] if engine == "WDL_LENIENT" else []
-    return check_by("wdl_check", [*options, main], folder)
+    return check_by("wdl_check", [*options, main], folder, start)

@@ -280,6 +280,13 @@ class WebServer(_WSGIServer):
             self.requests.grow(_MORE_THREADS)
         super().process_conn(conn)
 
+    def stop(self) -> None:
+        """End when the requests that are on their way are answered."""
+        self._connections._stop_requested = True
+        with suppress(OSError), socket.create_connection(self.bind_addr, _LISTEN_SECONDS):
+            pass  # else what waits for connections sees it half a second later
+        super().stop()
+
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """Clients that are gone are no news; the rest goes to the server's log."""
         if level >= 30:

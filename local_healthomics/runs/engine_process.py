@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from ..preloaded import Process
 
 _PASSED = (
     "PATH",
@@ -26,28 +27,57 @@ _PASSED = (
 _STDERR_TAIL = 4000
 
 
-def default_command() -> list[str]:
-    return [sys.executable, "-m", "local_healthomics.engine"]
+Start = Callable[..., Process]  # as `preloaded.start`, but that it knows what to start
+
+
+def by_command(command: Sequence[str]) -> Start:
+    """Starts an engine that is no module of ours."""
+
+    def start(
+        arguments: Sequence[str], cwd: Path, stdin: int, stdout: int, stderr: int, **how: Any
+    ) -> Process:
+        return subprocess.Popen(
+            [*command, *arguments],
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            **how,
+        )
+
+    return start
 
 
 class EngineProcess:
     """A session leader of its own, so that its whole group can be ended."""
 
-    def __init__(self, command: Sequence[str], run_dir: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, start: Start, run_dir: Path, environment: dict[str, str], options: Sequence[str] = ()
+    ) -> None:
         self._stderr = run_dir / "engine.stderr"
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        with self._stderr.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [*command, str(run_dir)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                cwd=run_dir,
-                env={**passed, **environment},
-                start_new_session=True,
-                umask=0o022,  # not ours: what tasks write may be for another user of a container
-                text=True,
-            )
+        stdin, to_engine = os.pipe()
+        from_engine, stdout = os.pipe()
+        self._said, self._heard = os.fdopen(from_engine), os.fdopen(to_engine, "w")
+        try:
+            with self._stderr.open("wb") as stderr:
+                self._process = start(
+                    [*options, str(run_dir)],
+                    run_dir,
+                    stdin,
+                    stdout,
+                    stderr.fileno(),
+                    env={**passed, **environment},
+                    umask=0o022,  # not ours: what tasks write may be for a container's user
+                )
+        except BaseException:
+            self._said.close()
+            self._heard.close()
+            raise
+        finally:
+            os.close(stdin)
+            os.close(stdout)
         self._lock = threading.Lock()
 
     @property
@@ -56,27 +86,24 @@ class EngineProcess:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What the engine says, until it ends."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._said:
             if line.strip():
                 yield json.loads(line)
 
     def send(self, message: dict[str, Any]) -> None:
         """Speak to the engine; one that is gone hears nothing, and its end is seen elsewhere."""
-        assert self._process.stdin is not None
         with self._lock:
             try:
-                self._process.stdin.write(json.dumps(message) + "\n")
-                self._process.stdin.flush()
+                self._heard.write(json.dumps(message) + "\n")
+                self._heard.flush()
             except (BrokenPipeError, ValueError):
                 return
 
     def close_input(self) -> None:
         """Tell the engine that the server goes away."""
-        assert self._process.stdin is not None
         with self._lock:
             try:
-                self._process.stdin.close()
+                self._heard.close()
             except BrokenPipeError:
                 return
 

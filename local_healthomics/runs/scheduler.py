@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from ..store.documents import Store
 from . import failures, run_log
 from . import parameters as run_parameters
 from .engine_events import Active, EngineEvents, Look, Take
-from .engine_process import EngineProcess, birth, kill_orphan
+from .engine_process import EngineProcess, Start, birth, kill_orphan
 from .manifest import manifest
 from .pool import Pool
 
@@ -78,7 +78,7 @@ class Scheduler:
         options: ServerOptions,
         endpoint_url: str,
         owner: OwnerKey,
-        engine: Sequence[str],
+        engine: Start,
         pool: Pool,
         images: Callable[[str], Mapping[str, Any]] = lambda account: {},
         trusts: Callable[[str], bool] = lambda role: True,
@@ -89,7 +89,7 @@ class Scheduler:
         self._store, self._checker = store, checker
         self._objects, self._logs = objects, logs
         self._folder, self._options, self._endpoint = folder, options, endpoint_url
-        self._owner, self._engine, self._pool = owner, list(engine), pool
+        self._owner, self._engine, self._pool = owner, engine, pool
         self._limits = options.quotas.resources
         self._events = EngineEvents(
             store,
@@ -169,9 +169,10 @@ class Scheduler:
             if run is None or cache is None:
                 continue
             engine = EngineProcess(
-                [*self._engine, PUBLISH, self._endpoint],
+                self._engine,
                 left.parent,
                 self._environment(run["account"]),
+                [PUBLISH, self._endpoint],
             )
             stream = f"runCache/{cache['id']}/{cache['uuid']}"
             for event in engine.events():

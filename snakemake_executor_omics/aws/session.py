@@ -8,12 +8,13 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ _PROFILES = "aws configure list-profiles shows what there is"
 _LIST = re.compile(rb"<(\w+:)?List\w+(Result|Response)\b")
 _LINK_SECONDS = 60  # for an answer
 _HURRIED_SECONDS = 5
+_LOOK_SECONDS = 0.05  # between two looks at `last_end`, which asks no service
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
@@ -48,11 +50,17 @@ def _no_client(name: str, region: str | None = None) -> Any:
     raise NotImplementedError(name)
 
 
+def _never() -> object:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Clients of one account and region; `client` makes one of another service, or region.
 
-    `ending` is set when the process ends: files that are on their way stop then.
+    `ending` is set when the process ends: files that are on their way stop then. `last_end` is
+    another value once something that is waited for may have ended, where a service tells that
+    without being asked; AWS does not.
     """
 
     omics: OmicsClient
@@ -62,6 +70,13 @@ class Services:
     concurrency: int = TRANSFER_CONCURRENCY
     client: Callable[[str, str | None], Any] = field(default=_no_client, repr=False)
     ending: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    last_end: Callable[[], object] = field(default=_never, repr=False, compare=False)
+
+    def pauses(self, seconds: float, since: object) -> Iterator[float]:
+        """Seconds to wait, one after the other: until all are over, or something ended `since`."""
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0 and self.last_end() == since:
+            yield left if since is None else min(left, _LOOK_SECONDS)
 
 
 def connect(

@@ -352,6 +352,7 @@ def _token(*parts: str) -> str:
 
 def _wait_for_workflow(services: Services, workflow_id: str, poll_seconds: float, say: Say) -> None:
     _wait(
+        services,
         lambda: Workflow.from_api(services.omics.get_workflow(id=workflow_id)),
         f"wait for workflow {workflow_id}",
         poll_seconds,
@@ -369,6 +370,7 @@ def _wait_for_version(
         return WorkflowVersion.from_api(answer)
 
     return _wait(
+        services,
         look,
         f"wait for version {name} of workflow {workflow_id}",
         poll_seconds,
@@ -379,6 +381,7 @@ def _wait_for_version(
 
 
 def _wait(
+    services: Services,
     look: Callable[[], Checked],
     action: str,
     poll_seconds: float,
@@ -394,6 +397,7 @@ def _wait(
     late.start()
     try:
         while True:
+            before = services.last_end()
             with translated(action):
                 found = look()
             if found.status is WorkflowStatus.ACTIVE:
@@ -407,7 +411,8 @@ def _wait(
                 # The service's state is fine but slow: waiting longer, in a next call, may help.
                 why = f"it is {found.status} after {waited / 60:.0f} minutes"
                 raise ServiceError(f"cannot {action}: {why}", code="Timeout", transient=True)
-            sleep(max(poll_seconds, waited * _PAUSE_SHARE))
+            for pause in services.pauses(max(poll_seconds, waited * _PAUSE_SHARE), before):
+                sleep(pause)
     finally:
         late.cancel()
 

@@ -137,13 +137,14 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
 
     def reconnect_local() -> Services:
         now = local.status(state / "local") or service
-        return connect(
+        services = connect(
             now.region,
             None,
             now.endpoint_url,
             environment=now.environment,
             concurrency=options.transfer_concurrency,
         )
+        return replace(services, last_end=lambda: now.last_end)
 
     services = reconnect_local()
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)

@@ -30,7 +30,7 @@ from .followed import FollowedRun, look
 from .ledger import Outcome, RunEnd
 from .measured import fill_benchmarks
 from .patience import UNSEEN_SECONDS, Patience
-from .progress import changes, dollars_so_far, near_pause, summary
+from .progress import changes, dollars_so_far, summary
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class Follower:
         self._collecting: dict[str, asyncio.Task[RunEnd | None]] = {}
         self._room = asyncio.Semaphore(_COLLECTED_AT_ONCE)
         self._said: dict[str, str] = {}
+        self._last_end: object = None  # at the service, before the last look
 
     def follow(self, started: FollowedRun) -> None:
         self._looks[started.run.id] = Patience(self._give_up_after)
@@ -79,6 +80,7 @@ class Follower:
         if not self._is_waited_for():
             return []
         self._fetched.clear()
+        self._last_end = self._connection.services.last_end()
         waiting = [id for id in list(self._runs) if id not in self._collecting]
         await self.unless_stopped(asyncio.gather(*map(self._look_at, waiting)))
         ends = []
@@ -92,18 +94,19 @@ class Follower:
                 del self._looks[id], self._fetches[id], self._since[id]
         return ends
 
-    async def pause(self, seconds: float, *, is_near: bool = False) -> None:
-        """Until the next look: less long if results are here, or nobody waits any more.
+    async def pause(self, seconds: float) -> None:
+        """Until the next look.
 
-        On this machine nobody is asked too often, and what was just started may be over at once.
+        Less long if a service tells that something has ended, results are here, or nobody waits any
+        more.
         """
-        if is_near:
-            now = monotonic()
-            seconds = near_pause(seconds, now - max(self._since.values(), default=now))
         if not self._is_waited_for():
             return
         waits = [asyncio.ensure_future(event.wait()) for event in (self._stopped, self._fetched)]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for pause in self._connection.services.pauses(seconds, self._last_end):
+            done, _ = await asyncio.wait(waits, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                break
         for wait in waits:
             wait.cancel()
 

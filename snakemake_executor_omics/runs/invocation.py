@@ -179,8 +179,7 @@ class Invocation:
         if self._service is None:
             await asyncio.sleep(_UNTIL_CONNECTED)
         else:
-            options = self._options
-            await self._service.follower.pause(options.poll_seconds, is_near=options.local)
+            await self._service.follower.pause(self._options.poll_seconds)
 
     def remember_failures(self, run: str) -> None:
         """Have the next call know which failures of a run the run cache has."""

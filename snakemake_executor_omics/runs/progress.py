@@ -12,7 +12,6 @@ from ..cost.prices import Prices
 from ..limits import MAX_PAGE
 from ..model import JobKey, JobState
 
-_NEAR_SECONDS, _NEAR_PART = 0.2, 0.3  # until the next look at a run on this machine: of its age
 _NAMED = 3  # jobs of a rule that are named one by one
 
 
@@ -64,14 +63,6 @@ def is_listed(tasks: int, polls: int) -> bool:
     one in the mean however many tasks there are; the end of the run is always listed.
     """
     return polls >= -(-tasks // MAX_PAGE)
-
-
-def near_pause(most: float, age: float) -> float:
-    """Seconds until the next look at runs on this machine, the newest of which has this age.
-
-    So the end of a run is seen after a third of its time more at most, and few looks are needed.
-    """
-    return min(most, max(_NEAR_SECONDS, _NEAR_PART * age))
 
 
 def dollars_so_far(tasks: Iterable[RunTask], prices: Prices, now: datetime) -> float:

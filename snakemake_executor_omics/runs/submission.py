@@ -49,7 +49,7 @@ from .request import (
 T = TypeVar("T")
 
 _BEGINS = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING)
-_CHECK_SECONDS, _NEAR_CHECK_SECONDS = 3.0, 0.2  # between two looks at a definition's check
+_CHECK_SECONDS = 3.0  # between two looks at a definition's check
 _FOLDER_DIGITS = 16  # of the definition's SHA-256
 _QUOTA_PAUSE_SECONDS = 30.0
 _QUOTA_PATIENCE_SECONDS = 24 * 3600.0
@@ -182,7 +182,7 @@ def begin_checks(
 
 
 def _check_seconds(options: Options) -> float:
-    return min(options.poll_seconds, _NEAR_CHECK_SECONDS if options.local else _CHECK_SECONDS)
+    return min(options.poll_seconds, _CHECK_SECONDS)
 
 
 def _run_of(

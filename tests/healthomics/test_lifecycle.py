@@ -9,6 +9,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from waiting import until
 
 from .conftest import TEMPLATE, WDL, Clients, zipped
 
@@ -154,6 +155,15 @@ def test_tags_are_added_and_taken_away(fake: Clients, workflow: str) -> None:
     fake.omics.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
     fake.omics.untag_resource(resourceArn=arn, tagKeys=["a"])
     assert fake.omics.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
+
+
+def test_ends_are_told_without_a_request(fake: Clients) -> None:
+    """Who waits for one need not ask again and again."""
+    began = fake.service.last_end
+    workflow = fake.active_workflow(parameterTemplate=TEMPLATE)
+    checked = until(lambda: fake.service.last_end, lambda last: last != began)
+    fake.until(fake.start(workflow), "COMPLETED")
+    until(lambda: fake.service.last_end, lambda last: last != checked)
 
 
 def test_a_failing_task_says_why(fake: Clients, workflow: str) -> None:

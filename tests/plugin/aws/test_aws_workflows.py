@@ -2,13 +2,13 @@
 
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import WDL
 from botocore.stub import ANY, Stubber
 
-from snakemake_executor_omics.aws import transfer
+from snakemake_executor_omics.aws import session, transfer
 from snakemake_executor_omics.aws import workflows as module
 from snakemake_executor_omics.aws.records import OWNER_TAG, WorkflowStatus, WorkflowVersion
 from snakemake_executor_omics.aws.session import Services
@@ -33,6 +33,7 @@ SPEC = VersionSpec(
     tags={"team": "x"},
 )
 NAME = SPEC.version_name
+NOBODY: Any = Services(*3 * [cast(Any, None)], "us-east-1")
 LIST = {"type": "PRIVATE", "name": "rna", "maxResults": 100}
 
 
@@ -84,7 +85,7 @@ def test_a_check_that_takes_its_time_is_said(
         said.append(line)
         told.set()
 
-    module._wait(look, "wait for version v", 3.0, lambda: None, say)
+    module._wait(NOBODY, look, "wait for version v", 3.0, lambda: None, say)
     assert said == ["omics: wait for version v: the service checks its definition"]
 
 
@@ -283,22 +284,39 @@ def test_a_check_is_looked_at_less_often_the_longer_it_takes(
         status = WorkflowStatus.CREATING if now[0] < 600 else WorkflowStatus.ACTIVE
         return WorkflowVersion(workflow_id="1", name="v", status=status)
 
-    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    for clock in (module, session):
+        monkeypatch.setattr(clock, "monotonic", lambda: now[0])
     monkeypatch.setattr(module, "sleep", sleep)
-    module._wait(look, "wait", 1.0, lambda: None, lambda line: None)
+    module._wait(NOBODY, look, "wait", 1.0, lambda: None, lambda line: None)
     assert looks[0] < 30
     assert now[0] < 600 * 1.5
+
+
+def test_a_service_that_tells_of_an_end_is_asked_at_once() -> None:
+    """Not when the next look is due: the local service tells it by the time of a file."""
+    ended = [1]
+    services = replace(NOBODY, last_end=lambda: ended[-1])
+    checked = WorkflowVersion(workflow_id="1", name="v", status=WorkflowStatus.ACTIVE)
+    looks = [replace(checked, status=WorkflowStatus.CREATING), checked]
+
+    def look() -> WorkflowVersion:
+        if len(looks) == 2:
+            threading.Timer(0.01, ended.append, [2]).start()
+        return looks.pop(0)
+
+    module._wait(services, look, "wait", 24 * 3600.0, lambda: None, lambda line: None)
+    assert not looks
 
 
 def test_a_check_without_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0)
     slow = WorkflowVersion(workflow_id="1", name="v", status=WorkflowStatus.CREATING)
     with pytest.raises(ServiceError, match="it is CREATING after") as caught:
-        module._wait(lambda: slow, "wait for version v", 0, lambda: None, lambda line: None)
+        module._wait(NOBODY, lambda: slow, "wait for version v", 0, lambda: None, lambda line: None)
     assert caught.value.transient
 
 
 def test_a_version_that_is_deleted_meanwhile_is_told() -> None:
     gone = WorkflowVersion(workflow_id="1", name="v", status=WorkflowStatus.DELETED)
     with pytest.raises(NotFound, match="it was deleted"):
-        module._wait(lambda: gone, "wait for version v", 0, lambda: None, lambda line: None)
+        module._wait(NOBODY, lambda: gone, "wait for version v", 0, lambda: None, lambda line: None)

@@ -15,6 +15,7 @@ from said import Said
 from waiting import SECONDS
 
 from snakemake_executor_omics.aws.records import Run, RunStatus
+from snakemake_executor_omics.aws.session import Services
 from snakemake_executor_omics.errors import AccessDenied, NotFound, ServiceError
 from snakemake_executor_omics.model import Wave
 from snakemake_executor_omics.runs import follow
@@ -29,10 +30,10 @@ class Journal:
 
 
 class Connection:
-    services: Any = None
     journal = Journal()
 
     def __init__(self) -> None:
+        self.services = Services(*3 * [cast(Any, None)], "us-east-1")
         self.mended: list[ServiceError] = []
 
     def mend(self, error: ServiceError) -> None:
@@ -111,6 +112,33 @@ def test_a_pause_ends_when_nobody_waits_any_more(service: Service) -> None:
         asyncio.get_running_loop().call_soon(threading.Thread(target=follower.stop).start)
         await follower.pause(3600)
         assert await follower.look() == []
+
+    _within(play)
+
+
+def test_a_pause_ends_when_a_service_tells_of_an_end(service: Service) -> None:
+    follower, _ = _follower(service, "1")
+    ended = [1]
+    connection: Any = follower._connection
+    connection.services = replace(connection.services, last_end=lambda: ended[-1])
+
+    async def play() -> None:
+        await follower.look()
+        asyncio.get_running_loop().call_soon(ended.append, 2)
+        await follower.pause(3600)
+
+    _within(play)
+
+
+def test_an_end_during_a_look_is_looked_at_again(service: Service) -> None:
+    follower, _ = _follower(service, "1")
+    connection: Any = follower._connection
+    ends = iter([1, *[2] * 9])
+    connection.services = replace(connection.services, last_end=lambda: next(ends))
+
+    async def play() -> None:
+        await follower.look()
+        await follower.pause(3600)
 
     _within(play)
 

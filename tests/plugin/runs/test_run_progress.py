@@ -14,7 +14,6 @@ from snakemake_executor_omics.runs.progress import (
     changes,
     dollars_so_far,
     is_listed,
-    near_pause,
     summary,
 )
 
@@ -71,13 +70,3 @@ def test_what_tasks_cost_so_far_counts_those_that_work() -> None:
         task("waits"),
     ]
     assert dollars_so_far(tasks, prices, now) == pytest.approx(hour * 61 / 60)
-
-
-def test_the_next_look_at_a_local_run_waits_a_tenth_of_its_age_within_bounds():
-    assert near_pause(1.0, age=0) == near_pause(1.0, age=0.5) < 0.5
-    assert near_pause(1.0, age=2) == pytest.approx(0.6)
-    assert near_pause(1.0, age=3600) == 1.0
-
-
-def test_a_shorter_pause_that_is_asked_for_is_kept():
-    assert near_pause(0.1, age=0) == near_pause(0.1, age=3600) == 0.1
