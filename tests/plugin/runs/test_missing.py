@@ -63,3 +63,25 @@ def test_nothing_is_said_of_what_the_project_has_not_or_the_task_had(
     line: str, project: Path
 ) -> None:
     assert missing_advice([line], TASK, project) == ()
+
+
+def test_a_path_of_another_tasks_folder_is_told_as_that(project: Path) -> None:
+    """A sample sheet that an earlier job made by `os.getcwd()`."""
+    line = "FileNotFoundError: [Errno 2] No such file or directory: '/mnt/t-7/work/data/given.txt'"
+    (hint,) = missing_advice([line], TASK, project)
+    assert hint.startswith("the job had data/given.txt in its own folder")
+    assert "os.getcwd()" in hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cannot find an index of /mnt/t-1/work/data/given.txt",
+        "/mnt/t-1/work/out.txt: No such file or directory",
+        "data/given.txt: No such file or directory",
+    ],
+)
+def test_an_absolute_path_of_the_tasks_own_is_none_of_another_ones(
+    line: str, project: Path
+) -> None:
+    assert missing_advice([line], TASK, project) == ()
