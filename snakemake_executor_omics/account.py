@@ -164,7 +164,10 @@ def _delete(
 ) -> int:
     """Remove the stack, and say before and after what of it stays."""
     if there is None:
-        raise NotFound(f"there is no stack {arguments.stack} in {services.region}")
+        raise NotFound(
+            f"there is no stack {arguments.stack} in {services.region}",
+            hint="--stack and --region name another",
+        )
     for resource, place in sorted(there.resources.items()):
         print(f"{'  stays' if resource in _RETAINED else '- ' + resource}  {place}")
     if not _agreed(arguments, f"remove the stack {arguments.stack}", ask):

@@ -225,7 +225,8 @@ def _options(workflow: Any) -> Options:
     )
     if workflow.remote_execution_settings.immediate_submit:
         raise OmicsError(
-            "--immediate-submit does not go with this executor: one run carries the workflow"
+            "--immediate-submit does not go with this executor: one run carries the workflow",
+            hint="leave it out",
         )
     prepare(workflow, options)
     return options

@@ -208,7 +208,10 @@ def _build(images: Images) -> int:
         reference = Reference.of(image)
         made = images.registry(reference.registry).manifest(reference.repository, reference.wanted)
         if made is None:
-            raise ImageError(f"{request.builder} ended, and {image} is not there")
+            raise ImageError(
+                f"{request.builder} ended, and {image} is not there",
+                hint="what it printed says why",
+            )
         print(f"{image}@{made.digest}")
     return 0
 

@@ -14,7 +14,6 @@ from .translate import translated
 _PAUSE = 3.0  # seconds
 _PATIENCE = 1800.0  # seconds; roles and a bucket take a minute
 _ONLY_PROPOSED = "REVIEW_IN_PROGRESS"  # a stack that has nothing but a change set
-_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}  # imported: made by others
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 

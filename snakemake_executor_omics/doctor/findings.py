@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,10 +55,6 @@ def untold(name: str, error: OmicsError) -> Finding:
 
 def refused(name: str, error: OmicsError, mend: str = "") -> Finding:
     return wrong(name, _one_line(error.message), mend or error.hint or "")
-
-
-def lines(findings: Iterable[Finding]) -> Iterator[str]:
-    return (finding.line for finding in findings)
 
 
 def as_json(findings: Iterable[Finding]) -> str:

@@ -178,7 +178,10 @@ def _formatted(job: Job) -> str:
         rebound(**{name: known.get(name) for name in names})
     except (NameError, AttributeError, LookupError, ValueError, TypeError) as error:
         raise UnsupportedRule(
-            job.rule.name, f"has a command that cannot be made: {error}"
+            job.rule.name,
+            f"has a command that cannot be made: {error}",
+            hint="what it names in braces has to be the job's or the Snakefile's; braces that the "
+            "shell is to see are doubled: {{ }}",
         ) from error
     if function.__globals__ is not job.rule.workflow.globals:
         _refuse_unprintable(job)
@@ -211,7 +214,11 @@ def _block(job: Job, workdir: Path) -> Command:
 def _template(job: Job, workdir: Path) -> Command:
     engine = job.rule.template_engine
     if engine not in ("jinja2", "yte"):
-        raise UnsupportedRule(job.rule.name, f"has the template engine {engine}, which is unknown")
+        raise UnsupportedRule(
+            job.rule.name,
+            f"has the template engine {engine}, which is unknown",
+            hint="use jinja2 or yte",
+        )
     text, files = python_job(
         job,
         _known_resources(job),

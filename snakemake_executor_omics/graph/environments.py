@@ -83,7 +83,9 @@ class EnvironmentReader:
             content, pins, post_deploy = environment_files(job.rule.workflow, specification)
         except (OSError, WorkflowError) as error:
             raise UnsupportedRule(
-                job.rule.name, f"has an environment whose file {shown} cannot be read: {error}"
+                job.rule.name,
+                f"has an environment whose file {shown} cannot be read: {error}",
+                hint="a relative path of `conda:` begins in the folder of its Snakefile",
             ) from error
         return Environment(
             name=environment_name(shown),

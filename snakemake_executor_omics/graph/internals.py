@@ -211,14 +211,6 @@ def given_up(workflow: Any) -> list[Any]:
     return list(workflow.scheduler.failed)
 
 
-def running(workflow: Any) -> list[Any]:
-    """The jobs and groups that Snakemake waits for, those of the local executor among them.
-
-    Since 8.0: `scheduler.running`, which the interface does not have.
-    """
-    return list(workflow.scheduler.running)
-
-
 def without_job_rate(workflow: Any) -> None:
     """Let Snakemake hand over all jobs that are ready at once.
 

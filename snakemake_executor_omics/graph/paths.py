@@ -98,7 +98,10 @@ class Rewriting:
             SelectionError: the text holds that word itself.
         """
         if PROJECT in text:
-            raise SelectionError(f"a command holds the word {PROJECT}, which means something here")
+            raise SelectionError(
+                f"a command holds the word {PROJECT}, which means the project's folder here",
+                hint="have the command put the word together of two parts",
+            )
         return self._pattern.sub(self._replaced, text)
 
     def _replaced(self, match: re.Match[str]) -> str:

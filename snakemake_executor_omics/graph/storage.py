@@ -96,7 +96,10 @@ class Storage:
                 "there",
             )
         if not found:
-            raise StagingError(f"rule {rule}: its input {uri} does not exist")
+            raise StagingError(
+                f"rule {rule}: its input {uri} does not exist",
+                hint="look at the rule's `input:`, or put the file there",
+            )
         # The mark that Snakemake puts into directories matters where there is nothing else.
         content = [item for item in found if not item.uri.endswith(f"/{TIMESTAMP}")] or found
         return [

@@ -134,6 +134,7 @@ def _base(reference: Reference, registry: Registry) -> tuple[Manifest, dict[str,
         raise ImageError(
             f"the base image {name} is for {config.get('architecture')}; HealthOmics runs "
             f"{ARCHITECTURE}",
+            hint="name another with --omics-image-base",
         )
     return found, config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
@@ -54,7 +54,10 @@ class Reference:
         """
         match = _NAME.fullmatch(image)
         if match is None:
-            raise ImageError(f"{image!r} is not the name of an image")
+            raise ImageError(
+                f"{image!r} is not the name of an image",
+                hint="write it as host/repository:tag, in small letters",
+            )
         name, tag, digest = match["name"], match["tag"], match["digest"]
         first, slash, rest = name.partition("/")
         if not (slash and ("." in first or ":" in first or first == "localhost")):
@@ -194,7 +197,3 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def _blob(found: Mapping[str, Any]) -> Blob:
     return Blob(found["digest"], int(found["size"]), found.get("mediaType", ""))
-
-
-def entrypoint(config: Mapping[str, Any]) -> Sequence[str]:
-    return (config.get("config") or {}).get("Entrypoint") or ()

@@ -24,6 +24,7 @@ _OF_A_FILE = re.compile(
     r"(-r|-c|-e|-f|--requirement|--constraint|--editable|--find-links)[\s=]*(?P<file>\S+)"
     r"|(?P<path>\.{0,2}/.*|\.{1,2})"
 )
+PIN_ANEW = "write it anew with `snakedeploy pin-conda-envs`, or remove it"  # a pin file
 _PIN = re.compile(r"(?P<url>[a-z0-9]+://[^#\s]+)(#(sha256:)?(?P<digest>[0-9a-fA-F]{32,64}))?")
 
 
@@ -131,7 +132,7 @@ def _pins(environment: Environment, text: bytes) -> tuple[Pin, ...]:
         if match is None:
             raise ImageError(
                 f"the pin file of {environment.file} has a line that names no package: {line!r}",
-                hint="write it anew with `snakedeploy pin-conda-envs`, or remove it",
+                hint=PIN_ANEW,
             )
         found.append(Pin(match["url"], match["digest"]))
     return tuple(found)

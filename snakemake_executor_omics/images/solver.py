@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ChannelsUnreachable, ImageError
-from .recipe import Pin, Recipe
+from .recipe import PIN_ANEW, Pin, Recipe
 
 LINUX = "linux-64"
 GLIBC, CUDA = "2.28", "12.4"
@@ -135,11 +135,14 @@ def _pinned(rattler: Any, pins: Iterable[Pin]) -> Iterator[Any]:
         for file, pin in wanted.items():
             found = listed.get(file)
             if found is None:
-                raise ImageError(f"its pin file names {pin.url}, which its channel does not list")
+                raise ImageError(
+                    f"its pin file names {pin.url}, which its channel does not list", hint=PIN_ANEW
+                )
             known = {digest.hex() for digest in (found.md5, found.sha256) if digest}
             if pin.digest is not None and known and pin.digest.lower() not in known:
                 raise ImageError(
-                    f"its pin file has {pin.digest} for {pin.url}, whose channel has another file"
+                    f"its pin file has {pin.digest} for {pin.url}, whose channel has another file",
+                    hint=PIN_ANEW,
                 )
             yield found
 

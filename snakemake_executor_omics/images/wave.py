@@ -36,7 +36,10 @@ def build_public(environment: Environment, say: Callable[[str], None]) -> str:
     """
     recipe: Recipe = check_assemblable(environment, pip=True)
     if recipe.pins:
-        raise ImageError(f"{environment.file} has a pin file, which Wave does not take")
+        raise ImageError(
+            f"{environment.file} has a pin file, which Wave does not take",
+            hint="`--with assemble` and `--with codebuild` do",
+        )
     endpoint = os.environ.get(_VARIABLE, _ENDPOINT).rstrip("/")
     request = {
         "packages": {
@@ -59,7 +62,10 @@ def build_public(environment: Environment, say: Callable[[str], None]) -> str:
     deadline = time.monotonic() + _PATIENCE
     while build and not (answer.get("succeeded") or answer.get("cached")):
         if time.monotonic() > deadline:
-            raise ImageError(f"Wave has not made {image} within an hour (build {build})")
+            raise ImageError(
+                f"Wave has not made {image} within an hour (build {build})",
+                hint="it goes on there: the same command asks after it again",
+            )
         answer = _asked(f"{endpoint}/v1alpha1/builds/{build}/status")
         if answer.get("status") == "COMPLETED":
             if not answer.get("succeeded"):

@@ -12,8 +12,6 @@ from ..model import JobState
 from .estimate import Estimated
 from .model import Report, ReportedRun, ReportedTask, seconds_between
 
-_UNFINISHED = (JobState.WAITING, JobState.QUEUED, JobState.RUNNING, JobState.ENDED)
-
 
 @dataclass(frozen=True, slots=True)
 class Spread:

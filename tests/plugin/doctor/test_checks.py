@@ -21,7 +21,7 @@ from snakemake_executor_omics.aws.account_facts import (
     Role,
 )
 from snakemake_executor_omics.doctor import checks
-from snakemake_executor_omics.doctor.findings import Finding, State, as_json, lines, status
+from snakemake_executor_omics.doctor.findings import Finding, State, as_json, status
 from snakemake_executor_omics.errors import (
     AccessDenied,
     LocalServiceError,
@@ -286,7 +286,7 @@ def test_only_what_is_wrong_fails_and_programs_can_read_it() -> None:
     told = json.loads(as_json([good, bad]))
     assert [one["state"] for one in told] == ["fine", "wrong"]
     assert set(told[1]) == {"name", "state", "text", "mend"}
-    first, second = lines([good, bad])
+    first, second = good.line, bad.line
     assert first.startswith("✓")
     assert second.startswith("✗")
     assert "mend: use Python" in second
