@@ -59,9 +59,8 @@ def job_resources(
 
     The jobs of a layer run at the same time, layers one after the other. `positions` tells which
     of the task's inputs stand for a file that a job names: a directory in S3 is several; `total` is
-    how many inputs it has where it has more. With
-    `own_disk` a task without GPU has a disk of the size that `disk_mb` says. `gpu_fallback` is what
-    a task takes where its GPUs are not to be had.
+    how many inputs it has where it has more. With `own_disk` a task without GPU has a disk of the
+    size that `disk_mb` says. `gpu_fallback` is what a task takes where its GPUs are not to be had.
 
     Raises:
         UnsupportedRule: it asks for what no instance has.
@@ -70,7 +69,6 @@ def job_resources(
     if any(isinstance(job.threads, TBDString) for job in jobs):
         return None
     count = 1 + max((place for places in positions.values() for place in places), default=-1)
-
     total = count if total is None else total
 
     def of(name: str, job: Any) -> Expr | None:
@@ -83,14 +81,8 @@ def job_resources(
         times = [[of("runtime", job) for job in layer] for layer in layers]
     except NotTraceable:
         return None
-    threads = max(1, unit.threads)
-    cpus = threads if not gpus else max(threads, _ONE_GPU_VCPUS if gpus == 1 else _FOUR_GPU_VCPUS)
-    if cpus > INSTANCE_VCPUS[-1]:
-        raise UnsupportedRule(
-            jobs[0].rule.name,
-            f"asks for {cpus} threads, and the largest instance has {INSTANCE_VCPUS[-1]} vCPUs",
-            hint="--set-threads or --max-threads bounds them",
-        )
+    rule = jobs[0].rule.name
+    cpus = _cpus(rule, unit.threads, gpus)
     memory = _largest(_sum(layer) for layer in asked)
     if any(value is None for layer in asked for value in layer):
         left_open: Expr = Const(_open_memory(cpus, gpus))
@@ -112,25 +104,44 @@ def job_resources(
         disk_gib=_number_or_wdl(None if disk is None else quotient(disk, _MB_PER_GIB), total),
         timeout=_number_or_wdl(None if runtime is None else product(runtime, 60), total),
     )
-    if instance_of(found) is None:
-        asked_for = [f"{cpus} CPUs"]
-        asked_for += [f"{gpus} of {accelerator}"] if gpus else []
-        if isinstance(found.memory_mb, int):
-            asked_for.append(f"{found.memory_mb:,} MB")
+    _refuse_too_much(rule, found)
+    return found
+
+
+def _cpus(rule: str, threads: int, gpus: int) -> int:
+    """The CPUs of a job's threads, or as many as the instances with its GPUs have at least."""
+    cpus = max(1, threads)
+    if gpus:
+        cpus = max(cpus, _ONE_GPU_VCPUS if gpus == 1 else _FOUR_GPU_VCPUS)
+    if cpus > INSTANCE_VCPUS[-1]:
         raise UnsupportedRule(
-            jobs[0].rule.name,
-            f"asks for {', '.join(asked_for)}, and no instance has so much",
+            rule,
+            f"asks for {cpus} threads, and the largest instance has {INSTANCE_VCPUS[-1]} vCPUs",
+            hint="--set-threads or --max-threads bounds them",
+        )
+    return cpus
+
+
+def _refuse_too_much(rule: str, asked: Resources) -> None:
+    """Refuse what no instance and no disk has, as far as it is known."""
+    if instance_of(asked) is None:
+        parts = [f"{asked.cpus} CPUs"]
+        parts += [f"{asked.gpus} of {asked.accelerator}"] if asked.gpus else []
+        if isinstance(asked.memory_mb, int):
+            parts.append(f"{asked.memory_mb:,} MB")
+        raise UnsupportedRule(
+            rule,
+            f"asks for {', '.join(parts)}, and no instance has so much",
             hint="--set-resources and --set-threads bound them; the largest instance without GPU "
             "has 192 vCPUs and 1,536 GiB",
         )
-    if isinstance(found.disk_gib, int) and found.disk_gib > MAX_DISK_GIB:
+    if isinstance(asked.disk_gib, int) and asked.disk_gib > MAX_DISK_GIB:
         raise UnsupportedRule(
-            jobs[0].rule.name,
-            f"asks for a disk of {found.disk_gib:,} GiB, and a task has at most {MAX_DISK_GIB:,}",
+            rule,
+            f"asks for a disk of {asked.disk_gib:,} GiB, and a task has at most {MAX_DISK_GIB:,}",
             hint="--set-resources bounds its disk_mb; --omics-scratch-storage SHARED takes the "
             "run's file system",
         )
-    return found
 
 
 def _open_memory(cpus: int, gpus: int) -> int:

@@ -159,24 +159,9 @@ def next_waves(
     Raises:
         OmicsError: a job cannot be a task, or its files cannot be reached.
     """
-    dag = workflow.dag
-
-    def is_made(job: Any) -> bool:
-        group = dag.get_job_group(job)
-        return any(is_here(job_key(unit)) for unit in (job, group) if unit is not None)
-
-    def retrieve(files: list[Any]) -> None:
-        """Have Snakemake fetch files that HealthOmics does not reach."""
-
-        async def fetch() -> None:
-            await asyncio.gather(*(file.retrieve_from_storage() for file in files))
-
-        log.info(f"omics: fetching {len(files)} inputs that are not in the S3 of the runs")
-        workflow.async_run(fetch())
-
     failed = internals.given_up(workflow)
     looked = look_over(
-        dag,
+        workflow.dag,
         ready,
         settings_of(
             workflow,
@@ -184,7 +169,7 @@ def next_waves(
             workdir,
             services.region,
             from_registries=not options.local,
-            storage=survey(dag, services, is_made, retrieve),
+            storage=_storage(workflow, services, is_here, log),
             cache_busters=cache_busters,
             max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
@@ -201,12 +186,9 @@ def next_waves(
             selection, options, services, registry_map or {}, looked_at.images, log
         )
     check_buckets(services, selection.wave)
-    by_name = {task_name(task.key): task.key for task in selection.wave.tasks} if left else {}
-    known = [
-        [[by_name[name] for name in names if name in by_name] for names in tasks] for tasks in left
-    ]
     durations = durations_of(workflow, selection.wave, workdir, earlier)
-    parts, waves = runs_of(selection.wave, options, durations, known, quotas)
+    before = _by_key(selection.wave, left)
+    parts, waves = runs_of(selection.wave, options, durations, before, quotas)
     tell_selection(selection, parts, log)
     if options.parallel_runs is None and len(waves) > 1:
         log.info(f"omics:   so many runs since {quotas()}")
@@ -216,6 +198,32 @@ def next_waves(
             f"omics: {staying} temporary results stay in their run, for the jobs that read them"
         )
     return waves, durations
+
+
+def _storage(
+    workflow: Any, services: Services, is_here: Callable[[JobKey], bool], log: Log
+) -> Storage:
+    """What lies in S3 of what jobs read; files that HealthOmics does not reach are fetched."""
+    dag = workflow.dag
+
+    def is_made(job: Any) -> bool:
+        group = dag.get_job_group(job)
+        return any(is_here(job_key(unit)) for unit in (job, group) if unit is not None)
+
+    def retrieve(files: list[Any]) -> None:
+        async def fetch() -> None:
+            await asyncio.gather(*(file.retrieve_from_storage() for file in files))
+
+        log.info(f"omics: fetching {len(files)} inputs that are not in the S3 of the runs")
+        workflow.async_run(fetch())
+
+    return survey(dag, services, is_made, retrieve)
+
+
+def _by_key(wave: Wave, left: Sequence[Sequence[Collection[str]]]) -> list[list[list[JobKey]]]:
+    """The jobs of each task of each run in flight, as far as the wave has them, by their names."""
+    keys = {task_name(task.key): task.key for task in wave.tasks} if left else {}
+    return [[[keys[name] for name in names if name in keys] for names in tasks] for tasks in left]
 
 
 def _with_images(
