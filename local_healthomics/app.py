@@ -91,14 +91,13 @@ class App:
         if raw_path.startswith(HEALTH):
             proof = self._owner.proof(raw_path.removeprefix(HEALTH))
             return _send(start_response, method, Answer(status=200, body=proof.encode()))
-        service = "omics" if self._means_omics(environ, raw_path) else "s3"
         try:
             caller = self._access.admit(environ, lambda: _digest_of_body(environ))
             if caller is None and not self._access.takes_unsigned:
                 raise SignatureRefused("AccessDenied", "Access Denied")
         except SignatureRefused as refusal:
             named = _CLAIM.search(environ.get("HTTP_AUTHORIZATION", ""))
-            service = named[1] if named else service
+            service = named[1] if named else self._meant(environ, raw_path)
             if service == "omics":
                 return _send(start_response, method, self._protocol.failure(None, _fault(refusal)))
             bad = "Incomplete" in refusal.code or (service, refusal.code) == ("s3", "ExpiredToken")
@@ -106,7 +105,7 @@ class App:
             return refused(environ, start_response, service, status, refusal.code, refusal.message)
         except Fault as fault:  # of a body that cannot be read
             return _send(start_response, method, self._protocol.failure(None, fault))
-        caller = caller or Caller(ACCOUNT, service)
+        caller = caller or Caller(ACCOUNT, self._meant(environ, raw_path))
         if caller.service == "omics":
             answer = self.answer(environ, raw_path, caller.account)
             return _send(start_response, method, answer)
@@ -119,11 +118,12 @@ class App:
             note_s3_reading(self._context, raw_path)
         return self._other_services.answer(caller.service, caller.account, environ, start_response)
 
-    def _means_omics(self, environ: dict[str, Any], raw_path: str) -> bool:
-        """Whether an unsigned request is for HealthOmics, by its host or its path."""
-        return bool(_PREFIXED.match(environ.get("HTTP_HOST", ""))) or self._is_operation(
+    def _meant(self, environ: dict[str, Any], raw_path: str) -> str:
+        """The service that an unsigned request is for, by its host or its path."""
+        is_ours = _PREFIXED.match(environ.get("HTTP_HOST", "")) or self._is_operation(
             environ["REQUEST_METHOD"], raw_path
         )
+        return "omics" if is_ours else "s3"
 
     def _is_operation(self, method: str, raw_path: str) -> bool:
         """Whether this is no path of S3, but one of HealthOmics."""

@@ -101,9 +101,9 @@ class OtherServices:
         self._registry.close()
         self.logs.close()
 
-    def log(self, stream: str, events: Iterable[tuple[int, str]], account: str = ACCOUNT) -> None:
-        """Append events to a stream of the account's log group of this service."""
-        self.logs.write(account, LOG_GROUP, stream, events)
+    def log(self, lines: logs_durable.Lines, account: str = ACCOUNT) -> None:
+        """Append lines to streams of the account's log group of this service."""
+        self.logs.write(account, LOG_GROUP, lines)
 
     def forget_log(self, stream: str, account: str = ACCOUNT) -> None:
         """Remove a stream of that group, if there is one."""

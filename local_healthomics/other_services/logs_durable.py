@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..store.database import opened
+from ..store.database import opened, transaction
 from . import moto_internals as internals
 
 _SCHEMA = """
@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS log_group (
 CREATE INDEX IF NOT EXISTS log_event_stream ON log_event (account, log_group, stream);
 """
 
+Lines = Mapping[str, Sequence[tuple[int, str]]]  # by stream: times in milliseconds and texts
+
 
 class LogBook:
     """The log streams of one state folder, and the way into moto's."""
@@ -36,14 +38,21 @@ class LogBook:
         self._loading = False
         self._groups: dict[tuple[str, str], str] = {}
 
-    def write(
-        self, account: str, group: str, stream: str, events: Iterable[tuple[int, str]]
-    ) -> None:
-        """Append events, making the group and the stream on first use."""
+    def write(self, account: str, group: str, lines: Lines) -> None:
+        """Append lines to streams of a group, making it and them on first use."""
+        said = {stream: _events(some) for stream, some in lines.items() if some}
+        if not said:
+            return
         with self._lock:
-            self._ensured(account, group, stream).put_log_events(
-                stream, [{"timestamp": at, "message": text} for at, text in events]
-            )
+            with transaction(self._db):
+                for stream, events in said.items():
+                    self._keep(account, group, stream, events)
+            self._tell(account, group, said)
+
+    def _tell(self, account: str, group: str, said: Mapping[str, list[dict[str, Any]]]) -> None:
+        """Let moto have what is on disk."""
+        for stream, events in said.items():
+            self._ensured(account, group, stream).streams[stream].take(events)
 
     def remove(self, account: str, group: str, stream: str) -> None:
         """Forget a stream, if there is one."""
@@ -75,8 +84,7 @@ class LogBook:
                     " WHERE account=? AND log_group=? AND stream=? ORDER BY rowid",
                     (account, group, stream),
                 ).fetchall()
-                if events:
-                    self.write(account, group, stream, events)
+                self._tell(account, group, {stream: _events(events)} if events else {})
         finally:
             self._loading = False
 
@@ -107,20 +115,19 @@ class LogBook:
             }
             if groups == self._groups:
                 return
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "DELETE FROM log_group WHERE account=? AND name=?",
-                list(self._groups.keys() - groups.keys()),
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO log_group VALUES (?,?,?)",
-                [
-                    (*place, body)
-                    for place, body in groups.items()
-                    if self._groups.get(place) != body
-                ],
-            )
-            self._db.execute("COMMIT")
+            with transaction(self._db):
+                self._db.executemany(
+                    "DELETE FROM log_group WHERE account=? AND name=?",
+                    list(self._groups.keys() - groups.keys()),
+                )
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO log_group VALUES (?,?,?)",
+                    [
+                        (*place, body)
+                        for place, body in groups.items()
+                        if self._groups.get(place) != body
+                    ],
+                )
             self._groups = groups
 
     def keep_stream(self, account: str, group: str, stream: str) -> None:
@@ -133,18 +140,19 @@ class LogBook:
     def keep_events(
         self, account: str, group: str, stream: str, events: Iterable[dict[str, Any]]
     ) -> None:
-        if self._loading:
-            return
-        with self._lock:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT INTO log_event VALUES (?,?,?,?,?)",
-                [
-                    (account, group, stream, event["timestamp"], event["message"])
-                    for event in events
-                ],
-            )
-            self._db.execute("COMMIT")
+        with self._lock, transaction(self._db):
+            self._keep(account, group, stream, events)
+
+    def _keep(
+        self, account: str, group: str, stream: str, events: Iterable[dict[str, Any]]
+    ) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO log_stream VALUES (?,?,?)", (account, group, stream)
+        )
+        self._db.executemany(
+            "INSERT INTO log_event VALUES (?,?,?,?,?)",
+            [(account, group, stream, event["timestamp"], event["message"]) for event in events],
+        )
 
     def forget(self, account: str, group: str, stream: str | None = None) -> None:
         with self._lock:
@@ -159,6 +167,10 @@ class LogBook:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _events(lines: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
+    return [{"timestamp": at, "message": text} for at, text in lines]
 
 
 def _milliseconds(moment: datetime | int) -> int:
@@ -182,6 +194,10 @@ class DurableStream(internals.LogStream):
             _book.keep_events(
                 self.account_id, self.log_group.name, self.log_stream_name, log_events
             )
+        return self.take(log_events)
+
+    def take(self, log_events: list[dict[str, Any]]) -> str:
+        """Have events that are on disk."""
         token: str = super().put_log_events(log_events)
         return token
 

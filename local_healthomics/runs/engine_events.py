@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,32 @@ class Active:
     cache_stream: str
     engine: EngineProcess
     tasks: dict[int, str] = field(default_factory=dict)
+    open: dict[int, dict[str, Any]] = field(default_factory=dict)  # documents of what has no end
     kept: dict[int, deque[tuple[int, str]]] = field(default_factory=dict)
     minutes: float = 0.0  # that it may take
     timed_out: bool = False
     timer: threading.Timer | None = None
     thread: threading.Thread | None = None
+
+
+@dataclass(slots=True)
+class _Report:
+    """What an engine said at one time, as it is about to be written down and answered."""
+
+    active: Active
+    status: str | None  # of the run; None if it is gone
+    tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    lines: dict[str, list[run_log.LogLine]] = field(default_factory=dict)
+    answers: list[Callable[[], None]] = field(default_factory=list)
+
+    def say(self, stream: str, lines: Sequence[run_log.LogLine]) -> None:
+        self.lines.setdefault(stream, []).extend(lines)
+
+    def tell(self, event: str, **of_it: Any) -> None:
+        """An event of the run, for the stream of these."""
+        if self.status is not None:
+            said = run_log.lines(self.active.log_level, self.status, event, **of_it)
+            self.say(run_log.stream(self.active.id), said)
 
 
 class EngineEvents:
@@ -70,116 +92,127 @@ class EngineEvents:
         limits = Limits(cpus=group.get("maxCpus"), gpus=group.get("maxGpus"))
         self._pool.bound(f"group/{group['id']}", limits)
 
-    def record(self, active: Active, event: Mapping[str, Any]) -> None:
+    def record(self, active: Active, events: Sequence[Mapping[str, Any]]) -> None:
+        """Write down what an engine said at one time, then answer it.
+
+        All of it or nothing: who sees a state finds the lines that were said before it, and who
+        sees a line the state.
+        """
+        with self._store.transaction():
+            report = _Report(active, self._store.status("run", active.id))
+            for event in events:
+                self._note(report, event)
+            for task in report.tasks.values():
+                self._store.replace("task", task["id"], task)
+            self._logs.log(report.lines, active.account)
+        for key, task in report.tasks.items():
+            if task["status"] in FINAL:
+                del active.open[key]
+        for answer in report.answers:
+            answer()
+
+    def _note(self, report: _Report, event: Mapping[str, Any]) -> None:
+        active = report.active
         match event["event"]:
             case "run":
-                self._run(active, event)
+                self._run(report, event)
             case "task":
-                self._task(active, event)
+                self._task(report, event)
             case "import":
                 name = "IMPORT_COMPLETED" if event["done"] else "IMPORTING_FILES"
-                self._tell(active, name, uri=event["uri"])
+                report.tell(name, uri=event["uri"])
             case "log":
-                self._log(active, event)
+                self._log(report, event)
             case "acquire":
-                self._acquire(active, event)
+                report.answers.append(partial(self._acquire, active, event))
             case "look":
-                found = self._look(event["uri"])
-                active.engine.send({"answer": event["number"], "found": found})
+                report.answers.append(partial(self._answer_look, active, event))
             case "take":
-                taken = self._take(event["files"], active.folder)
-                active.engine.send({"answer": event["number"], "found": taken})
+                report.answers.append(partial(self._answer_take, active, event))
             case "release":
-                self._pool.release(active.id, event["key"])
+                report.answers.append(partial(self._pool.release, active.id, event["key"]))
             case other:
                 raise ValueError(f"unknown event {other!r}")
 
-    def _run(self, active: Active, event: Mapping[str, Any]) -> None:
-        with self._store.transaction():
-            run = self._store.get("run", active.id)
-            if run is None or run["status"] not in ("STARTING", "RUNNING"):
-                return  # a cancelled run stays STOPPING
-            changes: dict[str, Any] = {"status": event["status"]}
-            if event["status"] == "RUNNING":
-                changes["startTime"] = event["at"]
-            self._store.update("run", active.id, changes)
-        self._tell(active, "RUNNING_WORKFLOW")
+    def _run(self, report: _Report, event: Mapping[str, Any]) -> None:
+        if report.status not in ("STARTING", "RUNNING"):
+            return  # a cancelled run stays STOPPING
+        changes: dict[str, Any] = {"status": event["status"]}
+        if event["status"] == "RUNNING":
+            changes["startTime"] = event["at"]
+        self._store.update("run", report.active.id, changes)
+        report.status = event["status"]
+        report.tell("RUNNING_WORKFLOW")
 
-    def _tell(self, active: Active, event: str, **of_it: Any) -> None:
-        run = self._store.get("run", active.id)
-        if run is not None:
-            run_log.tell(self._logs, run, event, **of_it)
-
-    def _task(self, active: Active, event: Mapping[str, Any]) -> None:
-        with self._store.transaction():
-            id = active.tasks.get(event["key"])
-            if id is None:
-                task = self._store.add(
-                    "task",
-                    {
-                        "name": event["name"],
-                        "runId": active.id,
-                        "uuid": str(uuid.uuid4()),
-                        "status": event["status"],
-                        "creationTime": event["at"],
-                        "cacheHit": False,
-                        "cpus": 1,
-                        "memory": 1,
-                        "gpus": 0,
-                    },
-                    parent=active.id,
-                    account=active.account,
-                )
-                id = active.tasks[event["key"]] = task["id"]
-            else:
-                found = self._store.get("task", id)
-                assert found is not None
-                task = found
-            changed = task["status"] != event["status"]
-            changes = task_changes(task, event)
-            if event.get("image"):
-                self._on_image(active.account, event["image"])
-            if self._readings["task-cache-uri"] == "hits" and not changes.get("cacheHit"):
-                changes.pop("cacheS3Uri", None)
-            if event["status"] == "RUNNING" and active.log_level != "OFF":
-                changes["logStream"] = log_stream_arn(
-                    self._stream(active, event["key"]), active.account
-                )
-            stopped = event["status"] == "CANCELLED" or event.get("stopped", False)
-            if stopped:
-                changes["logStream"] = None
-            self._store.update("task", id, changes)
-        stream = self._stream(active, event["key"])
-        if stopped:
+    def _task(self, report: _Report, event: Mapping[str, Any]) -> None:
+        active, key = report.active, event["key"]
+        known = self._known(active, key)
+        task = known or {
+            "id": self._store.new_id(),
+            "account": active.account,
+            "name": event["name"],
+            "runId": active.id,
+            "uuid": str(uuid.uuid4()),
+            "status": event["status"],
+            "creationTime": event["at"],
+            "cacheHit": False,
+            "cpus": 1,
+            "memory": 1,
+            "gpus": 0,
+        }
+        id = active.tasks[key] = task["id"]
+        stream = self._stream(active, key)
+        changed = task["status"] != event["status"]
+        changes = task_changes(task, event)
+        if "imageDetails" in changes.keys() - task.keys():
+            self._on_image(active.account, event["image"])
+        if self._readings["task-cache-uri"] == "hits" and not changes.get("cacheHit"):
+            changes.pop("cacheS3Uri", None)
+        if event["status"] == "RUNNING" and active.log_level != "OFF":
+            changes["logStream"] = log_stream_arn(stream, active.account)
+        if event["status"] == "CANCELLED" or event.get("stopped", False):
             # A task that is stopped with its run leaves none (published: many, stopped early).
+            changes["logStream"] = None
             self._forgotten.add(stream)
-            self._logs.forget_log(stream, active.account)
+            report.lines.pop(stream, None)
+            report.answers.append(partial(self._logs.forget_log, stream, active.account))
+        task |= changes
+        active.open[key] = task
+        if known is None:
+            self._store.add("task", task, id=id, parent=active.id, account=active.account)
+        else:
+            report.tasks[key] = task
         if changed and (name := run_log.OF_TASK.get(event["status"])):
-            self._tell(active, name, name=event["name"], task=id)
-        kept = active.kept.pop(event["key"], None) if event["status"] in FINAL else None
+            report.tell(name, name=event["name"], task=id)
+        kept = active.kept.pop(key, None) if event["status"] in FINAL else None
         if kept and event["status"] == "FAILED":
-            self._deliver(stream, self._fit(list(kept)), active.account)
+            self._deliver(report, stream, self._fit(list(kept)))
+
+    def _known(self, active: Active, key: int) -> dict[str, Any] | None:
+        """The document of a task; None if there is none yet."""
+        if key in active.open:
+            return active.open[key]
+        return self._store.get("task", active.tasks[key]) if key in active.tasks else None
 
     @staticmethod
     def _stream(active: Active, key: int) -> str:
         return f"run/{active.id}/task/{active.tasks[key]}"
 
-    def _log(self, active: Active, event: Mapping[str, Any]) -> None:
+    def _log(self, report: _Report, event: Mapping[str, Any]) -> None:
+        active = report.active
         lines = [(int(at), text) for at, text in event["lines"]]
         if not run_log.lets_through(active.log_level, event.get("level", "")):
             if event["stream"] == "task" and active.log_level == "ERROR":
                 # Whether these lines tell of an error is known when the task has ended.
                 active.kept.setdefault(event["key"], deque(maxlen=_KEPT_LINES)).extend(lines)
             return
-        if event["stream"] == "task":
-            self._deliver(self._stream(active, event["key"]), self._fit(lines), active.account)
-            return
         match event["stream"]:
+            case "task":
+                self._deliver(report, self._stream(active, event["key"]), self._fit(lines))
             case "engine":
-                stream = f"run/{active.id}/engine"
+                report.say(f"run/{active.id}/engine", lines)
             case _:
-                stream = active.cache_stream
-        self._logs.log(stream, lines, active.account)
+                report.say(active.cache_stream, lines)
 
     def _fit(self, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """The lines as CloudWatch takes them, which takes no empty one."""
@@ -187,21 +220,32 @@ class EngineEvents:
             return [(at, text) for at, text in lines if text]
         return [(at, text or " ") for at, text in lines]
 
-    def _deliver(self, stream: str, lines: list[tuple[int, str]], account: str) -> None:
-        def deliver() -> None:
-            if lines and stream not in self._forgotten:
-                self._logs.log(stream, lines, account)
-
-        delay = float(self._readings["log-delay"])
-        if not delay:
-            deliver()
+    def _deliver(self, report: _Report, stream: str, lines: list[run_log.LogLine]) -> None:
+        """The lines of a task, which a reading may have come later."""
+        delay, account = float(self._readings["log-delay"]), report.active.account
+        if stream in self._forgotten:
             return
+        if not delay:
+            report.say(stream, lines)
+            return
+
+        def deliver() -> None:
+            if stream not in self._forgotten:
+                self._logs.log({stream: lines}, account)
+
         timer = threading.Timer(delay, deliver)
         timer.daemon = True
         timer.start()
 
+    def _answer_look(self, active: Active, event: Mapping[str, Any]) -> None:
+        active.engine.send({"answer": event["number"], "found": self._look(event["uri"])})
+
+    def _answer_take(self, active: Active, event: Mapping[str, Any]) -> None:
+        taken = self._take(event["files"], active.folder)
+        active.engine.send({"answer": event["number"], "found": taken})
+
     def _acquire(self, active: Active, event: Mapping[str, Any]) -> None:
-        key = event["key"]
+        key, names = event["key"], self._names(active, event["key"])
         scopes = [f"account/{active.account}", active.id]
         limits = self._limits
         self._pool.bound(
@@ -220,14 +264,13 @@ class EngineEvents:
                 memory_gib=event["memory_gib"],
                 gpus=event.get("gpus") or 0,
                 scopes=tuple(scopes),
-                grant=lambda: active.engine.send({"grant": key, **self._names(active, key)}),
+                grant=lambda: active.engine.send({"grant": key, **names}),
             )
         )
 
     def _names(self, active: Active, key: int) -> dict[str, str]:
-        """What the task's environment says of the task."""
-        id = active.tasks.get(key)
-        task = self._store.get("task", id) if id else None
+        """What a task's environment says of it."""
+        task = self._known(active, key)
         if task is None:
             return {}
         return {

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _PASSED = (
     "NXF_HOME",
 )
 _STDERR_TAIL = 4000
+_BLOCK = 64 * 1024  # what a pipe holds
 
 
 Start = Callable[..., Process]  # as `preloaded.start`, but that it knows what to start
@@ -59,7 +61,7 @@ class EngineProcess:
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
         stdin, to_engine = os.pipe()
         from_engine, stdout = os.pipe()
-        self._said, self._heard = os.fdopen(from_engine), os.fdopen(to_engine, "w")
+        self._said, self._heard = os.fdopen(from_engine, "rb"), os.fdopen(to_engine, "wb")
         try:
             with self._stderr.open("wb") as stderr:
                 self._process = start(
@@ -84,17 +86,23 @@ class EngineProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """What the engine says, until it ends."""
-        for line in self._said:
-            if line.strip():
-                yield json.loads(line)
+    def events(self) -> Iterator[list[dict[str, Any]]]:
+        """What the engine says, until it ends: each time all that it has said by then."""
+        begun: list[bytes] = []  # of a line that is not whole yet
+        with self._said:
+            while block := self._said.read1(_BLOCK):
+                lines, newline, rest = block.rpartition(b"\n")
+                if newline:
+                    yield _read(b"".join((*begun, lines)))
+                    begun.clear()
+                begun.append(rest)
+        yield _read(b"".join(begun))
 
     def send(self, message: dict[str, Any]) -> None:
         """Speak to the engine; one that is gone hears nothing, and its end is seen elsewhere."""
         with self._lock:
             try:
-                self._heard.write(json.dumps(message) + "\n")
+                self._heard.write(json.dumps(message).encode() + b"\n")
                 self._heard.flush()
             except (BrokenPipeError, ValueError):
                 return
@@ -119,6 +127,10 @@ class EngineProcess:
         return self._stderr.read_text(errors="replace")[-_STDERR_TAIL:].strip()
 
 
+def _read(lines: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.split(b"\n") if line.strip()]
+
+
 def kill_group(pgid: int) -> None:
     try:
         os.killpg(pgid, signal.SIGKILL)
@@ -130,10 +142,14 @@ def birth(pid: int) -> str | None:
     """What tells a process from a later one of the same id; None where nothing can tell."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{_boot()}:{stat.rpartition(')')[2].split()[19]}"
     except OSError:
         return None
-    return f"{boot}:{stat.rpartition(')')[2].split()[19]}"
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def kill_orphan(pgid: int, born: str | None) -> bool:

@@ -7,11 +7,12 @@ what such a run cannot have, the ends of others and of tasks that go well, is na
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..clock import epoch_ms
 
+LogLine = tuple[int, str]  # a time in milliseconds, a text
 # A run's logLevel lets through what is at least as bad; a line without a level is of the least.
 _LEVELS = {"ALL": 0, "ERROR": 1, "FATAL": 2, "OFF": 3}
 _EVENTS = {
@@ -48,11 +49,16 @@ OF_TASK = {
 class Logs(Protocol):
     """The log group of this service, of each account."""
 
-    def log(self, stream: str, events: Iterable[tuple[int, str]], account: str) -> None:
-        """Append events (a time in milliseconds, a text) to a stream."""
+    def log(self, lines: Mapping[str, Sequence[LogLine]], account: str) -> None:
+        """Append lines to streams, by their names; on disk when it returns."""
 
     def forget_log(self, stream: str, account: str) -> None:
         """Remove a stream, if there is one."""
+
+
+def stream(run: str) -> str:
+    """The stream of a run's events."""
+    return f"run/{run}"
 
 
 def lets_through(log_level: str, level: str) -> bool:
@@ -69,14 +75,14 @@ def line(status: str, event: str, **of_it: Any) -> str:
     )
 
 
-def tell(
-    logs: Logs,
-    run: Mapping[str, Any],
-    event: str,
-    status: str | None = None,
-    **of_it: Any,
-) -> None:
-    """Write an event of a run, in its status or another, if its logLevel lets it."""
-    if lets_through(run["logLevel"], _BAD.get(event, "")):
-        said = line(status or run["status"], event, **of_it)
-        logs.log(f"run/{run['id']}", [(epoch_ms(), said)], run["account"])
+def lines(level: str, status: str, event: str, **of_it: Any) -> list[LogLine]:
+    """An event of a run in this status, if its logLevel lets it."""
+    if not lets_through(level, _BAD.get(event, "")):
+        return []
+    return [(epoch_ms(), line(status, event, **of_it))]
+
+
+def tell(logs: Logs, run: Mapping[str, Any], event: str, **of_it: Any) -> None:
+    """Write an event of a run."""
+    said = lines(run["logLevel"], run["status"], event, **of_it)
+    logs.log({stream(run["id"]): said}, run["account"])

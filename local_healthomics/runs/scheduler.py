@@ -175,9 +175,9 @@ class Scheduler:
                 [PUBLISH, self._endpoint],
             )
             stream = f"runCache/{cache['id']}/{cache['uuid']}"
-            for event in engine.events():
-                lines = [(int(at), text) for at, text in event.get("lines", ())]
-                self._logs.log(stream, lines, run["account"])
+            for events in engine.events():
+                said = [line for event in events for line in event.get("lines", ())]
+                self._logs.log({stream: [(int(at), text) for at, text in said]}, run["account"])
             engine.close_input()
             engine.wait(_END_SECONDS)
 
@@ -386,14 +386,12 @@ class Scheduler:
         end: dict[str, Any] | None = None
         problem = ""
         try:
-            for event in active.engine.events():
-                if event["event"] == "end":
-                    end = event
+            for events in active.engine.events():
+                self._events.record(active, [e for e in events if e["event"] != "end"])
+                if active.id in self._pool.stuck():
+                    self.wake()  # a run that can never go on holds up nobody
+                for end in (e for e in events if e["event"] == "end"):
                     self._stopping(active.id, end)
-                else:
-                    self._events.record(active, event)
-                if event["event"] == "acquire":
-                    self.wake()  # the run may be one that can never go on: it holds up nobody
         except Exception as error:  # a thread has nobody above it to tell: the run says it
             problem = f"the engine's report could not be read: {error!r}"
         active.engine.close_input()
@@ -490,6 +488,6 @@ class Scheduler:
                 # The manifest first: who sees the run ended must find it.
                 at = epoch_ms()
                 lines = [(at, line) for line in manifest(run, tasks)]
-                self._logs.log(f"manifest/run/{id}/{run['uuid']}", lines, run["account"])
+                self._logs.log({f"manifest/run/{id}/{run['uuid']}": lines}, run["account"])
             self._store.update("run", id, stopped)
         self.on_end(run)

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from ..arn import ACCOUNT
-from .database import opened
+from .database import opened, transaction
 
 ID_DIGITS = 7  # of the ids of workflows, runs and their kin
 LONG_ID_DIGITS = 10  # of those of stores, read sets and their jobs
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS item (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
@@ -33,15 +33,20 @@ CREATE INDEX IF NOT EXISTS item_owner ON item (kind, account, seq);
 CREATE INDEX IF NOT EXISTS item_listing ON item (kind, parent, seq);
 CREATE INDEX IF NOT EXISTS item_name ON item (kind, name, seq);
 CREATE INDEX IF NOT EXISTS item_status ON item (kind, status, seq);
-CREATE INDEX IF NOT EXISTS item_group ON item (kind, json_extract(body, '$.runGroupId'), seq);
+CREATE INDEX IF NOT EXISTS item_group ON item (kind, json_extract(body, '$.runGroupId'), seq)
+    WHERE json_extract(body, '$.runGroupId') IS NOT NULL;
 CREATE INDEX IF NOT EXISTS item_subscriber
-    ON item (kind, json_extract(body, '$.principalSubscriber'), seq);
-CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batchId'), seq);
-CREATE INDEX IF NOT EXISTS item_reference ON item (kind, json_extract(body, '$.referenceArn'), seq);
+    ON item (kind, json_extract(body, '$.principalSubscriber'), seq)
+    WHERE json_extract(body, '$.principalSubscriber') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS item_batch ON item (kind, json_extract(body, '$.batchId'), seq)
+    WHERE json_extract(body, '$.batchId') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS item_reference ON item (kind, json_extract(body, '$.referenceArn'), seq)
+    WHERE json_extract(body, '$.referenceArn') IS NOT NULL;
 CREATE INDEX IF NOT EXISTS item_idle ON item (kind, parent, json_extract(body, '$.lastReadTime'))
     WHERE json_extract(body, '$.lastReadTime') IS NOT NULL;
 CREATE INDEX IF NOT EXISTS item_batch_status ON item (
-    kind, json_extract(body, '$.batchId'), status);
+    kind, json_extract(body, '$.batchId'), status)
+    WHERE json_extract(body, '$.batchId') IS NOT NULL;
 CREATE INDEX IF NOT EXISTS item_queue ON item (kind, status, json_extract(body, '$.rank'), seq);
 CREATE TABLE IF NOT EXISTS token (
     operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL,
@@ -60,20 +65,24 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._depth = 0
         self._db = opened(path)
         if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
             self._migrate()
         self._db.executescript(_SCHEMA)
 
     def _migrate(self) -> None:
-        """State folders of version 1 had one account, so their rows did not say whose they are."""
+        """Rows of version 1 do not say whose they are: there was one account.
+
+        The indexes of version 2 have rows for members that a document does not have.
+        """
         columns = {row[1] for row in self._db.execute("PRAGMA table_info(item)")}
         if columns and "account" not in columns:
             self._db.execute(
                 f"ALTER TABLE item ADD COLUMN account TEXT NOT NULL DEFAULT '{ACCOUNT}'"
             )
             self._db.execute("UPDATE item SET body=json_set(body, '$.account', account)")
+        for index in ("group", "subscriber", "batch", "reference", "batch_status"):
+            self._db.execute(f"DROP INDEX IF EXISTS item_{index}")
         self._db.execute(f"PRAGMA user_version={_VERSION}")
 
     def close(self) -> None:
@@ -84,20 +93,11 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """All or nothing, and nobody in between; may be nested."""
         with self._lock:
-            outermost = self._depth == 0
-            if outermost:
-                self._db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
+            if self._db.in_transaction:
                 yield
-                if outermost:
-                    self._db.execute("COMMIT")
-            except BaseException:
-                if outermost and self._db.in_transaction:  # also where the disk was full for COMMIT
-                    self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth -= 1
+            else:
+                with transaction(self._db):
+                    yield
 
     def add(
         self,
@@ -145,6 +145,14 @@ class Store:
             ).fetchone()
         return json.loads(row[0]) if row else None
 
+    def status(self, kind: str, id: str) -> str | None:
+        """The status of a document; None if there is no such document."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT status FROM item WHERE kind=? AND id=?", (kind, id)
+            ).fetchone()
+        return row[0] if row else None
+
     def update(self, kind: str, id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Change members; KeyError if the document is gone."""
         with self.transaction():
@@ -152,11 +160,16 @@ class Store:
             if body is None:
                 raise KeyError(f"{kind} {id}")
             body.update(changes)
+            self.replace(kind, id, body)
+        return body
+
+    def replace(self, kind: str, id: str, body: Mapping[str, Any]) -> None:
+        """Let a document be this one from now on."""
+        with self.transaction():
             self._db.execute(
                 "UPDATE item SET body=?, name=?, status=? WHERE kind=? AND id=?",
                 (json.dumps(body), body.get("name") or "", body.get("status") or "", kind, id),
             )
-        return body
 
     def delete(self, kind: str, id: str) -> None:
         with self.transaction():

@@ -76,6 +76,24 @@ def test_pages_together_hold_every_document_once(store: Store, filters: dict[str
     assert found == expected[::-1]
 
 
+def test_the_indexes_of_a_folder_of_before_become_those_of_now(tmp_path: Path) -> None:
+    def indexes(store: Store) -> dict[str, str]:
+        found = store._db.execute("SELECT name, sql FROM sqlite_master WHERE type='index'")
+        return {name: sql for name, sql in found if sql}
+
+    store = Store(tmp_path / "omics.sqlite")
+    of_now = indexes(store)
+    for name, sql in of_now.items():
+        store._db.execute(f"DROP INDEX {name}")
+        store._db.execute(sql.partition("WHERE")[0])
+    store._db.execute("PRAGMA user_version=2")
+    store.close()
+    store = Store(tmp_path / "omics.sqlite")
+    of_now.pop("item_idle")  # which was as it is
+    assert indexes(store).items() >= of_now.items()
+    store.close()
+
+
 def test_documents_made_by_many_threads_have_ids_of_their_own(tmp_path: Path) -> None:
     store, ids = Store(tmp_path / "omics.sqlite"), list[str]()
 
