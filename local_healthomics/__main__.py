@@ -8,6 +8,7 @@ half-started.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -68,10 +69,13 @@ def main(arguments: list[str] | None = None) -> int:
     def say_ready(identity: Mapping[str, Any]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        gc.freeze()  # what is there now stays
+        gc.enable()
         ready.set()
         _say(answer, identity)
 
     children = of_engine()
+    gc.disable()  # it would look through what is being loaded again and again
     try:
         if options.engine is None:
             check_containers(options.backend)

@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from botocore.loaders import create_loader
-
 from .errors import QuotaExceeded, Throttled
+from .protocol.models import service_model
 
 RESOURCES: Mapping[str, int] = {
     "workflows": 1000,
@@ -121,8 +120,7 @@ class Quotas:
 
 def add_quota_options(parser: argparse.ArgumentParser) -> None:
     """`--strict`, and `--quota NAME=N` and `--rate OPERATION=N` as often as wanted."""
-    # A session would read the user's profile, which may be none.
-    operations = create_loader().load_service_model("omics", "service-2")["operations"]
+    operations = service_model("omics").operation_names
     parser.add_argument(
         "--strict", action="store_true", help="enforce the service's default quotas and rates"
     )

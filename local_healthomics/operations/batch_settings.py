@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import botocore.session
-
 from ..arn import object_of
 from ..errors import ValidationFault
+from ..protocol.models import service_model
 from ..protocol.validation import problems
 
 MOST_ENTRIES = 100_000
@@ -65,5 +64,4 @@ def merged(default: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, An
 
 
 def _entry_shape() -> Any:
-    model: Any = botocore.session.get_session().get_service_model("omics")
-    return model.shape_for("InlineSetting")
+    return service_model("omics").shape_for("InlineSetting")

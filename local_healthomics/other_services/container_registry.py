@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import botocore.session
-
 from ..errors import ValidationFault
+from ..protocol.models import service_model
 from ..protocol.validation import validate
 from ..removing import remove
 from ..store.database import opened
@@ -74,7 +73,6 @@ class ContainerRegistry:
         self._db.executescript(_SCHEMA)
         self._settings = RegistrySettings(self._db)
         self._lock = threading.RLock()
-        self._model = botocore.session.get_session().get_service_model("ecr")
         self._operations: dict[str, Operation] = {
             "BatchCheckLayerAvailability": self._check_layers,
             "InitiateLayerUpload": self._begin,
@@ -105,7 +103,7 @@ class ContainerRegistry:
             params = json.loads(body or b"{}")
             if operation == "UploadLayerPart" and isinstance(params.get("layerPartBlob"), str):
                 params["layerPartBlob"] = base64.b64decode(params["layerPartBlob"])
-            validate(self._model.operation_model(operation).input_shape, params)
+            validate(service_model("ecr").operation_model(operation).input_shape, params)
         except (ValidationFault, ValueError) as error:
             raise Refused("InvalidParameterException", str(error)) from error
         account = params.get("registryId") or account

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-import botocore.session
-
 from ..clock import written
 from ..errors import Fault, NotSupported, UnknownOperation, ValidationFault
 from . import strict_json
+from .models import service_model
 from .validation import validate
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
@@ -70,7 +69,7 @@ class Protocol:
 
     def __init__(self, operations: Collection[str] | None = None) -> None:
         """With routes to these of the model's operations, or to all."""
-        self.model: Any = botocore.session.get_session().get_service_model("omics")
+        self.model: Any = service_model("omics")
         self._statuses = {
             shape.name: int(shape.metadata["error"]["httpStatusCode"])
             for shape in self.model.error_shapes
