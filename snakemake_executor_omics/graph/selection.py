@@ -17,7 +17,6 @@ from snakemake.exceptions import WorkflowError
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..log import FACT, Later, Log
 from ..model import FileRef, JobKey, OutputKind, Task, Wave
-from .commands import Unknown
 from .containers import container_of, environment_of
 from .internals import evaluate_again, forget_values
 from .notes import pipe_notes, workflow_notes
@@ -25,10 +24,11 @@ from .partition import Partition
 from .paths import folders_of
 from .steps import written_by
 from .task_settings import TaskSettings
-from .tasks import has_unknown_values, task_of
+from .tasks import task_of
 from .unit_graph import UnitGraph, is_early
 from .units import Job, Unit, job_key, members, place_of
 from .unsent import unsent_notes
+from .values import Unknown, has_unknown_values
 
 
 @dataclass(frozen=True, slots=True)

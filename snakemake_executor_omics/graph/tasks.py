@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from snakemake.common.tbdstring import TBDString
 from snakemake.io import is_flagged
 from snakemake.settings.types import DeploymentMethod
 
 from ..errors import UnsupportedRule, UnsupportedRules
 from ..model import FileRef, JobKey, Resources, Task
-from .commands import Command, Unknown, command_of
+from .commands import Command, command_of
 from .containers import container_of, shared_container
 from .elsewhere import named_elsewhere, project_paths
 from .folders import LARGEST
@@ -22,6 +21,7 @@ from .resources import Positions, job_resources
 from .steps import layers_of, left_by, step_of
 from .task_settings import TaskSettings
 from .units import Job, Unit, job_key, members
+from .values import Unknown
 
 
 def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> Task:
@@ -147,12 +147,6 @@ def _wants_copies(
         or any(tells_links(command.own) for command in commands.values())
         or any(program_tells_links(path, settings.workdir) for path in programs)
     )
-
-
-def has_unknown_values(job: Job) -> bool:
-    """Whether the job has a param or resource that only its inputs will tell."""
-    values = (*job.params, *(value for name, value in job.resources.items() if name != "tmpdir"))
-    return any(isinstance(value, TBDString) for value in values)
 
 
 def _refused(job: Job, settings: TaskSettings) -> Iterator[UnsupportedRule]:

@@ -9,11 +9,12 @@ from snakemake.io import is_flagged
 
 from ..errors import UnsupportedRule
 from ..model import Environment, JobKey
-from .commands import Unknown, command_of
+from .commands import command_of
 from .containers import container_of, environment_of
 from .internals import is_about_unknown_threads
 from .task_settings import TaskSettings
 from .units import Job, Unit, job_key, members
+from .values import Unknown
 
 
 class UnitGraph:
