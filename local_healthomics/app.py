@@ -8,6 +8,7 @@ refused in the words of the service that its host or path is one of: HealthOmics
 from __future__ import annotations
 
 import hashlib
+import hmac
 import io
 import json
 import re
@@ -50,6 +51,7 @@ from .rights import Rights
 from .stores.read_sets import note_s3_reading
 
 HEALTH = "/_local/health/"
+FILES = "/_local/files/"
 _PREFIXED = re.compile(r"(workflows|control-storage|storage|analytics|tags)-")
 _MAX_BODY = 16 * 1024 * 1024
 _MAX_PART = 100 * 1024 * 1024  # of a read set's upload ("HealthOmics service quotas")
@@ -91,6 +93,8 @@ class App:
         if raw_path.startswith(HEALTH):
             proof = self._owner.proof(raw_path.removeprefix(HEALTH))
             return _send(start_response, method, Answer(status=200, body=proof.encode()))
+        if raw_path.startswith(FILES):
+            return _send(start_response, method, self._files(environ, raw_path.removeprefix(FILES)))
         try:
             caller = self._access.admit(environ, lambda: _digest_of_body(environ))
             if caller is None and not self._access.takes_unsigned:
@@ -117,6 +121,20 @@ class App:
         if caller.service == "s3" and method == "GET":
             note_s3_reading(self._context, raw_path)
         return self._other_services.answer(caller.service, caller.account, environ, start_response)
+
+    def _files(self, environ: dict[str, Any], proof: str) -> Answer:
+        """Where objects lie, for the owner to read them there (see `LocalService.files`)."""
+        try:
+            body = b"".join(_blocks(environ, _MAX_BODY))
+        except Fault as fault:
+            return self._protocol.failure(None, fault)
+        if not hmac.compare_digest(proof.encode(), self._owner.of_owner(body).encode()):
+            return Answer(status=403, body=b"")
+        uris: list[str] = json.loads(body)
+        self._used.note(right for uri in uris for right in rights.of_reading(uri, rights.CALLER))
+        found = [not self._policies and self._other_services.look(uri) for uri in uris]
+        told = [one if isinstance(one, tuple) else None for one in found]
+        return Answer(status=200, body=json.dumps(told).encode())
 
     def _meant(self, environ: dict[str, Any], raw_path: str) -> str:
         """The service that an unsigned request is for, by its host or its path."""

@@ -51,6 +51,10 @@ class OwnerKey:
         """What only the server of this folder can answer."""
         return self._made("proof", challenge)
 
+    def of_owner(self, body: bytes) -> str:
+        """What only the owner can send with a request that is no client's of AWS."""
+        return self._made("request", hashlib.sha256(body).hexdigest())
+
     def _made(self, purpose: str, text: str) -> str:
         message = f"{purpose} {text}".encode()
         return hmac.new(self.secret, message, hashlib.sha256).hexdigest()[:40]

@@ -118,9 +118,9 @@ def of_image(account: str, image: str) -> list[Right]:
     return [(ROLE, action, repository) for action in _PULLING]
 
 
-def of_reading(uri: str) -> list[Right]:
-    """What the role of a run needs to look for an object."""
-    return [(ROLE, "s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")]
+def of_reading(uri: str, who: str = ROLE) -> list[Right]:
+    """What it takes to look for an object."""
+    return [(who, "s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")]
 
 
 def of_writing(uri: str) -> list[Right]:

@@ -35,13 +35,15 @@ from .ends import last_end
 from .errors import LocalError, RunsOtherwise, StartFailed
 from .keys import OwnerKey
 
-_HEALTH = "/_local/health/"
+_HEALTH, _FILES = "/_local/health/", "/_local/files/"
 _ANSWER_SECONDS = 5
 _START_SECONDS = 120  # with 100,000 objects in its state it takes a few
 _STOP_SECONDS = 60
 _OTHER_STARTER_SECONDS = _START_SECONDS + _STOP_SECONDS + 30  # that it has at most
 _SAID = 2000  # characters of the server's log that an error shows
 _PAUSE = 0.1
+_MOST = 32 * 1024 * 1024  # bytes of an answer
+_AT_ONCE = 5_000  # objects whose files are asked for in one request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,26 @@ class LocalService:
         Whoever waits for that may look here as often as they like, and asks the service then.
         """
         return last_end(self.state)
+
+    def files(self, uris: Sequence[str]) -> list[tuple[str, str] | None]:
+        """The file that holds each object and its ETag; None where S3 is to be asked.
+
+        They are for reading, and one is gone when its object is replaced.
+        """
+        found: list[tuple[str, str] | None] = []
+        try:
+            for start in range(0, len(uris), _AT_ONCE):
+                body = json.dumps(uris[start : start + _AT_ONCE]).encode()
+                proof = OwnerKey.of(self.state).of_owner(body)
+                answer = json.loads(_asked(self.endpoint_url + _FILES + proof, body))
+                found += [None if one is None else (one[0], one[1]) for one in answer]
+        except (OSError, ValueError, TypeError, IndexError):
+            found = []
+        # Another server may have the port by now: no files but ours are read for it.
+        known = len(found) == len(uris) and all(
+            one is None or Path(one[0]).is_relative_to(self.state) for one in found
+        )
+        return found if known else [None] * len(uris)
 
     @property
     def is_ours(self) -> bool:
@@ -175,16 +197,26 @@ def status(state: Path) -> LocalService | None:
     challenge = secrets.token_hex(16)
     try:
         said: dict[str, Any] = json.loads((state / "server.json").read_text())
-        # No proxy of the environment may stand between us and the loopback.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(said["url"] + _HEALTH + challenge, timeout=_ANSWER_SECONDS) as answer:
-            proof = answer.read(100).decode()
+        proof = _asked(said["url"] + _HEALTH + challenge).decode()
         # Another server may have the port by now, and be somebody else's.
         if not hmac.compare_digest(proof, OwnerKey.of(state).proof(challenge)):
             return None
     except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
         return None
     return _of(said) if said.get("state") == str(state) else None
+
+
+def _asked(url: str, body: bytes | None = None) -> bytes:
+    """What the server answers that is no service of AWS."""
+    # No proxy of the environment may stand between us and the loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, body, timeout=_ANSWER_SECONDS) as answer:
+            said: bytes = answer.read(_MOST)
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        raise
+    return said
 
 
 def _of(said: dict[str, Any], process: subprocess.Popen[bytes] | None = None) -> LocalService:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,13 +54,18 @@ def _never() -> object:
     return None
 
 
+def _nowhere(uris: Sequence[str]) -> Sequence[tuple[str, str] | None]:
+    return [None] * len(uris)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Clients of one account and region; `client` makes one of another service, or region.
 
     `ending` is set when the process ends: files that are on their way stop then. `last_end` is
     another value once something that is waited for may have ended, where a service tells that
-    without being asked; AWS does not.
+    without being asked; AWS does not. `files` has the file of each object, given by URI, and its
+    ETag, where S3 is on this machine and they may be read without asking it.
     """
 
     omics: OmicsClient
@@ -71,6 +76,9 @@ class Services:
     client: Callable[[str, str | None], Any] = field(default=_no_client, repr=False)
     ending: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     last_end: Callable[[], object] = field(default=_never, repr=False, compare=False)
+    files: Callable[[Sequence[str]], Sequence[tuple[str, str] | None]] = field(
+        default=_nowhere, repr=False, compare=False
+    )
 
     def pauses(self, seconds: float, since: object) -> Iterator[float]:
         """Seconds to wait, one after the other: until all are over, or something ended `since`."""

@@ -13,7 +13,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ _LOOK_SECONDS = 0.5  # between two looks whether the process ends
 _PART = WHOLE  # s3transfer takes larger parts where a file would need more than 10,000
 _SMALL = 1024 * 1024  # read at once: the tasks of s3transfer for a file take as long as its request
 _TRIES = 5  # to read a body, as in s3transfer
+_ENDS = "files are not fetched any further, as Snakemake ends"
 _LISTED_PER_HEAD = 20  # objects of a listing, which cost about as much as one HEAD
 
 
@@ -189,13 +190,15 @@ def download_each(
         _transfers(services, services.s3) as manager,
     ):
         arriving = []
+        uris = [item.uri for item in items]
+        files = dict(zip(uris, services.files(uris), strict=True))
         for item in items:
             try:
                 item.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StagingError(f"cannot make the folder of {item.path}: {error}") from error
-            if item.listed is not None and item.size <= _SMALL:
-                arrive = partial(_read, services, item, item.listed, on_bytes)
+            arrive = _arrival(services, item, files[item.uri], on_bytes)
+            if arrive is not None:
                 arriving.append(readers.submit(take, item, arrive))
                 continue
             bucket, key = split_uri(item.uri)
@@ -207,16 +210,52 @@ def download_each(
             yield _unless_ending(services, arrived)
 
 
+def _arrival(
+    services: Services,
+    item: Download,
+    file: tuple[str, str] | None,
+    on_bytes: OnBytes | None,
+) -> Callable[[], None] | None:
+    """How an object comes without s3transfer; None if it is not to."""
+    listed = item.listed
+    if listed is not None and file is not None and file[1] == listed.etag:
+        return partial(_copy, services, item, listed, file[0], on_bytes)
+    if listed is not None and listed.size <= _SMALL:
+        return partial(_read, services, item, listed, on_bytes)
+    return None
+
+
+def _copy(
+    services: Services, item: Download, listed: Listed, file: str, on_bytes: OnBytes | None
+) -> None:
+    """Take an object from where it lies on this machine."""
+    try:
+        with open(file, "rb") as source:
+            _write(services, item.path, iter(partial(source.read, _SMALL), b""), on_bytes)
+    except FileNotFoundError:  # the object was replaced since: S3 says so
+        _read(services, item, listed, on_bytes)
+
+
 def _read(services: Services, item: Download, listed: Listed, on_bytes: OnBytes | None) -> None:
     """Fetch an object that was listed, in one request; none for one that is empty."""
     data = _body(services, item.uri, listed) if listed.size else b""
-    if on_bytes is not None:
-        on_bytes(len(data))
-    beside = item.path.with_name(f"{item.path.name}.part")
+    _write(services, item.path, [data], on_bytes)
+
+
+def _write(
+    services: Services, path: Path, blocks: Iterable[bytes], on_bytes: OnBytes | None
+) -> None:
+    beside = path.with_name(f"{path.name}.part")
     try:
-        beside.write_bytes(data)
-        beside.replace(item.path)
-    except OSError:
+        with beside.open("wb") as out:
+            for block in blocks:
+                if services.ending.is_set():
+                    raise StagingError(_ENDS)
+                out.write(block)
+                if on_bytes is not None:
+                    on_bytes(len(block))
+        beside.replace(path)
+    except (OSError, StagingError):
         beside.unlink(missing_ok=True)
         raise
 
@@ -408,7 +447,7 @@ def _unless_ending(services: Services, awaited: Future[Download]) -> Download:
         done, _ = wait((awaited,), timeout=_LOOK_SECONDS)
         if done:
             return awaited.result()
-    raise StagingError("files are not fetched any further, as Snakemake ends")
+    raise StagingError(_ENDS)
 
 
 @contextmanager

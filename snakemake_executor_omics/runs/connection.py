@@ -144,7 +144,7 @@ def open_connection(options: Options, state: Path, log: Log) -> Connection:
             environment=now.environment,
             concurrency=options.transfer_concurrency,
         )
-        return replace(services, last_end=lambda: now.last_end)
+        return replace(services, last_end=lambda: now.last_end, files=now.files)
 
     services = reconnect_local()
     services.s3.create_bucket(Bucket=LOCAL_BUCKET)

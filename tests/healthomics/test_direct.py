@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local_healthomics import service as service_module
 
 from .conftest import TEMPLATE, Clients
 
@@ -214,3 +220,50 @@ def test_what_a_request_may_not_read_is_asked_by_one(fake: Clients, asking: str)
     fake.s3.put_object(Bucket="closed", Key="a", Body=b"content")
     close(fake.s3, "closed", "s3:GetObject")
     assert answer(fake, asking, look="s3://closed/a") is True
+
+
+# what the owner reads where it lies
+
+
+def test_the_owner_is_told_where_objects_lie(fake: Clients) -> None:
+    uri = fake.uploaded("mine/a", b"content")
+    missing = uri.removesuffix("a") + "none"
+    found, nothing = fake.service.files([uri, missing])
+    assert found is not None
+    assert Path(found[0]).read_bytes() == b"content"
+    assert (found[1], nothing) == (ETAG, None)
+    used = json.loads((fake.service.state / "rights.json").read_text())
+    assert ["caller", "s3:GetObject", "arn:aws:s3:::omics-local/mine/*"] in used
+
+
+def refusal(request: str, body: bytes) -> int:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, body)
+    refused.value.close()
+    return refused.value.code
+
+
+@pytest.mark.parametrize("proof", ["", "0" * 40])
+def test_nobody_else_is_told(fake: Clients, proof: str) -> None:
+    uri = fake.uploaded("mine/a", b"content")
+    url, body = f"{fake.service.endpoint_url}/_local/files/{proof}", json.dumps([uri]).encode()
+    assert refusal(url, body) == 403
+    # Nor does what proves the server's identity to anybody say who asks.
+    health = f"{fake.service.endpoint_url}/_local/health/{hashlib.sha256(body).hexdigest()}"
+    with urllib.request.urlopen(health) as answer:
+        proven = answer.read().decode()
+    assert refusal(f"{fake.service.endpoint_url}/_local/files/{proven}", body) == 403
+
+
+def test_of_a_service_that_tells_of_other_files_nothing_is_read(
+    fake: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server may have its port by now."""
+    told = json.dumps([["/etc/passwd", ETAG]]).encode()
+    monkeypatch.setattr(service_module, "_asked", lambda url, body: told)
+    assert fake.service.files(["s3://omics-local/x"]) == [None]
+
+
+def test_without_an_answer_s3_is_asked(fake: Clients) -> None:
+    gone = replace(fake.service, endpoint_url="http://127.0.0.1:9")
+    assert gone.files(["s3://omics-local/x", "s3://omics-local/y"]) == [None, None]

@@ -237,4 +237,5 @@ def test_a_server_denies_what_the_policies_do_not_allow(tmp_path: Path) -> None:
     assert clients.until(closed, "FAILED")["failureReason"] == "IMPORT_FAILED"
     granted = clients.start_with(workflow, {"a": clients.uploaded("open/a.txt", b"x")})
     clients.until(granted, "COMPLETED")
+    assert service.files(["s3://omics-local/open/a.txt"]) == [None]  # S3 says who may read it
     service.stop()

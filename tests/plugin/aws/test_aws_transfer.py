@@ -1,5 +1,6 @@
 """Files to and from S3, against moto."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,47 @@ def test_missing_object_leaves_no_file(services: Services, tmp_path: Path) -> No
     with pytest.raises(NotFound, match="fetch s3://results/none"):
         list(transfer.download_each(services, [Download(f"{BUCKET}/none", tmp_path / "sub/none")]))
     assert list((tmp_path / "sub").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "etag", "requests"),
+    [
+        ("object", None, []),
+        ("object", "0" * 32, ["GetObject"]),  # it was replaced before the files were told
+        ("gone", None, ["GetObject"]),  # and after that
+        (None, None, ["GetObject"]),
+    ],
+)
+@pytest.mark.parametrize("size", [3, (2 << 20) + 1])
+def test_what_lies_on_this_machine_is_copied(
+    services: Services, tmp_path: Path, file: str | None, etag: str | None, requests: list[str],
+    size: int,
+) -> None:  # fmt: skip
+    data = b"x" * size
+    (tmp_path / "object").write_bytes(data)
+    transfer.write_bytes(services, f"{BUCKET}/x", data)
+    [listed] = transfer.list_prefix(services, f"{BUCKET}/x")
+    found = file and (str(tmp_path / file), etag or listed.etag)
+    near = replace(services, files=lambda uris: [found or None for _ in uris])
+    asked, came = _requests(services), list[int]()
+    [item] = transfer.download_each(
+        near, [Download(listed.uri, tmp_path / "out/x", listed)], came.append
+    )
+    assert (tmp_path / "out/x").read_bytes() == data
+    assert item.is_here
+    assert (asked, sum(came)) == (requests, size)
+    (tmp_path / "out/x").write_bytes(b"mine")
+    assert (tmp_path / "object").read_bytes() == data
+
+
+def test_what_is_copied_is_compared_with_what_is_listed(services: Services, tmp_path: Path) -> None:
+    (tmp_path / "object").write_bytes(b"bad")
+    transfer.write_bytes(services, f"{BUCKET}/x", b"old")
+    [listed] = transfer.list_prefix(services, f"{BUCKET}/x")
+    near = replace(services, files=lambda uris: [(str(tmp_path / "object"), listed.etag)])
+    with pytest.raises(StagingError, match="is not what S3 lists"):
+        list(transfer.download_each(near, [Download(listed.uri, tmp_path / "x", listed)]))
+    assert not (tmp_path / "x").exists()
 
 
 def test_nothing_more_is_fetched_for_a_process_that_ends(

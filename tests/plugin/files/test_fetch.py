@@ -234,7 +234,10 @@ def test_a_full_disk_leaves_what_was_there(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    def opened(path: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        return open("/dev/full" if mode == "wb" else path, mode, *more, **named)
+
+    monkeypatch.setattr("pathlib.Path.open", opened)
     monkeypatch.setattr("s3transfer.download.IOWriteTask._main", full)
     monkeypatch.setattr("s3transfer.download.ImmediatelyWriteIOGetObjectTask._handle_io", full)
     with pytest.raises(StagingError, match="No space left on device\nhint: make room"):
