@@ -36,8 +36,8 @@ from .images.wave import build_public
 from .log import Log
 from .model import Environment
 from .runs.connection import open_connection
-from .runs.console import table
 from .settings.options import Environments, Options
+from .table import table
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from typing import TypeAlias
 
 from .report.command import add_arguments as add_report_arguments
 from .report.command import report
-from .runs.console import Console, KnownRun, done, table
+from .runs.console import Console, KnownRun, done
 from .settings.options import Place
+from .table import table
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

@@ -11,7 +11,7 @@ from ..errors import OmicsError
 from ..graph.durations import Source
 from ..graph.planned import How, Planned
 from ..limits import MAX_RUN_HOURS
-from ..runs.console import table
+from ..table import table
 from .checked import Checked
 from .estimate import Estimate
 from .rows import Row, rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..model import JobState
-from ..runs.console import table
+from ..table import table
 from .estimate import Estimated
 from .model import Report
 from .summaries import RuleSummary, Summary, Totals, Wait

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -333,14 +333,6 @@ def _names(target: str, name: str, task: KnownTask | None) -> bool:
     if path in (*task.files, *task.logs):
         return True
     return any(target in (job.job, job.rule) for job in (task, *task.jobs.values()))
-
-
-def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lines with columns as wide as they must be."""
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def done(known: KnownRun, tasks: Mapping[str, RunTask]) -> int:
