@@ -14,7 +14,7 @@ from .paths import files_in, with_folders
 from .prefixes import beginning_with, beginnings, index_of, indexes_of
 from .programs import files_below, is_program, used_by, used_by_command
 from .task_settings import TaskSettings
-from .undeclared import gathered, named_by_values
+from .undeclared import gathered, named_by_values, removed_before
 from .units import Job
 
 
@@ -67,6 +67,7 @@ def undeclared_inputs(
     `elsewhere`. `written` are the paths that the jobs write, `made` has what tasks of the wave
     make.
     """
+    workdir = settings.workdir
     inputs = {ref.path for ref in declared}
     known = inputs | written
     names = dict.fromkeys(name for command in commands.values() for name in command.names)
@@ -74,10 +75,13 @@ def undeclared_inputs(
     read = [
         path
         for job, command in commands.items()
-        for path in gathered(job, command, written, settings.made_in, settings.workdir)
+        for path in gathered(job, command, written, settings.made_in, workdir)
         if known.isdisjoint(with_folders(path))
     ]
     found = {ref.path: ref for ref in _results([*named, *read], settings, made)}
+    being_made = found.keys() & made.keys()
+    for gone in {path for job in commands for path in removed_before(job, being_made, workdir)}:
+        del found[gone]
     stems = names.keys() - {start for output in written for start in beginnings(output)}
     known_stems = stems | inputs | {index_of(path) for path in inputs}
     here = [ref.path for ref in declared if is_here(ref)]

@@ -114,6 +114,23 @@ def logs_read(job: Job, reads: Reads, workdir: Path) -> Iterator[str]:
                 yield path
 
 
+def removed_before(job: Job, paths: Collection[str], workdir: Path) -> Iterator[str]:
+    """Those of `paths` that are temporary results and gone before `job` begins.
+
+    Snakemake has removed them, as all jobs that declare them are above `job`.
+    """
+    if not paths or job.rule.workflow.storage_settings.notemp:
+        return
+    above = set(_above(job) or ())
+    for other in above:
+        for output in other.output:
+            if is_flagged(output, "temp"):
+                path = project_path(output, workdir, other.rule.name)
+                readers = job.dag.depending[other].items()
+                if path in paths and all(r in above for r, files in readers if output in files):
+                    yield path
+
+
 def _fixed(pattern: str) -> Iterator[str]:
     """The folders around what a pattern matches, as far as they are written out."""
     return with_folders(os.path.dirname(re.split(r"[*?\[]", pattern)[0]))
