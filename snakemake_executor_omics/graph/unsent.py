@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,60 +33,75 @@ _LARGEST_PROGRAM = 1024 * 1024  # bytes
 Found = dict[str, dict[str, None]]  # by rule
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    """What was found: files and folders by rule, but `written` by program; `sent` has the bytes."""
+
+    too_large: Found = field(default_factory=dict)
+    not_gathered: Found = field(default_factory=dict)
+    logs: Found = field(default_factory=dict)
+    written: Found = field(default_factory=dict)
+    sent: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
 def unsent_notes(units: Iterable[Any], wave: Wave, settings: TaskSettings) -> Iterator[str]:
     """Sentences for people; `units` are all that are to run."""
+    found = _find(units, wave, settings)
+    if found.too_large:
+        yield (
+            "these rules name what their tasks do not have, since it is too large to send "
+            f"unasked: {_listed(found.too_large)}. What a job needs of it is to be declared "
+            "as its input"
+        )
+    if found.not_gathered:
+        yield (
+            "these rules name folders of results, of which their tasks have only what is declared, "
+            f"since more than {MOST_ABOVE:,} jobs are above them: {_listed(found.not_gathered)}. "
+            "Declare what they read as inputs"
+        )
+    if found.logs:
+        yield (
+            "these rules name log files of other jobs, which their tasks do not have, since they "
+            f"are not declared: {_listed(found.logs)}. Declare them as inputs"
+        )
+    if found.written:
+        yield (
+            "these programs hold absolute paths of this machine, which no task has: "
+            f"{_listed(found.written)}. Give them as params or arguments"
+        )
+    large = {rule: files for rule, files in found.sent.items() if sum(files.values()) > LARGEST}
+    if large:
+        listed = "; ".join(f"{rule} ({_sizes(files)})" for rule, files in large.items())
+        yield f"these rules name large files without declaring them, which are sent: {listed}"
+
+
+def _find(units: Iterable[Unit], wave: Wave, settings: TaskSettings) -> _Unsent:
+    """Look at the first jobs of each rule that have tasks in the wave."""
     steps = {step.key: (task, step) for task in wave.tasks for step in task.steps}
     looked: Counter[str] = Counter()
-    lacking: Found = {}
-    logs: Found = {}
-    ungathered: Found = {}
-    written: Found = {}
-    sent: dict[str, dict[str, int]] = {}  # the bytes of files, by rule
+    found = _Unsent()
     for unit, job in _with_jobs(units):
         rule = job.rule.name
         if looked[rule] >= _LOOKED_AT or (key := job_key(job)) not in steps:
             continue
         looked[rule] += 1
         task, step = steps[key]
-        _add(lacking, rule, _too_large_elsewhere(step.command, settings))
+        _add(found.too_large, rule, _too_large_elsewhere(step.command, settings))
         given = {ref.path for ref in task.inputs} | set(task.sources)
         if not job.is_shell:
             values = too_large_values(step.command, settings.workdir, given, settings.made_in)
-            _add(lacking, rule, values)
+            _add(found.too_large, rule, values)
         if looked[rule] <= _FEW:
             own = set(written_by(job, settings.workdir))
             reads = Reads.of_text(job, step.command, own, settings.made_in, settings.workdir)
-            _add(ungathered, rule, not_gathered(job, reads))
+            _add(found.not_gathered, rule, not_gathered(job, reads))
             read = logs_read(job, reads, settings.workdir)
-            _add(logs, rule, (path for path in read if path not in given))
-        sent.setdefault(rule, {}).update(_sent(task, unit, settings.workdir))
+            _add(found.logs, rule, (path for path in read if path not in given))
+        found.sent.setdefault(rule, {}).update(_sent(task, unit, settings.workdir))
         for source in task.sources:
-            _add(written, source, _named_by_program(source, settings.workdir, settings.outside))
-    if lacking:
-        yield (
-            "these rules name what their tasks do not have, since it is too large to send "
-            f"unasked: {_listed(lacking)}. What a job needs of it is to be declared "
-            "as its input"
-        )
-    if ungathered:
-        yield (
-            "these rules name folders of results, of which their tasks have only what is declared, "
-            f"since more than {MOST_ABOVE:,} jobs are above them: {_listed(ungathered)}. "
-            "Declare what they read as inputs"
-        )
-    if logs:
-        yield (
-            "these rules name log files of other jobs, which their tasks do not have, since they "
-            f"are not declared: {_listed(logs)}. Declare them as inputs"
-        )
-    if written:
-        yield (
-            "these programs hold absolute paths of this machine, which no task has: "
-            f"{_listed(written)}. Give them as params or arguments"
-        )
-    if large := {rule: files for rule, files in sent.items() if sum(files.values()) > LARGEST}:
-        listed = "; ".join(f"{rule} ({_sizes(files)})" for rule, files in large.items())
-        yield f"these rules name large files without declaring them, which are sent: {listed}"
+            named = _named_by_program(source, settings.workdir, settings.outside)
+            _add(found.written, source, named)
+    return found
 
 
 def _with_jobs(units: Iterable[Unit]) -> Iterator[tuple[Unit, Any]]:
