@@ -24,6 +24,7 @@ from . import loading
 from . import miniwdl_internals as internals
 from .backend import TaskTimedOut
 from .cache import RunCache
+from .direct import Direct
 from .errors import (
     Cancelled,
     DefinitionError,
@@ -40,7 +41,6 @@ from .hook import causes, task_hook
 from .logs import attach
 from .omics_uris import SCHEME, OmicsUris
 from .processes import ProcessTask
-from .questions import Questions
 from .request import RunRequest
 from .session import Session
 from .storage import StorageMeter
@@ -124,15 +124,15 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
 
         meter = StorageMeter(request.run_dir)
         meter.start()
-        questions = Questions(events, control.orphaned.is_set)
+        direct = Direct(events, control.orphaned.is_set)
         Inbox(
             source,
             on_grant=gate.grant,
-            on_answer=questions.answer,
+            on_answer=direct.answer,
             on_cancel=control.cancel,
             on_eof=control.lost,
         ).start()
-        objects = Objects(connect(request.endpoint_url, request.region), questions)
+        objects = Objects(connect(request.endpoint_url, request.region), direct)
         session = Session(
             request=request,
             events=events,

@@ -1,6 +1,6 @@
 """Objects in and out of S3: inputs into a folder of the run, results to their URIs.
 
-The server reads and takes what it can as files of this machine (questions.py); of what it leaves,
+The server reads and takes what it can as files of this machine (direct.py); of what it leaves,
 as policies may deny it or its size takes several requests, S3 is asked as on AWS.
 
 Everything the run downloads is fetched once, whoever asks (parameters, literals in the WDL), and
@@ -30,6 +30,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..arn import ALIAS, object_of
 from ..rights import ROLE_AGENT
+from .direct import Direct
 from .errors import (
     EngineError,
     ImportFailed,
@@ -38,7 +39,6 @@ from .errors import (
     InvalidUri,
 )
 from .omics_uris import SCHEME
-from .questions import Questions
 
 WORKERS = 16
 _TAKEN_AT_ONCE = 500  # files that the server is told of in one line
@@ -98,8 +98,8 @@ def _import_error(uri: str, error: Exception) -> EngineError:
 class Objects:
     """S3 as the run's role has it; without a server to ask, by requests alone."""
 
-    def __init__(self, s3: Any, questions: Questions | None = None) -> None:
-        self._s3, self._questions = s3, questions
+    def __init__(self, s3: Any, direct: Direct | None = None) -> None:
+        self._s3, self._direct = s3, direct
 
     def fetch(self, uri: str, target: Path) -> str:
         """Download one object to `target`; returns its ETag."""
@@ -140,10 +140,10 @@ class Objects:
     def send(self, files: Sequence[tuple[str, str]]) -> dict[str, str]:
         """Upload (path, uri) pairs; returns the ETags by URI, raises the first failure."""
         sent: dict[str, str] = {}
-        if self._questions is not None:
+        if self._direct is not None:
             for start in range(0, len(files), _TAKEN_AT_ONCE):
                 some = files[start : start + _TAKEN_AT_ONCE]
-                taken = zip(some, self._questions.take(some), strict=True)
+                taken = zip(some, self._direct.take(some), strict=True)
                 sent |= {uri: etag for (_, uri), etag in taken if etag is not None}
         left = [(path, uri) for path, uri in files if uri not in sent]
         if len(left) < 2:
@@ -156,7 +156,7 @@ class Objects:
         self._s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
 
     def _look(self, uri: str) -> tuple[str, str] | bool:
-        return self._questions.look(uri) if self._questions else True
+        return self._direct.look(uri) if self._direct else True
 
     def _get(self, uri: str) -> Any:
         bucket, key = split_uri(uri)

@@ -20,7 +20,7 @@ from . import failures, run_log
 from .engine_process import EngineProcess, birth
 from .pool import Ask, Limits, Pool
 
-Look = Callable[[str], tuple[str, str] | bool]  # see the engine's questions.py
+Look = Callable[[str], tuple[str, str] | bool]  # see the engine's direct.py
 Take = Callable[[Sequence[tuple[str, str]], Path], list[str | None]]
 _KEPT_LINES = 1000  # of a task, for the case that it fails, at logLevel ERROR
 

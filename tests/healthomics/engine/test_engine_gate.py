@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from waiting import SECONDS
 
-from local_healthomics.engine import questions
+from local_healthomics.engine.direct import Direct
 from local_healthomics.engine.events import EventStream, Inbox
 from local_healthomics.engine.gate import Gate
-from local_healthomics.engine.questions import Questions
 
 
 def _said(out: io.StringIO) -> list[dict[str, Any]]:
@@ -136,7 +135,7 @@ def test_a_reader_that_is_gone_is_told_of_once() -> None:
 
 def test_the_servers_lines_become_calls() -> None:
     source = io.StringIO(
-        '{"grant": 3, "task": "t"}\n\n{"looked": 5, "found": true}\n'
+        '{"grant": 3, "task": "t"}\n\n{"answer": 5, "found": true}\n'
         '{"cancel": true, "timed_out": true}\n{"cancel": true}\n'
     )
     said: list[Any] = []
@@ -153,23 +152,38 @@ def test_the_servers_lines_become_calls() -> None:
 class _Server(EventStream):
     """Answers at once; `None` as a server that says nothing more."""
 
-    def __init__(self, found: bool | None) -> None:
+    def __init__(self, answer: Any) -> None:
         super().__init__(io.StringIO())
-        self._found = found
-        self.questions = Questions(self, stopping=lambda: True)
+        self._answer = answer
+        self.asked: list[dict[str, Any]] = []
+        self.direct = Direct(self, lost=lambda: True)
 
     def emit(self, event: str, **fields: Any) -> None:
-        if self._found is not None:
-            self.questions.answer(fields["number"], self._found)
+        self.asked.append({"event": event, **fields})
+        if self._answer is not None:
+            self.direct.answer(fields["number"], self._answer)
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_the_server_says_whether_there_may_be_an_object(found: bool) -> None:
-    assert _Server(found).questions.may_have("s3://b/k") is found
+def test_the_server_says_whether_only_s3_can_tell_of_an_object(found: bool) -> None:
+    assert _Server(found).direct.look("s3://b/k") is found
 
 
-def test_a_run_that_is_to_end_waits_for_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "_RECHECK", 0.0)
+def test_the_server_says_which_file_an_object_is() -> None:
+    assert _Server(["/file", "etag"]).direct.look("s3://b/k") == ("/file", "etag")
+
+
+def test_the_server_says_what_it_has_taken() -> None:
+    server, files = _Server(["etag", None]), [("/a", "s3://b/a"), ("/b", "s3://b/b")]
+    assert server.direct.take(files) == ["etag", None]
+    assert server.asked == [{"event": "take", "number": 1, "files": files}]
+
+
+def test_nobody_waits_for_the_answer_of_a_server_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("local_healthomics.engine.direct._RECHECK", 0.0)
     server = _Server(None)
-    assert server.questions.may_have("s3://b/k") is False
-    server.questions.answer(1, True)  # later: nobody waits for it any more
+    assert server.direct.look("s3://b/k") is False
+    assert server.direct.take([("/a", "s3://b/a")]) == [None]
+    server.direct.answer(1, True)  # later: nobody waits for it any more

@@ -16,8 +16,8 @@ from .events import EventStream
 _RECHECK = 2.0  # seconds between looks whether anybody is there to answer
 
 
-class Questions:
-    """Answers by the number of the question; `lost` tells that none will come any more."""
+class Direct:
+    """Answers by the number of what was asked; `lost` tells that none will come any more."""
 
     def __init__(self, events: EventStream, lost: Callable[[], bool]) -> None:
         self._events, self._lost = events, lost
