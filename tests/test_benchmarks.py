@@ -18,6 +18,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     [
         ("bundle", ("--jobs", "10")),
         ("calls", ("--jobs", "5")),
+        ("engine", ("--jobs", "3")),
         ("head", ("--jobs", "24", "--shape", "wide", "chains", "gather", "diamonds")),
         ("local_executor", ("--jobs", "3", "--shape", "wide", "chains")),
         ("local_listing", ("--runs", "3", "--workflows", "3", "--objects", "3")),

@@ -22,6 +22,7 @@ from WDL.runtime.task_container import TaskContainer
 from .cache import task_key
 from .finished_tasks import Entry
 from .logs import TaskLog
+from .paths import real
 from .resources import GIB, Resources, asked, usable_bytes
 from .session import Session
 from .tasks import Attempt
@@ -48,7 +49,7 @@ class OmicsTask(TaskContainer):
         self._task: Tree.Task
         self._grant: Mapping[str, Any] = {}
         self._cache_key: str | None = None
-        self._touched: set[str] | None = None
+        self._results: dict[str, str] | None = None
 
     # what miniwdl's runner calls
 
@@ -74,9 +75,11 @@ class OmicsTask(TaskContainer):
             self.runtime_values["docker"] = self.asked.image.pull
 
     def host_path(self, container_path: str, inputs_only: bool = False) -> str | None:
-        found = super().host_path(container_path, inputs_only)
-        if found is not None and self._touched is not None:
-            self._touched.add(found)
+        if self._results is None:
+            return super().host_path(container_path, inputs_only)
+        found = self._results.get(container_path)
+        if found is None and (found := super().host_path(container_path, inputs_only)) is not None:
+            self._results[container_path] = found
         return found
 
     def _run(self, logger: logging.Logger, terminating: Callable[[], bool], command: str) -> int:
@@ -92,7 +95,7 @@ class OmicsTask(TaskContainer):
             if killed and retries and self._double_memory(logger):
                 retries -= 1
                 exit_code = None
-        self._touched = set()  # from here on the outputs are evaluated
+        self._results = {}  # from here on the outputs are evaluated, and nothing changes
         return exit_code
 
     # what the task hook calls
@@ -120,7 +123,7 @@ class OmicsTask(TaskContainer):
             if file is None:
                 restore[name] = ""
             else:
-                restore[name] = by_content.get(os.path.realpath(file), name)
+                restore[name] = by_content.get(real(file), name)
                 files.setdefault(restore[name], file)
         cache.keep(
             Entry(
@@ -234,7 +237,7 @@ class OmicsTask(TaskContainer):
         work = self.work_dir()
         streams = dict(zip(self.streams(), ("stdout.txt", "stderr.txt"), strict=True))
         found: list[tuple[str, str | None]] = []
-        for path in sorted(self._touched or ()):
+        for path in sorted({*(self._results or {}).values()}):
             if path in streams:
                 found.append((streams[path], path))
                 continue
@@ -265,9 +268,9 @@ def _linked_files(value: Value.Base, run_dir: str) -> dict[str, str]:
             for base, _folders, names in os.walk(item.value):
                 for name in names:
                     path = os.path.join(base, name)
-                    found[os.path.relpath(path, run_dir)] = os.path.realpath(path)
+                    found[os.path.relpath(path, run_dir)] = real(path)
         else:
-            found[os.path.relpath(item.value, run_dir)] = os.path.realpath(item.value)
+            found[os.path.relpath(item.value, run_dir)] = real(item.value)
         return str(item.value)
 
     Value.rewrite_paths(value, visit)

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 LogLine = tuple[int, str]
 _BATCH = 1000  # log lines per event: keeps one chatty task from building one huge line
+_GATHER = 0.25  # seconds that lines of the engine wait for others
 
 
 def timestamp() -> str:
@@ -24,13 +25,19 @@ def epoch_ms() -> int:
 
 
 class EventStream:
-    """The engine's only way to speak; `on_lost` is called once when nobody listens any more."""
+    """The engine's only way to speak; `on_lost` is called once when nobody listens any more.
+
+    Lines about the run, errors apart, are gathered for a moment: an event of each would be half of
+    all that is said. The last ones are said by `flush`.
+    """
 
     def __init__(self, out: TextIO, on_lost: Callable[[], None] | None = None) -> None:
         self._out = out
         self._lock = threading.Lock()
         self._lost = False
         self.on_lost = on_lost
+        self._gathering = threading.RLock()  # a signal may log where one is logged
+        self._gathered: dict[str, list[LogLine]] = {}
 
     def emit(self, event: str, **fields: Any) -> None:
         line = json.dumps({"event": event, **fields}, separators=(",", ":"))
@@ -50,14 +57,33 @@ class EventStream:
         self, stream: str, lines: Sequence[LogLine], key: int | None = None, level: str = ""
     ) -> None:
         """Lines of a stream; `level` is ERROR or FATAL for those that a logLevel asks for."""
-        extra: dict[str, Any] = {} if key is None else {"key": key}
-        if level:
-            extra["level"] = level
-        for start in range(0, len(lines), _BATCH):
-            self.emit("log", stream=stream, **extra, lines=lines[start : start + _BATCH])
+        if key is not None:
+            self._log(lines, stream=stream, key=key)
+            return
+        with self._gathering:
+            if level:
+                self.flush()
+                self._log(lines, stream=stream, level=level)
+                return
+            if not self._gathered:
+                later = threading.Timer(_GATHER, self.flush)
+                later.daemon = True
+                later.start()
+            self._gathered.setdefault(stream, []).extend(lines)
 
     def say(self, stream: str, text: str, level: str = "") -> None:
         self.log(stream, [(epoch_ms(), text)], level=level)
+
+    def flush(self) -> None:
+        """Say what was gathered."""
+        with self._gathering:
+            gathered, self._gathered = self._gathered, {}
+            for stream, lines in gathered.items():
+                self._log(lines, stream=stream)
+
+    def _log(self, lines: Sequence[LogLine], **of_it: Any) -> None:
+        for start in range(0, len(lines), _BATCH):
+            self.emit("log", **of_it, lines=lines[start : start + _BATCH])
 
 
 class Inbox(threading.Thread):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ class Entry:
     exit_code: int = 0
 
 
+_NAMES = [field.name for field in fields(Entry)]
+
+
 class FinishedTasks:
     """What a run cache may have of one run."""
 
@@ -41,8 +44,9 @@ class FinishedTasks:
         self._lock = threading.Lock()
 
     def add(self, entry: Entry) -> None:
+        line = json.dumps({name: getattr(entry, name) for name in _NAMES})
         with self._lock, self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry)) + "\n")
+            file.write(f"{line}\n")
 
     def entries(self) -> Iterator[Entry]:
         """All that were added; a line that a kill left unfinished is none."""

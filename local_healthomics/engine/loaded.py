@@ -5,11 +5,14 @@ Importing it loads that; see `preloaded`.
 
 from __future__ import annotations
 
+import importlib
+
 import boto3
 import WDL
 
 from . import runner as runner
 
+importlib.import_module("docker.errors")  # which miniwdl loads with the first task
 # Its parser is made from the grammar with the first document.
 WDL.parse_document("version 1.1\ntask nothing { command {} }")
 # Of no service and no account: engines make their own, in what is loaded for this one.

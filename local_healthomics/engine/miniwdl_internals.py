@@ -3,7 +3,7 @@
 Nothing else of this package touches one. All of them are as they are here in miniwdl 1.16; MEMBERS
 says since which version each stands, and a test names the one that another miniwdl lacks.
 
-Five are replaced because stock miniwdl is slow or reaches too far. `Env.Bindings` is a linked list
+Those that are replaced are slow, or reach too far. `Env.Bindings` is a linked list
 whose lookups walk it with a fresh set of seen names, and whose `namespaces` copies a set per node:
 loading a workflow of N calls costs N squared (8 s at 1,000 calls, minutes at 5,000). The chain
 keeps its shape here; it gains an index shared along it. `Call.resolve` looks through all tasks for
@@ -11,7 +11,11 @@ that of each call (8 s at 5,000). `config.load_plugins` scans the entry
 points of every installed distribution for every task (a third of a trivial task's time) and would
 load whatever miniwdl plugins the machine happens to have. The engine registers its own, only those.
 `chmod_R_plus` resolves all links above each file of a task, twice (a quarter of a trivial task's
-time). `LoggingFileHandler` writes to a file of each task what the engine's log holds already.
+time), `path_really_within` those above each output six times, a folder at a time. `StdLib.Base`
+makes all functions of WDL four times a task; most use one, once. `digest` is for miniwdl's own
+cache of calls, which is off. `LoggingFileHandler` and `write_values_json` write to files of each
+task what the engine's log holds, or nobody reads. `_warn_output_basename_collisions` resolves all
+outputs again to tell of equal names, which nothing here confuses: each output has its folder.
 """
 
 from __future__ import annotations
@@ -26,11 +30,13 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
-from WDL import CLI, Env, Lint, Tree, Value
+from WDL import CLI, Env, Lint, StdLib, Tree, Value
 from WDL._util import TerminationSignalFlag, parse_byte_size
-from WDL.runtime import config, task, workflow
+from WDL.runtime import _io_helpers, config, task, task_container, workflow
 from WDL.runtime.cache import CallCache
 from WDL.runtime.task import link_outputs  # type: ignore[attr-defined]
+
+from .paths import really_within
 
 _LEVELS = 32  # forks to look through before a branch gets a whole index of its own
 _SUPPRESSED = {"CommandShellCheck"}  # needs a program that may not be there
@@ -78,6 +84,50 @@ MEMBERS = (
         "1.12",
         "replaced: no logs that nobody reads",
         ("logger", "filename", "json"),
+    ),
+    Member(
+        "WDL.runtime.task",
+        "write_values_json",
+        "1.12",
+        "replaced: no files that nobody reads",
+        ("values_env", "filename", "namespace"),
+    ),
+    Member(
+        "WDL.runtime.task",
+        "_warn_output_basename_collisions",
+        "1.12",
+        "replaced: slow",
+        ("logger", "outputs"),
+    ),
+    Member(
+        "WDL.runtime.workflow",
+        "_warn_output_basename_collisions",
+        "1.12",
+        "replaced: slow",
+        ("logger", "outputs"),
+    ),
+    Member(
+        "WDL.runtime.task_container",
+        "path_really_within",
+        "1.12",
+        "replaced: slow",
+        ("lhs", "rhs"),
+    ),
+    Member(
+        "WDL.runtime._io_helpers",
+        "path_really_within",
+        "1.15",
+        "replaced: slow",
+        ("lhs", "rhs"),
+    ),
+    Member("WDL.Tree", "Task.digest", "1.12", "replaced: nobody asks"),
+    Member("WDL.Tree", "Workflow.digest", "1.12", "replaced: nobody asks"),
+    Member(
+        "WDL.StdLib",
+        "Base.__init__",
+        "1.15",
+        "replaced: slow",
+        ("self", "wdl_version", "write_dir", "eval_context"),
     ),
     Member(
         "WDL._util", "TerminationSignalFlag", "1.12", "says that the run is to end", ("logger",)
@@ -366,13 +416,49 @@ def _empty_file(logger: logging.Logger, filename: str, json: bool = False) -> It
         yield
 
 
+_make_functions: Any = StdLib.Base.__init__
+
+
+def _make_no_functions(
+    self: Any, wdl_version: str, write_dir: str = "", *, eval_context: Any = None
+) -> None:
+    self.wdl_version = wdl_version
+    self.eval_context = eval_context or StdLib.EvalContext()
+    self._unmade = (wdl_version, write_dir)
+
+
+def _made_function(self: Any, name: str) -> Any:
+    """The functions of a library, of which somebody asks for the first one."""
+    if "_unmade" not in self.__dict__:
+        raise AttributeError(name)
+    known = dict(self.__dict__)
+    _make_functions(self, *known.pop("_unmade"))
+    del self._unmade
+    self.__dict__.update(known)  # what those who were told that it is made have made of it
+    return getattr(self, name)
+
+
+def make_functions_late() -> None:
+    """Let WDL's library make its functions when one of them is called."""
+    library: Any = StdLib.Base
+    library.__init__ = _make_no_functions
+    library.__getattr__ = _made_function
+
+
 def spare() -> None:
     """Leave out of the steps of a task what costs most and serves nobody here."""
-    runner: Any = task
-    runner.chmod_R_plus = add_permissions
-    for module in (task, workflow):
-        of_it: Any = module
-        of_it.LoggingFileHandler = _empty_file
+    make_functions_late()
+    one: Any
+    for one in (task, workflow):
+        one.LoggingFileHandler = _empty_file
+        one._warn_output_basename_collisions = lambda logger, outputs: None
+    for one in (task_container, _io_helpers):
+        one.path_really_within = really_within
+    for one in (Tree.Task, Tree.Workflow):
+        one.digest = ""
+    one = task
+    one.chmod_R_plus = add_permissions
+    one.write_values_json = lambda values, filename, namespace="": None
 
 
 def register_plugins(plugins: Plugins) -> None:

@@ -16,7 +16,6 @@ from typing import Any, TextIO
 
 import WDL
 from WDL import Env, Tree, Value
-from WDL.runtime import config
 from WDL.runtime.cache import CallCache
 from WDL.runtime.error import RunFailed, Terminated
 
@@ -24,6 +23,7 @@ from . import loading
 from . import miniwdl_internals as internals
 from .backend import TaskTimedOut
 from .cache import RunCache
+from .configuration import configuration
 from .direct import Direct
 from .errors import (
     Cancelled,
@@ -47,9 +47,10 @@ from .storage import StorageMeter
 from .tasks import TaskBoard
 from .transfer import Inputs, Objects, connect
 
-# Tasks that wait for a grant each hold one of miniwdl's threads; beyond this many they queue.
-_TASK_THREADS = 200
 _OTHERS = {"CWL": ".cwl.runner", "NEXTFLOW": ".nextflow"}
+# miniwdl's own: what is ready, begins and has ended. Below it are the values of all inputs and
+# outputs, three times each; nobody has told of them in a log of the service.
+_LOG_LEVEL = "NOTICE"
 _LAST_RESORT = 15.0  # seconds for an orderly end after the server died
 
 
@@ -122,6 +123,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         def stopping() -> bool:
             return flag() or control.cancelled.is_set()
 
+        gate.watch(stopping)
         meter = StorageMeter(request.run_dir)
         meter.start()
         direct = Direct(events, control.orphaned.is_set)
@@ -166,6 +168,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         result = _export_log(session, logger, log_file, result)
         if not control.finish():
             return False
+        events.flush()
         final = {
             "failure_reason": result.failure_reason,
             "status_message": result.status_message,
@@ -188,9 +191,11 @@ def publish(request: RunRequest, out: TextIO) -> None:
     if request.cache is None:
         return
     objects = Objects(connect(request.endpoint_url, request.region))
-    cache = RunCache(request.cache, objects, EventStream(out), request)
+    events = EventStream(out)
+    cache = RunCache(request.cache, objects, events, request)
     if cache.write("FAILED") or not cache.owed():  # else the server's next start tries again
         cache.settled()
+    events.flush()
 
 
 def _outcome(session: Session, logger: logging.Logger, control: Control) -> Result:
@@ -236,6 +241,7 @@ def _engine(name: str) -> Callable[[Session, logging.Logger], dict[str, Any]]:
 
 def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     request = session.request
+    logger.setLevel(_LOG_LEVEL)
     lenient = request.engine == "WDL_LENIENT"
     workflow = load(request.definition_dir, request.main, lenient=lenient)
     inputs = bind_inputs(workflow, request.parameters)
@@ -255,7 +261,7 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     )
     wdl_dir = request.run_dir / "wdl"
     here: Any = f"{wdl_dir}/."  # the dot: not in a folder with the time in its name
-    cfg = _configuration(session, logger)
+    cfg = configuration(session, logger)
     try:
         _, outputs = WDL.runtime.run(cfg, workflow, inputs, run_dir=here)
     except RunFailed:
@@ -341,40 +347,6 @@ def _uris(
         directory = isinstance(type, WDL.Type.Directory)
         if _is_input(literal.value, directory):
             yield literal.value, directory
-
-
-def _configuration(session: Session, logger: logging.Logger) -> config.Loader:
-    overrides: dict[str, dict[str, Any]] = {
-        "scheduler": {
-            "container_backend": "omics",
-            "task_concurrency": _TASK_THREADS,
-            "fail_fast": True,
-        },
-        "call_cache": {"get": False, "put": False},
-        "download_cache": {"get": False, "put": False},
-    }
-    if session.request.container_backend == "process":
-        overrides["task_runtime"] = {"defaults": {}}
-    else:
-        from .containers import options  # see `_backend`
-
-        overrides |= options(session.request.readings)
-    cfg = config.Loader(logger, filenames=[], overrides=overrides)
-
-    def fetcher(directory: bool) -> Callable[..., Iterator[dict[str, Any]]]:
-        def fetch(
-            cfg: config.Loader, logger: logging.Logger, uri: str, **_: Any
-        ) -> Iterator[dict[str, Any]]:
-            path = session.inputs.fetch(uri, directory)
-            yield {"outputs": {"directory" if directory else "file": path}}
-
-        return fetch
-
-    # nothing else may be read, as in the service
-    internals.use_downloaders(
-        cfg, {"s3": fetcher(False), "omics": fetcher(False)}, {"s3": fetcher(True)}
-    )
-    return cfg
 
 
 def _is_cached(session: Session, control: Control, result: Result) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from .resources import GIB
 
 _EVERY = 5.0  # seconds between looks,
-_SHARE = 20  # or this many times what a look takes, if that is longer
+_SHARE = 100  # or this many times what a look takes, if that is longer
 
 
 class StorageMeter(threading.Thread):
@@ -42,11 +43,13 @@ class StorageMeter(threading.Thread):
 
 def folder_size(folder: Path) -> int:
     """Bytes of the files below a folder; links are not followed."""
-    total = 0
-    for base, _folders, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(base, name)).st_size
-            except OSError:  # gone between listing and looking
-                continue
+    total, unseen = 0, [os.fspath(folder)]
+    while unseen:
+        with suppress(OSError), os.scandir(unseen.pop()) as entries:  # gone meanwhile
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    unseen.append(entry.path)
+                    continue
+                with suppress(OSError):  # likewise
+                    total += entry.stat(follow_symlinks=False).st_size
     return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import queue
 import threading
 from typing import Any
 
@@ -77,6 +78,31 @@ def test_whoever_waits_is_woken_when_the_run_stops() -> None:
     assert held == [None]
 
 
+def test_whoever_waits_is_woken_when_a_signal_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("local_healthomics.engine.gate._LOOK", 0.01)
+    gate = Gate(EventStream(io.StringIO()))
+    stopped = threading.Event()
+    looked, held = threading.Semaphore(0), queue.SimpleQueue[Any]()
+
+    def stopping() -> bool:
+        looked.release()
+        return stopped.is_set()
+
+    def wait() -> None:
+        with gate.hold(1, cpus=1, memory_gib=2, gpus=0, stopping=stopping) as message:
+            held.put(message)
+
+    gate.watch(stopped.is_set)
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert looked.acquire(timeout=SECONDS)
+    stopped.set()
+    assert held.get(timeout=SECONDS) is None
+    waiting.join(SECONDS)
+
+
 def test_a_run_that_stops_gives_back_without_a_grant() -> None:
     out = io.StringIO()
     with _hold(Gate(EventStream(out)), 1, stopping=True) as message:
@@ -94,6 +120,41 @@ def test_a_grant_is_given_back_when_its_task_fails() -> None:
     except ZeroDivisionError:
         pass
     assert _said(out)[-1] == {"event": "release", "key": 1}
+
+
+def test_lines_of_a_run_go_together_and_errors_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_healthomics.engine.events._GATHER", 3600.0)
+    out = io.StringIO()
+    events = EventStream(out)
+    events.log("engine", [(1, "a")])
+    events.log("cache", [(2, "b")])
+    events.log("engine", [(3, "c")])
+    assert _said(out) == []
+    events.log("engine", [(4, "bad")], level="ERROR")
+    assert _said(out) == [
+        {"event": "log", "stream": "engine", "lines": [[1, "a"], [3, "c"]]},
+        {"event": "log", "stream": "cache", "lines": [[2, "b"]]},
+        {"event": "log", "stream": "engine", "level": "ERROR", "lines": [[4, "bad"]]},
+    ]
+    events.log("engine", [(5, "d")])
+    events.flush()
+    events.flush()
+    assert [event["lines"] for event in _said(out)[3:]] == [[[5, "d"]]]
+
+
+def test_gathered_lines_are_said_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_healthomics.engine.events._GATHER", 0.0)
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Out(io.StringIO):
+        def write(self, text: str) -> int:
+            said.put(text)
+            return len(text)
+
+    events = EventStream(Out())
+    for text in ("one", "two"):
+        events.log("engine", [(1, text)])
+        assert text in said.get(timeout=SECONDS)
 
 
 def test_many_lines_go_in_several_events() -> None:

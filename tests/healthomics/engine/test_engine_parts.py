@@ -17,6 +17,7 @@ from WDL.runtime import config
 from WDL.runtime.task_container import TaskContainer
 
 from local_healthomics.engine.backend import TaskTimedOut
+from local_healthomics.engine.configuration import Configuration
 from local_healthomics.engine.containers import BACKENDS
 from local_healthomics.engine.errors import CannotStartContainer
 from local_healthomics.engine.events import EventStream
@@ -193,3 +194,15 @@ def test_a_task_tells_the_digest_of_its_image_or_that_there_is_none(tmp_path: Pa
     with pytest.raises(CannotStartContainer, match="docker image not found: other:1") as caught:
         task.resolve_tag(logger, client, "other:1")
     assert explain(caught.value)[0] == "CANNOT_START_CONTAINER_ERROR"
+
+
+def test_options_are_miniwdls_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("test")
+    monkeypatch.setenv("MINIWDL__FILE_IO__ROOT", "/here")
+    stock, ours = config.Loader(logger, filenames=[]), Configuration(logger, {})
+    assert ours.get_all() == stock.get_all()
+    monkeypatch.setenv("MINIWDL__FILE_IO__ROOT", "/there")
+    assert ours["file_io"]["root"] == "/here"
+    assert ours.get("file_io", "absent", "default") == "default"
+    with pytest.raises(config.ConfigMissing):
+        ours.get("file_io", "absent")

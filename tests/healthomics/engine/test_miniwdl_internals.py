@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import WDL
-from WDL import Env, Type, Value
+from WDL import Env, StdLib, Type, Value
 from WDL._util import chmod_R_plus
 from WDL.runtime import config, download
 from WDL.runtime.cache import CallCache
@@ -184,6 +184,25 @@ def test_a_call_is_of_the_task_that_it_names(tmp_path: Path, call: str, wrong: s
     assert made is not None
     assert second.callee is made.tasks[-1]
     assert [one.name for one in document.tasks] == ["one", "two"]
+
+
+def test_functions_that_are_made_late_are_miniwdls(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = StdLib.TaskOutputs("1.1", "/write")
+    for name in ("__init__", "__getattr__"):
+        monkeypatch.setattr(StdLib.Base, name, getattr(StdLib.Base, name, None), raising=False)
+    internals.make_functions_late()
+    late = StdLib.TaskOutputs("1.1", "/write")
+    stdout = late.stdout  # type: ignore[attr-defined]
+    assert late.wdl_version == "1.1"
+    assert "floor" not in vars(late)
+    with pytest.raises(AttributeError):
+        _ = late.nothing  # type: ignore[attr-defined]
+    assert type(late.read_lines) is type(stock.read_lines)  # type: ignore[attr-defined]
+    assert vars(late).keys() == vars(stock).keys()
+    assert late._write_dir == "/write"
+    assert late.stdout is stdout  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        _ = late.nothing  # type: ignore[attr-defined]
 
 
 def test_permissions_are_added_as_miniwdl_adds_them(tmp_path: Path) -> None:
