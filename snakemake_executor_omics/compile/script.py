@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -47,6 +48,7 @@ _WAYS = {
     "program": 'cp -- "$file" "$path"; chmod u+wx -- "$path"',
     "unpack": 'mkdir -p -- "$path"; tar -xmf "$file" -C "./$path"',
 }
+_FEW_LINKS = 3  # that cost less one by one than the text that makes them together
 _INDEXES = frozenset((".bai", ".crai", ".csi", ".dict", ".idx", ".tbi"))  # in place of a suffix
 # What `snakemake.deployment.conda.Conda.shellcmd` does, for whatever the interpreter is.
 _ACTIVATE = 'source activate "$1" && shift && exec "$@"'
@@ -184,16 +186,20 @@ def _placed(task: Task, place: Place) -> list[dict[str, Any]]:
         ),
         (sources, {"wdl": place.wdl("sources")}),
     ]
-    return [
-        {
-            "paths": [seen_by_job(path) for _, path in files],
-            "array": _array(_lines(files)),
-            "ways": {way: how for way, how in _WAYS.items() if any(way == one for one, _ in files)},
-            **where,
-        }
-        for files, where in lists
-        if files
-    ]
+    return [{**_list(files), **where} for files, where in lists if files]
+
+
+def _list(files: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Files with the ways to their place; `gathers` where so many are linked that it pays."""
+    counts = Counter(way for way, _ in files)
+    gathers = counts["link"] > _FEW_LINKS
+    ways = _WAYS | {"link": "link"} if gathers else _WAYS
+    return {
+        "paths": [seen_by_job(path) for _, path in files],
+        "array": _array(_lines(files)),
+        "ways": {way: how for way, how in ways.items() if way in counts},
+        "gathers": gathers,
+    }
 
 
 def _lines(files: Sequence[tuple[str, str]]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -50,7 +51,7 @@ def _components() -> st.SearchStrategy[str]:
 def _paths() -> st.SearchStrategy[list[str]]:
     nested = st.lists(_components(), min_size=1, max_size=3)
     # Other first folders: no path is the folder of another one.
-    return st.lists(nested, max_size=4, unique_by=lambda parts: parts[0]).map(
+    return st.lists(nested, max_size=5, unique_by=lambda parts: parts[0]).map(
         lambda paths: ["/".join(parts) for parts in paths]
     )
 
@@ -102,7 +103,8 @@ def _run(
     for kind, paths in files.items():
         staged = []
         for number, path in enumerate(paths):
-            file = folder / "staged" / kind / str(number) / "file"
+            name = os.path.basename(path) if number % 10 else "file"  # mostly that of its producer
+            file = folder / "staged" / kind / str(number) / name
             file.parent.mkdir(parents=True)
             file.write_text(path, newline="")
             file.chmod(0o444)
@@ -174,6 +176,20 @@ def _job(command: str, *outputs: OutputFile) -> Task:
 
 def _given(task: Task, *inputs: FileRef) -> Task:
     return dataclasses.replace(task, inputs=inputs)
+
+
+def test_links_of_many_files_are_made_by_few_processes(tmp_path: Path) -> None:
+    paths = [f"{folder}{number}" for folder in ("", "a b/", "-c/d/") for number in range(300)]
+    task = _given(_job("true"), *map(FileRef, paths))
+    counting = tmp_path / "bin/ln"
+    counting.parent.mkdir()
+    counting.write_text(f'#!/bin/sh\necho >> {tmp_path}/calls\nexec {shutil.which("ln")} "$@"\n')
+    counting.chmod(0o755)
+    _run(task, tmp_path, PATH=f"{counting.parent}:{os.environ['PATH']}")
+    for path in paths:
+        assert (tmp_path / "work" / path).read_text() == path
+    alone = len(paths) // 10  # whose names are others than those of the files
+    assert len((tmp_path / "calls").read_text()) == alone + 2 * 3  # 200 at most, in each folder
 
 
 @pytest.mark.parametrize("command", ["ln -sr", "ln", "mv", "cp -d", "ln -s $PWD/data/a"])

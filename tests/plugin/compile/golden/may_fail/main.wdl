@@ -30,7 +30,11 @@ task count_2f2f7d {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics results
 IFS= read -r listed <<'OMICS_LIST'
@@ -91,7 +95,11 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics data benchmarks logs results
 IFS= read -r listed <<'OMICS_LIST'

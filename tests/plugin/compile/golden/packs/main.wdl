@@ -63,7 +63,11 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics
 IFS= read -r listed <<'OMICS_LIST'
@@ -131,7 +135,11 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics
 IFS= read -r listed <<'OMICS_LIST'
@@ -240,7 +248,11 @@ task count_2f2f7d {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics
 IFS= read -r listed <<'OMICS_LIST'
@@ -309,7 +321,11 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics data
 IFS= read -r listed <<'OMICS_LIST'
@@ -379,7 +395,11 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics data
 IFS= read -r listed <<'OMICS_LIST'

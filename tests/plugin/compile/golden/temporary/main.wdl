@@ -31,7 +31,11 @@ task call_af001c {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics
 IFS= read -r listed <<'OMICS_LIST'
@@ -112,7 +116,11 @@ task map_a40f74 {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics
 IFS= read -r listed <<'OMICS_LIST'
@@ -168,7 +176,11 @@ task sort_cf3822 {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-export HOME="${HOME:-/tmp}" USER="${USER:-$(id -un 2> /dev/null || id -u)}" TMPDIR="${TMPDIR:-/tmp}"
+if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
+  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = "$EUID" ] || USER=$EUID
+fi
+export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
 mkdir -p -- .omics
 IFS= read -r listed <<'OMICS_LIST'
