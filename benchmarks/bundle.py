@@ -26,6 +26,7 @@ def wave(jobs: int) -> Wave:
                             command=f"set -euo pipefail; bwa mem -t 4 -R '@RG\\tID:{sample}' "
                             f"data/genome.fa data/{sample}.fastq.gz | samtools view -b - "
                             f"> results/{sample}.bam",
+                            interpreter="bash -c",
                             threads=4,
                             outputs=(OutputFile(f"results/{sample}.bam"),),
                             logs=(f"logs/align/{sample}.log",),
@@ -44,6 +45,7 @@ def wave(jobs: int) -> Wave:
                             key=sort,
                             command="set -euo pipefail; samtools sort "
                             f"-o results/{sample}.sorted.bam results/{sample}.bam",
+                            interpreter="bash -c",
                             threads=2,
                             outputs=(OutputFile(f"results/{sample}.sorted.bam"),),
                         ),

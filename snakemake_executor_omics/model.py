@@ -156,8 +156,9 @@ def _total(numbers: Iterable[int | str | None]) -> int | None:
 class Step:
     """One Snakemake job inside its task.
 
-    `command` is the text that `interpreter` (shell words) is given in a file, byte for byte what
-    Snakemake would run, except that `PROJECT` stands for the project folder's absolute path.
+    `command` is the text that `interpreter` (shell words) is given in a file, or as a word where
+    that ends with `TEXT_OPTION` and the text is short. It is byte for byte what Snakemake would
+    run, except that `PROJECT` stands for the project folder's absolute path.
     `conda` is the address of an environment inside the container.
     """
 
@@ -178,6 +179,7 @@ class Step:
 
 
 PROJECT = "__omics_project__"
+TEXT_OPTION = " -c"
 _RECIPE = 1  # how images of environments are made; another one makes all of them anew
 
 

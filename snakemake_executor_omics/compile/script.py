@@ -15,9 +15,9 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..model import PROJECT, FileRef, JobKey, OutputFile, OutputKind, Step, Task
+from ..model import PROJECT, TEXT_OPTION, FileRef, JobKey, OutputFile, OutputKind, Step, Task
 from .names import shows_all
-from .quoting import heredoc_delimiter
+from .quoting import heredoc_delimiter, wdl_command
 from .sandbox import (
     EXECUTABLES,
     FILES,
@@ -293,6 +293,9 @@ def _step(step: Step, numbers: Mapping[JobKey, int], *, own_folders: bool) -> di
         ("-s", OutputKind.FILE, "The job left the output empty:"),
     ]
     names_project = PROJECT in step.command
+    is_short = names_project or len(step.command) < _SHORT
+    in_file = names_project or not is_short or not step.interpreter.endswith(TEXT_OPTION)
+    interpreter = step.interpreter.removesuffix(TEXT_OPTION) if in_file else step.interpreter
     return {
         "title": f"rule {' '.join(str(step.key).split())}",
         "name": f"step_{number}",
@@ -303,8 +306,10 @@ def _step(step: Step, numbers: Mapping[JobKey, int], *, own_folders: bool) -> di
         "command": step.command,
         "delimiter": heredoc_delimiter(step.command, "OMICS_JOB"),
         "project": PROJECT if names_project else "",
-        "is_short": names_project or len(step.command) < _SHORT,
-        "interpreter": (activate if step.conda else "") + step.interpreter,
+        "is_short": is_short,
+        "in_file": in_file,
+        "run": wdl_command(f"{activate if step.conda else ''}{interpreter} ")
+        + (file if in_file else shell_word(step.command)),
         "benchmark": step.benchmark
         and {
             "seen": seen_by_job(step.benchmark.path),

@@ -22,6 +22,7 @@ from snakemake.shell import shell
 from snakemake.utils import format as snakemake_format
 
 from ..errors import UnsupportedRule
+from ..model import TEXT_OPTION
 from .folders import Folder, named_folders
 from .internals import plain, strict_mode, with_own_sources
 from .paths import named_files, named_paths, named_patterns
@@ -69,7 +70,7 @@ def command_of(job: Job, workdir: Path) -> Command:
     elif job.is_run:
         command = _block(job, workdir)
     elif job.rule.norun:
-        command = Command(":")
+        command = Command(":", f"bash{TEXT_OPTION}")
     elif job.is_template_engine:
         command = _template(job, workdir)
     else:
@@ -100,7 +101,7 @@ def _shell(job: Job, workdir: Path) -> Command:
     before, after = strict_mode(executable)
     text = " ".join((before, command, after)).strip()
     # By name: the container has its shells at places of its own.
-    interpreter = shlex.quote(os.path.basename(executable))
+    interpreter = shlex.quote(os.path.basename(executable)) + TEXT_OPTION
     # Also what `shell.prefix()` names: `source scripts/env.sh; `.
     named = named_files(text, workdir)
     sources = (*named, *used_by_command(text, named, workdir))

@@ -40,6 +40,7 @@ GOLDEN = Path(__file__).parent / "golden"
 TRIM_STEP = Step(
     key=JobKey("trim", (("sample", "A"),), ("results/A.fq",)),
     command="set -euo pipefail; cutadapt -o results/A.fq data/A.fq 2> logs/A.log",
+    interpreter="bash -c",
     threads=2,
     outputs=(OutputFile("results/A.fq"),),
     logs=("logs/A.log",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from snakemake_executor_omics.compile import compile_wave
 from snakemake_executor_omics.compile.render import render_pack, render_task
 from snakemake_executor_omics.compile.sandbox import stand_in
 from snakemake_executor_omics.model import (
+    TEXT_OPTION,
     FileRef,
     JobKey,
     OutputFile,
@@ -31,7 +33,8 @@ from snakemake_executor_omics.model import (
     Wave,
 )
 
-KEEP = "bash -c 'cp -- \"$1\" .omics/seen' keep"
+_KEEPER = 'if [ "$1" = -c ]; then printf "%s\\n" "$2"; else cat -- "$1"; fi > .omics/seen'
+KEEP = f"bash -c {shlex.quote(_KEEPER)} keep"
 NASTY = (
     "printf '~{x} ${y} {{z}} >>> <<< \\\\ \\u0041 \\n' \"$HOME\" `id`\r\n\tcat <<'EOF'\n"
     "OMICS_JOB\nOMICS_JOB_2\nEOF\n~{\"a\"} ~{ >>>> ~~{{ é ✓ 😀 \x01\x0b\x7f\x85\u2028 'it''s' \\"
@@ -133,13 +136,12 @@ def _run(
 
 
 @settings(max_examples=30)
-@given(command=TEXT | MARKS, paths=_paths(), produced=_paths(), logs=_paths())
-@example(command=NASTY, paths=[NASTY.replace("\n", "").replace("/", "")[:90]], produced=[], logs=[])
-@example(
-    command=(NASTY + "\n") * 900, paths=[" a", "-b", "c ", "~", "~{x}/$(y)"], produced=[], logs=[]
-)
+@given(TEXT | MARKS, st.sampled_from(["", TEXT_OPTION]), _paths(), _paths(), _paths())
+@example(NASTY, TEXT_OPTION, [NASTY.replace("\n", "").replace("/", "")[:90]], [], [])
+@example(NASTY, "", [], [], [])
+@example((NASTY + "\n") * 900, TEXT_OPTION, [" a", "-b", "c ", "~", "~{x}/$(y)"], [], [])
 def test_any_command_and_any_path_arrive_byte_for_byte(
-    command: str, paths: list[str], produced: list[str], logs: list[str]
+    command: str, option: str, paths: list[str], produced: list[str], logs: list[str]
 ) -> None:
     outputs = [f"out/{path}" for path in produced]
     logs = [f"logs/{path}" for path in logs]
@@ -147,7 +149,9 @@ def test_any_command_and_any_path_arrive_byte_for_byte(
         folder = Path(name)
         # As a path of the project, "out" is a folder of the outputs.
         inputs = [path for path in paths if path.split("/")[0] not in ("out", "logs")]
-        files, told, _ = _run(_task(command, inputs, outputs, logs), folder)
+        task = _task(command, inputs, outputs, logs)
+        step = dataclasses.replace(task.steps[0], interpreter=KEEP + option)
+        files, told, _ = _run(dataclasses.replace(task, layers=((step,),)), folder)
         work = folder / "work"
         assert (work / ".omics/seen").read_bytes() == command.encode() + b"\n"
         for path in inputs:

@@ -63,9 +63,9 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
@@ -135,9 +135,9 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
@@ -248,9 +248,9 @@ task count_2f2f7d {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
@@ -321,9 +321,9 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
@@ -395,9 +395,9 @@ code_file=$PWD/.omics_code
 trap 'echo "$?" > "$code_file"; exit 0' EXIT
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"

@@ -31,9 +31,9 @@ task call_af001c {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
@@ -116,9 +116,9 @@ task map_a40f74 {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
@@ -176,9 +176,9 @@ task sort_cf3822 {
   command <<<
 set -euo pipefail
 # A task may have none of these.
-if [ -z "${USER-}" ]; then  # what `id -un` would say, or `id -u`
-  while IFS=: read -r USER _ id _ && [ "$id" != "$EUID" ]; do :; done 2> /dev/null < /etc/passwd || :
-  [ "${id-}" = "$EUID" ] || USER=$EUID
+if [ -z "${USER-}" ]; then
+  while IFS=: read -r USER _ id _ && [ "$id" != $EUID ]; do :; done 2> /dev/null < /etc/passwd || :
+  [ "${id-}" = $EUID ] || USER=$EUID
 fi
 export HOME="${HOME:-/tmp}" USER TMPDIR="${TMPDIR:-/tmp}"
 export {TMP,TEMP,TEMPDIR}="$TMPDIR"
