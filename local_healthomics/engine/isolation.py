@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -114,9 +114,8 @@ def command(
     """
     words = sandbox.words(user)
     with _looking:
-        mounts = _mounts(home)
+        mounts = _mounts(home, run_dir.parents[1])  # the state: secrets, other runs
     words += [str(tmp) if word == _OWN_TMP else word for word in mounts]
-    words += ["--tmpfs", str(run_dir.parents[1])]  # the state: secrets, other runs
     for folder in shown:
         words += ["--ro-bind", folder, folder]
     if one_mount:
@@ -136,9 +135,9 @@ _looking = threading.Lock()  # what all tasks of a run ask for at once is looked
 
 
 @functools.cache
-def _mounts(home: Path) -> tuple[str, ...]:
+def _mounts(home: Path, state: Path) -> tuple[str, ...]:
     """What hides and what shows again, outer folders first: inner ones go on top of them."""
-    hidden = _hidden(home)
+    hidden = {path for path in _hidden(home) if path.is_dir()}  # a home may be none
     mounts = {path: ["--tmpfs", str(path)] for path in hidden}
     if Path("/tmp") in mounts:
         mounts[Path("/tmp")] = ["--bind", _OWN_TMP, "/tmp"]
@@ -148,7 +147,15 @@ def _mounts(home: Path) -> tuple[str, ...]:
         if path not in mounts and path.exists() and over not in shown:
             shown.add(path)
     mounts |= {path: ["--ro-bind", str(path), str(path)] for path in shown}
-    return tuple(word for path in sorted(mounts, key=_depth) for word in mounts[path])
+    found = {path: mounts[path] for path in mounts if path in shown or not _gone(path, mounts)}
+    words = [word for path in sorted(found, key=_depth) for word in found[path]]
+    return tuple(words if _gone(state, mounts) else [*words, "--tmpfs", str(state)])
+
+
+def _gone(path: Path, mounts: Mapping[Path, Sequence[str]]) -> bool:
+    """Whether nothing of a folder is left, as an empty one lies over one above it."""
+    over = next((mounts[one] for one in path.parents if one in mounts), [""])
+    return over[0] == "--tmpfs"
 
 
 def _depth(path: Path) -> tuple[int, str]:

@@ -77,6 +77,16 @@ def test_the_files_of_people_are_hidden(run_dir: Path) -> None:
     mine = run_dir.parents[2] / "mine.txt"
     assert seen(run_dir, f"cat {mine}").startswith("1 ")
     assert seen(run_dir, "ls -A /home | wc -l").split() == ["0", "0"]
+    (run_dir.parent / "2").mkdir()  # another run
+    assert seen(run_dir, f"ls {run_dir.parent}") == "0 1\n"
+
+
+@needs_bwrap
+def test_a_person_may_have_no_home(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/nonexistent/home")
+    isolation._mounts.cache_clear()
+    assert seen(run_dir, "echo ran") == "0 ran\n"
+    isolation._mounts.cache_clear()
 
 
 @needs_bwrap
