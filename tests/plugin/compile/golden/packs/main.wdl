@@ -120,11 +120,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' 1/a.vcf > .omics/files
-[ ! -s .omics/executables ] || echo 1/.omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' 1/a.vcf ${tools:+1/.omics/executables} > .omics/files
 )
 
 job_2() (
@@ -192,11 +191,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' 2/b.vcf > .omics/files
-[ ! -s .omics/executables ] || echo 2/.omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' 2/b.vcf ${tools:+2/.omics/executables} > .omics/files
 )
 
 # Run a job if its files are there and the jobs of this task that it reads from have succeeded.
@@ -284,11 +282,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
@@ -380,11 +377,10 @@ for path in "${files[@]}" "${logs[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' 1/a.fq > .omics/files
-[ ! -s .omics/executables ] || echo 1/.omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' 1/a.fq ${tools:+1/.omics/executables} > .omics/files
 )
 
 job_2() (
@@ -454,11 +450,10 @@ for path in "${files[@]}" "${logs[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' 2/b.fq > .omics/files
-[ ! -s .omics/executables ] || echo 2/.omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' 2/b.fq ${tools:+2/.omics/executables} > .omics/files
 )
 
 # Run a job if its files are there and the jobs of this task that it reads from have succeeded.

@@ -90,11 +90,10 @@ for path in "${files[@]}" "${logs[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
@@ -151,11 +150,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
@@ -211,11 +209,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {

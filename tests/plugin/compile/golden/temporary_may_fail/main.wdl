@@ -102,11 +102,10 @@ for path in "${files[@]}" "${logs[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
@@ -167,11 +166,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
@@ -231,11 +229,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {

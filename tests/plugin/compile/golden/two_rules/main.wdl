@@ -63,11 +63,10 @@ for path in "${files[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
@@ -161,11 +160,10 @@ for path in "${files[@]}" "${logs[@]}"; do
   fi
 done
 [ "$broken" -eq 0 ] || exit 1
-for path in "${files[@]}"; do
-  if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-done > .omics/executables
-printf '%s\n' "${files[@]}" > .omics/files
-[ ! -s .omics/executables ] || echo .omics/executables >> .omics/files
+tools=
+for path in "${files[@]}"; do [ ! -x "$path" ] || tools+=$path$'\n'; done
+[ -z "$tools" ] || printf %s "$tools" > .omics/executables
+printf '%s\n' "${files[@]}" ${tools:+.omics/executables} > .omics/files
   >>>
 
   output {
