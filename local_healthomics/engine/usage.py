@@ -12,6 +12,8 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -20,6 +22,7 @@ from .resources import GIB
 
 _PROCESS = 100 * 1024  # bytes that a process costs the kernel at least: its stack, page tables
 _EVERY = 0.5  # seconds between samples
+_KNOWS_CHILDREN = Path("/proc/thread-self/children").exists()
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -41,19 +44,18 @@ class Usage:
             return
         memory, cpu = 0, 0.0
         self._processes = []
-        try:
-            root = psutil.Process(self._pid)
-            for process in (root, *root.children(recursive=True)):
-                try:
-                    times = process.cpu_times()
-                    memory += process.memory_info().rss
-                    self._processes.append(process.pid)
-                except psutil.Error:  # ended between listing and looking
-                    continue
-                cpu += times.user + times.system
-                if process is root:
-                    cpu += times.children_user + times.children_system
-        except psutil.Error:
+        for pid in _family(self._pid):
+            try:
+                process = psutil.Process(pid)
+                times, rss = process.cpu_times(), process.memory_info().rss
+            except psutil.Error:  # ended between listing and looking
+                continue
+            self._processes.append(pid)
+            memory += rss
+            cpu += times.user + times.system
+            if pid == self._pid:
+                cpu += times.children_user + times.children_system
+        if self._pid not in self._processes:
             return
         self._shm = self._shm_bytes() if self._own_shm else 0
         self._memory.append(memory + self._shm)
@@ -98,6 +100,24 @@ class Usage:
             "memoryMaximumGiB": round(peak / GIB, 4),
             "runningSeconds": round(seconds, 3),
         }
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and its descendants.
+
+    psutil looks at all processes of the machine for them; most kernels know the children of each.
+    """
+    if not _KNOWS_CHILDREN:
+        yield pid
+        with suppress(psutil.Error):
+            yield from (one.pid for one in psutil.Process(pid).children(recursive=True))
+        return
+    family = [pid]
+    for member in family:
+        yield member
+        with suppress(OSError):  # it has ended
+            for thread in Path(f"/proc/{member}/task").iterdir():
+                family += map(int, (thread / "children").read_text().split())
 
 
 def _kept_bytes(pid: int) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import WDL
+from waiting import until
 from WDL import Type, Value
 
+from local_healthomics.engine import usage
 from local_healthomics.engine.hook import explain
 from local_healthomics.engine.images import RegistryMap
 from local_healthomics.engine.resources import InvalidResource, asked, parse_disks, scratch_gib
@@ -190,6 +195,22 @@ CHILD = f"{sys.executable} -c 'import time; kept = b\"x\" * (100 * 2**20); time.
 def test_whatever_uses_the_memory_of_a_task_counts(bench: Bench, script: str) -> None:
     engine = bench.start(one("", script), isolated=True)
     assert engine.end()["failure_reason"] == "OUT_OF_MEMORY_ERROR"
+
+
+@pytest.mark.parametrize("known", sorted({False, usage._KNOWS_CHILDREN}))
+def test_the_processes_of_a_task_are_found_in_sessions_of_their_own_too(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the kernel's lists of children, and where it has none by psutil's."""
+    monkeypatch.setattr(usage, "_KNOWS_CHILDREN", known)
+    script = "setsid sh -c 'sleep 300; :' & sleep 300; :"
+    with subprocess.Popen(["bash", "-c", script], start_new_session=True) as process:
+        try:
+            until(lambda: len(set(usage._family(process.pid))) == 4)
+        finally:
+            for pid in list(usage._family(process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_memory_that_files_fill_is_none_of_the_task(tmp_path: Path) -> None:
