@@ -90,9 +90,8 @@ class Images:
         account = self.names.registry.partition(".")[0]
         place = pulled_from(use.image, self.map, account, self.services.region)
         if place is None:
-            state = State.MISSING if self._is_ours(use) else State.ELSEWHERE
             if not self._is_ours(use):
-                return Found(use=use, pulled_from=use.image, state=state)
+                return Found(use=use, pulled_from=use.image, state=State.ELSEWHERE)
             place = use.image
         reference = Reference.of(place)
         try:
@@ -165,23 +164,14 @@ def _list(images: Images) -> int:
 
 
 def _build(images: Images) -> int:
-    environments, request = images.wanted, images.request
+    request = images.request
     if request.write is not None:
-        for environment in environments:
+        for environment in images.wanted:
             folder = request.write / str(environment).replace(":", "-")
             for path in _write(context(environment), folder):
                 print(path)
         return 0
-    missing = []
-    for environment in environments:
-        use = ImageUse(image=images.names.made(environment), rules=(), environment=environment)
-        found = images.look(use)
-        if found.state is State.UNKNOWN:
-            raise ImageError(f"cannot tell whether {found.pulled_from} is there: {found.why}")
-        if found.state is State.THERE:
-            print(f"{found.pulled_from}@{found.digest}")
-        else:
-            missing.append(environment)
+    missing = _missing(images)
     if not missing:
         images.log.info("omics: all images of environments are there")
         return 0
@@ -194,22 +184,43 @@ def _build(images: Images) -> int:
             ecr.ensure_repository(name, dict(images.options.tags))
     if request.builder is Builder.ASSEMBLE:
         return _assemble(images, missing)
-    work = [(images.names.made(environment), context(environment)) for environment in missing]
-    if request.builder is Builder.CODEBUILD:
+    return _build_with_program(images, missing)
+
+
+def _missing(images: Images) -> list[Environment]:
+    """The environments whose images are to be made; the others are printed."""
+    missing = []
+    for environment in images.wanted:
+        use = ImageUse(image=images.names.made(environment), rules=(), environment=environment)
+        found = images.look(use)
+        if found.state is State.UNKNOWN:
+            raise ImageError(f"cannot tell whether {found.pulled_from} is there: {found.why}")
+        if found.state is State.THERE:
+            print(f"{found.pulled_from}@{found.digest}")
+        else:
+            missing.append(environment)
+    return missing
+
+
+def _build_with_program(images: Images, environments: Iterable[Environment]) -> int:
+    """Have CodeBuild, or a program of this machine, build and push images by their Dockerfiles."""
+    builder, target = images.request.builder, images.names.registry
+    work = [(images.names.made(environment), context(environment)) for environment in environments]
+    if builder is Builder.CODEBUILD:
         build_there(images.services, work, images.log.info)
     else:
         if images.options.local:  # whose back ends take images of this machine
-            build_here(request.builder.value, work, None, None, images.log.info)
+            build_here(builder.value, work, None, None, images.log.info)
             print(*(image for image, _ in work), sep="\n")
             return 0
         sign_in = Ecr(images.services, target).password() if HOST.fullmatch(target) else None
-        build_here(request.builder.value, work, target, sign_in, images.log.info)
+        build_here(builder.value, work, target, sign_in, images.log.info)
     for image, _ in work:
         reference = Reference.of(image)
         made = images.registry(reference.registry).manifest(reference.repository, reference.wanted)
         if made is None:
             raise ImageError(
-                f"{request.builder} ended, and {image} is not there",
+                f"{builder} ended, and {image} is not there",
                 hint="what it printed says why",
             )
         print(f"{image}@{made.digest}")

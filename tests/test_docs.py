@@ -260,3 +260,18 @@ def test_troubleshooting_has_every_reason_of_the_service() -> None:
     assert {name for name in re.findall(r'"([A-Z_]{6,})"', reasons) if f"`{name}`" not in page} == (
         set()
     )
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_modules_that_the_map_of_the_code_names_are_there(page: str) -> None:
+    """A name without a folder is of the folder that is named before it, or of any."""
+    files = [f"/{file.relative_to(ROOT).as_posix()}" for file in ROOT.glob("[a-z]*/**/*.py")]
+    named = set(re.findall(r"[\w/]+\.py\b", (ROOT / page).read_text()))
+    assert {one for one in named if not any(file.endswith(f"/{one}") for file in files)} == set()
+
+
+def test_every_folder_of_the_plugin_is_on_the_map_of_the_code() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    package = ROOT / "snakemake_executor_omics"
+    folders = {file.parent.relative_to(package).as_posix() for file in package.rglob("*.py")}
+    assert {one for one in folders - {"."} if f"{one.split('/')[-1]}/" not in page} == set()

@@ -33,7 +33,7 @@ MAX_POWER = 8
 class NotTraceable(Exception):
     """A resource function does something that no WDL expression can say.
 
-    Not an error for people: whoever traces falls back and logs `reason`.
+    Not an error for people: the job waits until its inputs exist.
     """
 
     def __init__(self, reason: str, *, needs_rebinding: bool = False) -> None:
