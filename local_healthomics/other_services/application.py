@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import sys
 import traceback
@@ -36,6 +37,7 @@ from . import (
     container_registry,
     direct,
     logs_durable,
+    plain_requests,
     price_list,
     s3_durable,
     served,
@@ -262,6 +264,8 @@ class OtherServices:
             )
         if service == "ecr":
             return self._ecr(account, environ, start_response, body)
+        # moto reads a key from the path as it came, else from one that is decoded already: twice.
+        environ["RAW_URI"] = environ.get("REQUEST_URI", "")
         # One S3 for all accounts: names are global.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT if is_s3 else account
         return self._moto(service, environ, start_response)
@@ -299,9 +303,10 @@ class OtherServices:
             return served.refused(
                 environ, start_response, "s3", "403 Forbidden", "AccessDenied", "Access Denied"
             )
+        is_content = is_s3 and bodies.is_content(environ)
         arrived: AbstractContextManager[None] = nullcontext()
         try:
-            if is_s3 and bodies.is_content(environ):
+            if is_content:
                 arrived = self._arriving(environ)
             elif is_s3:
                 bodies.small(environ)
@@ -309,11 +314,18 @@ class OtherServices:
             return served.refused(
                 environ, start_response, "s3", error.status, error.code, error.message
             )
+        if is_s3 and (found := plain_requests.read(self._s3, environ)) is not None:
+            return _whole(environ, start_response, *found)
         if is_s3 and method == "GET" and (large := self._large(environ)):
             return self._streamed(environ, start_response, large)
         try:
             with self._others.kept(service), arrived:
-                answer = self._applications[service](environ, start_response)
+                made = plain_requests.write(self._s3, environ) if is_content else None
+                if made is not None:
+                    start_response("200 OK", made)
+                    answer: Any = []
+                else:
+                    answer = self._applications[service](environ, start_response)
         except (OSError, sqlite3.Error):
             raise
         except Exception:  # moto trips over what it does not know
@@ -324,7 +336,7 @@ class OtherServices:
         if service == "logs":
             self.logs.flush()
         elif is_s3 and method in ("PUT", "POST", "DELETE", "PATCH"):
-            self._objects.flush(self._s3)
+            self._objects.flush(self._s3, settings=not is_content)
         return answer  # type: ignore[no-any-return]
 
     def _arriving(self, environ: dict[str, Any]) -> AbstractContextManager[None]:
@@ -377,6 +389,24 @@ class OtherServices:
             headers.append(("Content-Range", f"bytes {start}-{end - 1}/{size}"))
         start_response(status, headers)
         return file_blocks(opened, start, end)
+
+
+def _whole(
+    environ: dict[str, Any],
+    start_response: StartResponse,
+    headers: list[tuple[str, str]],
+    path: Path,
+) -> Iterable[bytes]:
+    """An object as a whole, or what is told of it."""
+    start_response("200 OK", headers)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        return []
+    opened = path.open("rb")
+    size = os.fstat(opened.fileno()).st_size
+    if size >= _STREAM_FROM:
+        return file_blocks(opened, 0, size)
+    with opened:
+        return [opened.read()]
 
 
 def _link(owner: OwnerKey, host: str, bucket: str, key: str) -> str:

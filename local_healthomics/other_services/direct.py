@@ -17,6 +17,7 @@ from typing import Any
 from ..arn import ALIAS, object_of
 from . import checksums
 from . import moto_internals as internals
+from .plain_requests import make
 from .s3_durable import DurableKey
 from .s3_index import Objects
 from .s3_records import FileValue
@@ -48,7 +49,7 @@ def take(
     They are on disk when it returns. Only files in `within` are read.
     """
     etags = [_take(backend, objects, path, uri, within) for path, uri in files]
-    objects.flush(backend)
+    objects.flush(backend, settings=False)
     return etags
 
 
@@ -64,15 +65,11 @@ def _take(backend: Any, objects: Objects, path: str, uri: str, within: Path) -> 
         if copied is None:
             return None
         etag, checksum = copied
-        made = internals.put_object(
-            backend, name, key, FileValue(file, kept=True), etag=etag, checksum_value=checksum
-        )
+        value = FileValue(file, kept=True)
+        make(backend, bucket, key, value, algorithm=_ALGORITHM, checksum=checksum, etag=etag)
     except (OSError, UnicodeError, internals.S3Refusal):
         objects.discard(file)
         return None
-    made.set_acl(bucket.acl)
-    made.checksum_algorithm = _ALGORITHM
-    backend.put_object_tagging(made, {})
     return etag
 
 

@@ -70,16 +70,22 @@ class Objects:
         with self._marks:
             self._garbage.append(path)
 
-    def flush(self, backend: Any) -> None:
-        """Write down what changed; returns when everything marked before the call is on disk."""
+    def flush(self, backend: Any, *, settings: bool = True) -> None:
+        """Write down what changed; returns when everything marked before the call is on disk.
+
+        The settings of buckets, which nothing marks, are compared unless they cannot have changed.
+        """
         with self._flushing:
             with self._marks:
                 dirty, self._dirty = self._dirty, set()
                 garbage, self._garbage = self._garbage, []
-            buckets = {
-                name: bucket_record(bucket, backend)
-                for name, bucket in list(backend.buckets.items())
-            }
+            buckets = self._buckets
+            # An object may be in a bucket whose own request has no answer yet.
+            if settings or {of for kind, of, _ in dirty if kind == "object"} - buckets.keys():
+                buckets = {
+                    name: bucket_record(bucket, backend)
+                    for name, bucket in list(backend.buckets.items())
+                }
             if dirty or buckets != self._buckets:
                 try:
                     self._write(backend, dirty, buckets)
