@@ -325,13 +325,6 @@ def is_readable(bucket: Any, key: Any) -> bool:
     return bucket.policy is None and key.storage_class not in _s3.ARCHIVE_STORAGE_CLASSES
 
 
-def whole_checksum(key: Any) -> tuple[str, str] | None:
-    """Algorithm and value of the checksum of an object that came in one request."""
-    if key.checksum_type or not key.checksum_algorithm or not key.checksum_value:
-        return None
-    return key.checksum_algorithm, key.checksum_value
-
-
 def is_key(version: Any) -> bool:
     return isinstance(version, _s3.FakeKey)
 

@@ -47,10 +47,15 @@ def read(backend: Any, environ: Mapping[str, Any]) -> tuple[Headers, Path] | Non
         return None
     if environ.get("HTTP_IF_MATCH", key.etag).strip('"') != key.digest:
         return None
-    checksum = internals.whole_checksum(key)
+    if key.checksum_type:  # of an upload in parts: more is said of it
+        return None
     headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes"}
-    if checksum and environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED":
-        headers[f"x-amz-checksum-{checksum[0].lower()}"] = checksum[1]
+    if (
+        key.checksum_algorithm
+        and key.checksum_value
+        and environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED"
+    ):
+        headers[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = key.checksum_value
     return _headers(headers), key.file
 
 

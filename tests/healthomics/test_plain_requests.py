@@ -166,6 +166,8 @@ def test_an_object_in_parts_and_its_parts_are_read(fake: Clients, by_moto: Any) 
     fake.s3.upload_fileobj(io.BytesIO(content), "omics-local", "parts", Config=config)
     where = {"Bucket": "omics-local", "Key": "parts"}
     for more in ({}, {"ChecksumMode": "ENABLED"}, {"Range": "bytes=10-19"}):
+        heads = [headers(s3.head_object(**where, **more)) for s3 in (fake.s3, by_moto)]
+        assert heads[0] == heads[1]
         ours, theirs = (s3.get_object(**where, **more) for s3 in (fake.s3, by_moto))
         assert headers(ours) == headers(theirs)
         assert ours["Body"].read() == (content if "Range" not in more else content[10:20])
