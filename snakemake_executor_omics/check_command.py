@@ -35,7 +35,7 @@ from .graph.output_cache import OutputCache
 from .graph.partition import Partition
 from .graph.planned import Planned, fetches, plan
 from .graph.task_settings import included
-from .graph.waves import prepare, runs_of, settings_of
+from .graph.waves import decide_what_is_local, runs_of, settings_of
 from .limits import COMMON_VCPUS, LARGE_REGIONS
 from .log import Log
 from .model import JobKey, Wave
@@ -77,7 +77,7 @@ def tell_briefly(workflow: Any, options: Options, workdir: Path, log: Log) -> No
         log.info("omics: `snakemake-omics check` tells what would run where, and what it costs")
         return
     with as_if_run(workflow):
-        prepare(workflow, options)
+        decide_what_is_local(workflow, options)
         region = region_named(options.region, options.aws_profile) or LOCAL_REGION
         state = workdir / ".snakemake" / "omics"
         quotas = _quotas(options, state)

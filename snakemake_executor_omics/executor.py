@@ -23,7 +23,7 @@ from .graph.output_cache import OutputCache
 from .graph.reports import keys_of, settle, tell_failures
 from .graph.units import job_key, members
 from .graph.updates import Updates
-from .graph.waves import prepare
+from .graph.waves import decide_what_is_local
 from .launch import Launcher
 from .log import WithoutProgress
 from .model import JobKey
@@ -228,7 +228,7 @@ def _options(workflow: Any) -> Options:
             "--immediate-submit does not go with this executor: one run carries the workflow",
             hint="leave it out",
         )
-    prepare(workflow, options)
+    decide_what_is_local(workflow, options)
     return options
 
 

@@ -20,8 +20,8 @@ from .graph.waves import durations_of, runs_of, settings_of, tell_packs
 from .log import Log
 from .model import Wave
 from .runs.journal import durations_before
+from .runs.prepare import write_definition
 from .runs.quotas import quotas_before
-from .runs.submission import write_definition
 from .settings.options import Options
 
 

@@ -31,7 +31,7 @@ from .task_settings import TaskSettings, task_settings
 from .units import job_key, members
 
 
-def prepare(workflow: Any, options: Options) -> None:
+def decide_what_is_local(workflow: Any, options: Options) -> None:
     """Have Snakemake take for local what is local here, before anyone asks which jobs are."""
     internals.send_local_inputs(workflow)
     if options.local_rules is LocalRules.RUN:

@@ -28,15 +28,10 @@ from .followed import FollowedRun
 from .interrupts import as_ctrl_c
 from .known import tasks_in_flight
 from .ledger import Ledger, RunEnd
+from .prepare import prepare
 from .quotas import ask_quotas
-from .submission import (
-    begin_checks,
-    look_around,
-    persistently,
-    prepare,
-    submit,
-    tasks_elsewhere,
-)
+from .submission import begin_checks, persistently, submit
+from .surroundings import look_around, tasks_elsewhere
 
 T = TypeVar("T")
 

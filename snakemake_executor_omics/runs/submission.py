@@ -1,4 +1,4 @@
-"""Bring a wave to the service: inputs to S3, workflow version, run group, cache, run.
+"""Bring a prepared wave to the service: inputs to S3, workflow version, run group, cache, run.
 
 The order keeps mistakes cheap: everything that can be refused is checked before `StartRun`, and
 the journal knows the run before the service does.
@@ -6,138 +6,40 @@ the journal knows the run before the service does.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..aws.caches import ensure_run_cache
 from ..aws.groups import ensure_run_group
 from ..aws.records import GRAPH_TAG, OWNER_TAG, WORK_TAG, Run, RunStatus, WorkflowVersion
-from ..aws.registry_map import read_registry_map
-from ..aws.runs import RunRequest, find_runs, get_run, read_definition, start_run
+from ..aws.runs import RunRequest, get_run, start_run
 from ..aws.session import Services
 from ..aws.transfer import check_bucket
-from ..aws.workflows import VersionSpec, begin_versions, ensure_workflow_version
-from ..compile import compile_wave, spill
+from ..aws.workflows import begin_versions, ensure_workflow_version
 from ..errors import NotFound, OmicsError, QuotaExceeded, ServiceError
-from ..files.exported import still_there
-from ..files.upload import Staged, send, stage
+from ..files.upload import send
 from ..log import Log
-from ..model import Definition, JobKey, Wave
 from ..settings.options import Options
 from .connection import Connection
 from .failures import page_of
 from .followed import FollowedRun
-from .identity import identities
 from .journal import Entry, Start
-from .known import command_line, names_in, unpacked_jobs
+from .known import command_line
 from .patience import Patience
+from .prepare import Prepared
 from .reasons import is_fault
-from .request import (
-    first_jobs,
-    graph_hash,
-    plan_hash,
-    run_name,
-    run_request,
-    version_spec,
-    work_hash,
-)
+from .request import run_request
+from .surroundings import Surroundings, in_flight_with, look_around, started_elsewhere, wait_for
 
 T = TypeVar("T")
 
 _BEGINS = (RunStatus.PENDING, RunStatus.STARTING, RunStatus.RUNNING)
 _CHECK_SECONDS = 3.0  # between two looks at a definition's check
-_FOLDER_DIGITS = 16  # of the definition's SHA-256
 _QUOTA_PAUSE_SECONDS = 30.0
 _QUOTA_PATIENCE_SECONDS = 24 * 3600.0
 _UNSEEN_TRIES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A compiled wave, with everything that a run of it takes.
-
-    Its WDL is on disk and zipped in `version`: the texts of all waves at once are no small thing.
-    """
-
-    wave: Wave
-    names: Mapping[JobKey, str]
-    version: VersionSpec
-    parameters: Mapping[str, str]
-    uploads: Mapping[str, Staged]
-    plan: str
-    work: str
-    first: tuple[str, ...]
-    identities: Mapping[JobKey, str]
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What is started together, and what was in flight before.
-
-    `plans` are those of all its runs, `graph` is what they are cut from. `found` are the runs of
-    these plans or this graph, from whatever folder; `met` those whose jobs are put together as
-    there, as far as that is possible.
-    """
-
-    plans: frozenset[str]
-    graph: str
-    found: tuple[Run, ...] = ()
-    met: frozenset[str] = frozenset()
-
-    @property
-    def unmet(self) -> list[Run]:
-        """Runs of the same graph from other folders, which has been cut otherwise there."""
-        return [run for run in self.found if self.is_unmet(run)]
-
-    def is_unmet(self, run: Run) -> bool:
-        tags = run.tags
-        return (
-            tags.get(GRAPH_TAG) == self.graph
-            and tags.get(OWNER_TAG) not in self.plans
-            and run.id not in self.met
-        )
-
-
-def look_around(
-    connection: Connection,
-    options: Options,
-    prepared: Sequence[Prepared],
-    met: Collection[str] = (),
-) -> Surroundings:
-    """What is in flight already of what is to be started; what the journal knows is not asked."""
-    plans = frozenset(one.plan for one in prepared)
-    graph = graph_hash((job for one in prepared for job in one.first), options)
-    around = Surroundings(plans, graph, met=frozenset(met))
-    if plans <= connection.journal.plans_in_flight():
-        return around
-    others = set.intersection(*(connection.journal.others(plan) for plan in plans))
-    tags = {OWNER_TAG: plans, GRAPH_TAG: {graph}}
-    return replace(around, found=tuple(_in_flight_with(connection, tags, options, others)))
-
-
-def tasks_elsewhere(connection: Connection, run: Run) -> list[tuple[str, ...]]:
-    """The jobs of each task of a run that was started from another folder, by name.
-
-    Raises:
-        OmicsError: they cannot be told, so that the jobs might be started twice.
-    """
-    definition = read_definition(connection.services, run.id)
-    if tasks := unpacked_jobs(definition or b""):
-        return names_in(tasks)
-    raise OmicsError(
-        f"run {run.id} does some of the same jobs: it was started from another folder, and its "
-        "definition does not tell which",
-        hint=_wait_for(run),
-    )
-
-
-def _wait_for(run: Run) -> str:
-    return f"wait for its end, or stop it with `snakemake-omics cancel {run.id}`"
 
 
 def submit(
@@ -253,61 +155,6 @@ def _anew(
     return connection.journal.open(entry.plan, options.request_id)
 
 
-def prepare(
-    connection: Connection, options: Options, wave: Wave, workdir: Path, state: Path, log: Log
-) -> Prepared:
-    """Read a wave's inputs and compile it; nothing is sent.
-
-    Raises:
-        OmicsError: an input or a limit that the user is asked to mend.
-    """
-    registry_map = (
-        None
-        if options.container_registry_map is None
-        else read_registry_map(options.container_registry_map)
-    )
-    objects = wave.objects
-    local = {path for path in wave.raw_inputs if path not in objects}
-    exports = still_there(
-        connection.services, connection.journal.exports(local), workdir, options.output_uri
-    )
-    if exports:
-        log.info(f"omics: {len(exports)} inputs are read from where earlier runs left them in S3")
-    uploads = stage(sorted(local - exports.keys()), workdir, options.output_uri, state, log.info)
-    uris = {path: upload.uri for path, upload in uploads.items()}
-    uris |= {path: item.uri for path, item in exports.items()}
-    uris |= {path: ref.uri for path, ref in objects.items() if ref.uri is not None}
-    definition = compile_wave(wave, spill(uris))
-    parameters = {name: uris[path] for name, path in sorted(definition.parameters.items())}
-    folder = state / "definitions" / definition.digest[:_FOLDER_DIGITS]
-    write_definition(definition, folder)
-    (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
-    etags = {ref.uri: ref.etag for ref in objects.values()}
-    etags |= {item.uri: item.etag for item in exports.values()}
-    files = [parameters, etags, wave.s3_targets]
-    made = {
-        path: identity
-        for path, (content, identity) in connection.journal.results().items()
-        if path in exports
-        or (path in uploads and uploads[path].upload.digest.sha256 == content)
-        or (path in objects and objects[path].etag == content)
-    }
-    addresses = uris | {path: f"{ref.uri} {ref.etag}" for path, ref in objects.items()}
-    addresses |= {path: f"{item.uri} {item.etag}" for path, item in exports.items()}
-    return Prepared(
-        wave,
-        definition.names,
-        version_spec(options, definition, registry_map),
-        parameters,
-        uploads,
-        plan_hash(definition, files, options),
-        work_hash(definition, files, options),
-        first_jobs(wave, definition.texts, addresses),
-        identities(wave, definition.texts, addresses, made),
-        folder,
-    )
-
-
 def _in_flight(connection: Connection, entry: Entry, around: Surroundings) -> Run | None:
     """The run of the same plan that an earlier invocation left behind, by journal, then by tag."""
     if entry.run_id is not None:
@@ -320,16 +167,6 @@ def _in_flight(connection: Connection, entry: Entry, around: Surroundings) -> Ru
     ended = connection.journal.others(entry.plan)
     found = (run for run in around.found if run.tags.get(OWNER_TAG) == entry.plan)
     return next((run for run in found if run.id not in ended), None)
-
-
-def _in_flight_with(
-    connection: Connection,
-    tags: Mapping[str, Collection[str]],
-    options: Options,
-    others: Collection[str],
-) -> list[Run]:
-    """Runs in flight with one of these tags, whoever started them, but for `others`."""
-    return find_runs(connection.services, tags, name=run_name(options), others=others)
 
 
 def _first_of_plan(
@@ -348,7 +185,7 @@ def _first_of_plan(
     try:
         found = [
             one
-            for one in _in_flight_with(connection, tags, options, others)
+            for one in in_flight_with(connection, tags, options, others)
             if one.status in _BEGINS
             and (one.tags.get(OWNER_TAG) == entry.plan or around.is_unmet(one))
         ]
@@ -371,18 +208,9 @@ def _first_of_plan(
         log.warning(f"omics: cannot cancel run {run.id}: {error}")
     connection.journal.ended(run.id)
     if not is_same:
-        raise _is_elsewhere(first)
+        raise started_elsewhere(first)
     connection.journal.started(connection.journal.open(entry.plan, options.request_id), first.id)
     return first
-
-
-def _is_elsewhere(run: Run) -> OmicsError:
-    """A run that was started since it was looked around: the next look finds how it is made."""
-    return OmicsError(
-        f"run {run.id} does some of the same jobs: it was started from another folder in these "
-        "minutes, which puts others of them together. A second run would do and bill them again",
-        hint="call Snakemake again: it then puts them together as there, and attaches",
-    )
 
 
 def _left_by_a_part(connection: Connection, prepared: Prepared) -> Run | None:
@@ -507,18 +335,18 @@ def _started_since(
     """
     tags = {OWNER_TAG: {entry.plan}, WORK_TAG: {prepared.work}, GRAPH_TAG: {around.graph}}
     others = connection.journal.others(entry.plan)
-    found = _in_flight_with(connection, tags, options, others)
+    found = in_flight_with(connection, tags, options, others)
     if same := [run for run in found if run.tags.get(OWNER_TAG) == entry.plan]:
         return same[0]
     if unmet := [run for run in found if around.is_unmet(run)]:
         connection.journal.drop(entry)
-        raise _is_elsewhere(unmet[0])
+        raise started_elsewhere(unmet[0])
     if found := [run for run in found if run.tags.get(WORK_TAG) == prepared.work]:
         connection.journal.drop(entry)
         raise OmicsError(
             f"run {found[0].id} does the same jobs: it was started from another folder, with "
             "another --omics-pack. A second run would do and bill them again",
-            hint=f"{_wait_for(found[0])}; folders with the same --omics-pack meet in one run",
+            hint=f"{wait_for(found[0])}; folders with the same --omics-pack meet in one run",
         )
     return None
 
@@ -550,16 +378,3 @@ def persistently(connection: Connection, options: Options, log: Log, call: Calla
                 log.warning(f"omics: {line}")
             threading.Event().wait(options.poll_seconds)
             connection.mend(error)
-
-
-def write_definition(definition: Definition, folder: Path) -> list[Path]:
-    """Leave the definition where a user can open it; returns the files written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / "definition.zip"
-    archive.write_bytes(definition.zip)
-    written = [archive]
-    for name, text in definition.files.items():
-        path = folder / name
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
-        written.append(path)
-    return written

@@ -12,7 +12,7 @@ import pytest
 from snakemake_executor_omics.aws.records import OWNER_TAG, Run, RunStatus
 from snakemake_executor_omics.errors import NotFound
 from snakemake_executor_omics.model import JobKey
-from snakemake_executor_omics.runs import submission
+from snakemake_executor_omics.runs import submission, surroundings
 from snakemake_executor_omics.runs.journal import Journal
 from snakemake_executor_omics.settings.options import Options
 
@@ -27,7 +27,7 @@ class _Service:
         self.of_token: dict[str, str] = {}
         self.started: list[str] = []
         monkeypatch.setattr(submission, "get_run", self._get)
-        monkeypatch.setattr(submission, "find_runs", self._find)
+        monkeypatch.setattr(surroundings, "find_runs", self._find)
         monkeypatch.setattr(submission, "_start", self._start)
 
     def has(self, id: str, status: RunStatus, *, plan: str = "plan", reason: str = "") -> None:
@@ -71,7 +71,7 @@ class _Project:
         log = SimpleNamespace(info=self.said.append, warning=self.said.append)
         anything = cast(Any, None)
         given = (cast(Any, connection), OPTIONS)
-        around = submission.look_around(*given, [cast(Any, prepared)])
+        around = surroundings.look_around(*given, [cast(Any, prepared)])
         return submission._run_of(*given, cast(Any, prepared), around, anything, cast(Any, log)).id
 
     def knows(self, id: str | None, plan: str = "plan") -> str:
@@ -159,7 +159,7 @@ def test_who_knows_its_runs_lists_none(
 ) -> None:
     project.knows("7")
     service.has("7", RunStatus.RUNNING)
-    monkeypatch.setattr(submission, "find_runs", None)
+    monkeypatch.setattr(surroundings, "find_runs", None)
     assert project.submit() == "7"
 
 

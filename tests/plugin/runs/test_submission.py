@@ -24,16 +24,12 @@ from snakemake_executor_omics.graph.durations import Duration, Source
 from snakemake_executor_omics.graph.packing import pack
 from snakemake_executor_omics.graph.waves import runs_of
 from snakemake_executor_omics.model import JobKey, OutputFile, Step, Task, Wave
-from snakemake_executor_omics.runs import submission
+from snakemake_executor_omics.runs import submission, surroundings
 from snakemake_executor_omics.runs.connection import Connection
 from snakemake_executor_omics.runs.journal import Journal
-from snakemake_executor_omics.runs.submission import (
-    Surroundings,
-    look_around,
-    prepare,
-    submit,
-    tasks_elsewhere,
-)
+from snakemake_executor_omics.runs.prepare import prepare
+from snakemake_executor_omics.runs.submission import submit
+from snakemake_executor_omics.runs.surroundings import Surroundings, look_around, tasks_elsewhere
 from snakemake_executor_omics.settings.options import LOCAL_ROLE_ARN, Options
 
 pytestmark = pytest.mark.service
@@ -195,7 +191,7 @@ def test_runs_in_flight_from_another_folder_are_met_whatever_they_are_cut_by(
 def test_a_run_elsewhere_that_does_not_tell_its_jobs_is_not_doubled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(submission, "read_definition", lambda *_: None)
+    monkeypatch.setattr(surroundings, "read_definition", lambda *_: None)
     with pytest.raises(OmicsError, match="its definition does not tell which"):
         tasks_elsewhere(cast(Any, SimpleNamespace(services=None)), _at("7", 1))
 
@@ -246,7 +242,7 @@ class Answers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *runs: Run) -> None:
         self.runs, self.said, self.cancelled = list(runs), Said(), list[str]()
         self.journal = Journal(tmp_path / "journal.sqlite")
-        monkeypatch.setattr(submission, "find_runs", self._find)
+        monkeypatch.setattr(surroundings, "find_runs", self._find)
         monkeypatch.setattr(submission, "get_run", self._get)
         self.connection = Connection(cast(Any, None), self.journal, lambda: cast(Any, None))
         monkeypatch.setattr(self.connection, "cancel", self._cancel)
@@ -271,7 +267,7 @@ class Answers:
         self.journal.started(entry, run)
         mine = Run(id=run, status=RunStatus.PENDING)
         options = cast(Any, Options(role_arn="", output_uri="", workflow_name="w"))
-        around = submission.Surroundings(frozenset({"plan"}), "graph")
+        around = Surroundings(frozenset({"plan"}), "graph")
         found = submission._first_of_plan(self.connection, entry, mine, around, options, self.said)
         assert self.journal.open("plan").run_id == found.id
         return found.id
