@@ -7,9 +7,11 @@ Those that are replaced are slow, or reach too far. `Env.Bindings` is a linked l
 whose lookups walk it with a fresh set of seen names, and whose `namespaces` copies a set per node:
 loading a workflow of N calls costs N squared (8 s at 1,000 calls, minutes at 5,000). The chain
 keeps its shape here; it gains an index shared along it. `Call.resolve` looks through all tasks for
-that of each call (8 s at 5,000). `config.load_plugins` scans the entry
-points of every installed distribution for every task (a third of a trivial task's time) and would
-load whatever miniwdl plugins the machine happens to have. The engine registers its own, only those.
+that of each call (8 s at 5,000). `StdLib` is made for each task, and for expressions while lint
+looks at them, only for the signatures in it (half of lint's time). `config.load_plugins` scans the
+entry points of every installed distribution for every task (a third of a trivial task's time) and
+would load whatever miniwdl plugins the machine happens to have. The engine registers its own, only
+those.
 `chmod_R_plus` resolves all links above each file of a task, twice (a quarter of a trivial task's
 time), `path_really_within` those above each output six times, a folder at a time. `StdLib.Base`
 makes all functions of WDL four times a task; most use one, once. `digest` is for miniwdl's own
@@ -28,6 +30,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from WDL import CLI, Env, Lint, StdLib, Tree, Value
@@ -63,6 +66,8 @@ MEMBERS = (
     Member("WDL.Env", "Bindings.has_namespace", "1.12", "replaced: slow", ("self", "namespace")),
     Member("WDL.Env", "Bindings.namespaces", "1.12", "replaced: slow"),
     Member("WDL.Tree", "Call.resolve", "1.12", "replaced: slow", ("self", "doc")),
+    Member("WDL.Tree", "StdLib", "1.12", "replaced: slow"),
+    Member("WDL.Lint", "StdLib", "1.12", "replaced: slow"),
     Member("WDL.runtime.config", "load_plugins", "1.12", "replaced: only ours", ("cfg", "group")),
     Member(
         "WDL.runtime.task",
@@ -380,8 +385,17 @@ def _resolve_call(self: Any, doc: Any) -> None:
         doc.tasks = all_tasks
 
 
+class _Signatures:
+    """`WDL.StdLib` for who reads no more than signatures: a library of each version."""
+
+    StaticFunction = StdLib.StaticFunction
+    Base = staticmethod(cache(StdLib.Base))
+    TaskOutputs = staticmethod(cache(StdLib.TaskOutputs))
+
+
 def index_documents() -> None:
-    """Give `Env.Bindings`, and the tasks of a document, constant-time lookups."""
+    """Give `Env.Bindings`, and the tasks of a document, constant-time lookups; share signatures."""
+    vars(Tree)["StdLib"] = vars(Lint)["StdLib"] = _Signatures
     call: Any = Tree.Call
     call.resolve = _resolve_call
     cls: Any = Env.Bindings
