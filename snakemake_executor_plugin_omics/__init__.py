@@ -6,7 +6,9 @@ Snakemake is there: so the executor, and boto3 with it, is imported only when a 
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from snakemake_interface_common.exceptions import ApiError
@@ -42,9 +44,21 @@ class Executor(AbstractExecutor):
             ApiError: with a version of Snakemake that the plugin does not know.
         """
         refuse_other_snakemakes()
-        from snakemake_executor_omics.executor import Executor as real
+        return _executor()(workflow, logger)
 
-        return real(workflow, logger)
+
+@cache
+def _executor() -> Any:
+    """Load it. The collector of garbage leaves alone what is loaded, then and later: it stays."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        from snakemake_executor_omics.executor import Executor
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
+    return Executor
 
 
 def refuse_other_snakemakes() -> None:

@@ -38,6 +38,17 @@ def test_commands_that_do_not_use_it_import_nothing_heavy(module: str, member: s
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_collected_afterwards_as_before(collects: bool) -> None:
+    code = (
+        f"import gc; collects = {collects}; collects or gc.disable(); "
+        "import snakemake_executor_plugin_omics as plugin; plugin._executor(); "
+        "print(gc.isenabled() == collects and gc.get_freeze_count() > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
 def test_snakemake_takes_it_for_a_plugin() -> None:
     found = ExecutorPluginRegistry().get_plugin("omics")
     assert found.settings_cls is plugin.ExecutorSettings
