@@ -116,4 +116,6 @@ def _place(environ: Mapping[str, Any], said: set[str]) -> tuple[str, str] | None
 
 
 def _headers(headers: Mapping[str, str]) -> Headers:
-    return [*headers.items(), ("x-amzn-requestid", str(uuid.uuid4()))]
+    """As S3 writes them: some look for `Content-Length` and no other."""
+    told = [(k if k.startswith(("x-", "ETag")) else k.title(), v) for k, v in headers.items()]
+    return [*told, ("x-amzn-requestid", str(uuid.uuid4()))]

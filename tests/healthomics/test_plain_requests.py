@@ -123,6 +123,18 @@ def test_what_is_written_is_as_moto_has_it(
     assert told[0] == told[1]
 
 
+def test_names_of_headers_are_written_as_s3_does(fake: Clients) -> None:
+    names: set[str] = set()
+    s3 = fake.service.client("s3")
+    s3.meta.events.register(
+        "after-call.s3", lambda http_response, **_: names.update(http_response.raw.headers)
+    )
+    for operation in (s3.get_object, s3.head_object):
+        names.clear()
+        operation(Bucket="omics-local", Key="said")
+        assert names >= {"Content-Length", "Content-Type", "Last-Modified", "ETag", "x-amz-meta-k"}
+
+
 def test_a_percent_in_a_key_is_one(fake: Clients, by_moto: Any) -> None:
     key, copy = "percent/a%2Fb %25+", "percent/copy %41"
     where = {"Bucket": "omics-local"}

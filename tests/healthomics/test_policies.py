@@ -218,6 +218,7 @@ def test_a_server_denies_what_the_policies_do_not_allow(tmp_path: Path) -> None:
     mine = [statement("Allow", "*"), statement("Deny", ["omics:CancelRun", "logs:GetLogEvents"])]
     role = [
         statement("Allow", "s3:PutObject"),
+        statement("Deny", "s3:PutObject", "arn:aws:s3:::omics-local/closed/*"),
         statement("Allow", "s3:GetObject", "arn:aws:s3:::omics-local/open/*"),
     ]
     for name, statements in (("mine", mine), ("role", role)):
@@ -237,5 +238,14 @@ def test_a_server_denies_what_the_policies_do_not_allow(tmp_path: Path) -> None:
     assert clients.until(closed, "FAILED")["failureReason"] == "IMPORT_FAILED"
     granted = clients.start_with(workflow, {"a": clients.uploaded("open/a.txt", b"x")})
     clients.until(granted, "COMPLETED")
+    to_closed = clients.omics.start_run(
+        workflowId=workflow,
+        roleArn=service.role_arn,
+        parameters={"a": "s3://omics-local/open/a.txt"},
+        outputUri="s3://omics-local/closed",
+    )
+    assert clients.until(to_closed["id"], "FAILED")["failureReason"] == "EXPORT_FAILED"
+    listed = clients.s3.list_objects_v2(Bucket="omics-local", Prefix="closed/")["Contents"]
+    assert [item["Key"] for item in listed] == ["closed/a.txt"]
     assert service.files(["s3://omics-local/open/a.txt"]) == [None]  # S3 says who may read it
     service.stop()
