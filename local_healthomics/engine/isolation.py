@@ -195,22 +195,25 @@ def _folders_of_programs() -> set[Path]:
     words = os.environ.get("PATH", "").split(os.pathsep)
     folders = {Path(word) for word in words if os.path.isabs(word)}
     folders |= {Path(sys.prefix, "bin"), Path(sys.base_prefix, "bin")}
-    found = set(folders)
+    found = set(map(str, folders))
     for folder in folders:
         try:
-            links = [entry.path for entry in os.scandir(folder) if entry.is_symlink()]
+            with os.scandir(folder) as entries:
+                links = [entry.path for entry in entries if entry.is_symlink()]
         except OSError:  # no such folder, or none for us
             continue
-        found |= {Path(step).parent for link in links for step in _steps(link)}
-    return found
+        for link in links:
+            found.update(map(os.path.dirname, _steps(link)))
+    return set(map(Path, found))
 
 
 def _steps(link: str) -> Iterator[str]:
     for _ in range(_LINKS):
         try:
-            link = os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
+            target = os.readlink(link)
         except OSError:  # no link: the end
             return
+        link = os.path.normpath(os.path.join(os.path.dirname(link), target))
         yield link
 
 

@@ -1,4 +1,5 @@
-"""What a check and a run need loaded: miniwdl with its grammar, boto3 with what it knows of S3.
+"""What a check and a run need loaded: miniwdl with its grammar, boto3 with what it knows of S3, and
+what bubblewrap can do here.
 
 Importing it loads that; see `preloaded`.
 """
@@ -10,8 +11,10 @@ import importlib
 import boto3
 import WDL
 
+from . import isolation
 from . import runner as runner
 
+isolation.tool()
 importlib.import_module("docker.errors")  # which miniwdl loads with the first task
 # Its parser is made from the grammar with the first document.
 WDL.parse_document("version 1.1\ntask nothing { command {} }")
