@@ -20,10 +20,13 @@ def workflow_notes(
     """What is to be known before the first run."""
     unused: dict[str, str] = {}
     between: dict[str, None] = {}
+    leaving_nothing: dict[str, None] = {}
     for unit in units:
         if unit.is_local:
             continue
         for job in members(unit):
+            if not (job.output or job.log or job.benchmark or job.rule.norun):
+                leaving_nothing[job.rule.name] = None
             if ignores_environment(job, settings):
                 unused.setdefault(job.rule.name, container_of(job, settings))
         for parent in graph.parents(unit):
@@ -48,6 +51,12 @@ def workflow_notes(
                 f"HealthOmics pulls images from registries only, so that these rules have their "
                 f"conda environment without {image}: {rules}"
             )
+    if leaving_nothing:
+        yield (
+            "these rules declare no file that their tasks leave, so that what they write or remove "
+            f"in the project does not come here: {', '.join(leaving_nothing)}. `localrules:` has "
+            "them run here"
+        )
     if between:
         yield (
             f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "

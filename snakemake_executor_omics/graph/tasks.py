@@ -17,6 +17,7 @@ from .inputs import declared_inputs, is_here, text_of, undeclared_inputs, undecl
 from .internals import is_made_a_task
 from .paths import Rewriting
 from .programs import is_executable, may_be_run, program_tells_links, tells_links
+from .removals import refuse_removals
 from .resources import Positions, job_resources
 from .steps import layers_of, left_by, step_of
 from .task_settings import TaskSettings
@@ -40,6 +41,8 @@ def task_of(unit: Unit, settings: TaskSettings, made: Mapping[str, FileRef]) -> 
     inputs, positions = declared_inputs(jobs, settings, made)
     resources = _resources(unit, layers, positions, len(inputs), settings)
     commands = {job: command_of(job, workdir) for job in jobs}
+    for job, command in commands.items():
+        refuse_removals(job, command, workdir)
     written = {settings.path(file, job) for job in jobs for file in left_by(job)}
     absolute, elsewhere = _elsewhere(commands, settings)
     if undeclared := undeclared_inputs(commands, inputs, written, elsewhere, settings, made):

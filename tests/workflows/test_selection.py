@@ -253,6 +253,7 @@ UNSENT = """
 container: "docker://python:3.11"
 rule all:
     input: "read.txt", "given.txt"
+    shell: "echo done"
 rule up:
     output: "up.txt"
     log: "logs/up.log"
@@ -282,6 +283,7 @@ def test_what_tasks_lack_and_what_is_large_is_told_before_anything_starts(tmp_pa
         "since they are not declared: read (logs/up.log).",
         f"which no task has: scripts/given.py ({folder}/data/b.txt).",
         "which are sent: read (101 MB: ../large/reads)",
+        "what they write or remove in the project does not come here: all.",
     ):
         assert said in done.stderr, done.stderr
     assert "data/a.txt" in (folder / "out/parameters.json").read_text()
