@@ -1,42 +1,12 @@
-"""The identity of jobs and groups."""
+"""What a task has of files that its command names without declaring them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from snakemake_executor_omics.graph.inputs import _results
 from snakemake_executor_omics.graph.task_settings import TaskSettings
-from snakemake_executor_omics.graph.units import job_key
 from snakemake_executor_omics.model import FileRef, JobKey
-
-
-def _job(patterns: list[str], wildcards: dict[str, str]) -> Any:
-    return SimpleNamespace(
-        is_group=lambda: False,
-        rule=SimpleNamespace(name="align", output=patterns),
-        wildcards_dict=wildcards,
-        output=[pattern.format(**wildcards) for pattern in patterns],
-    )
-
-
-def test_wildcards_are_in_the_order_of_the_outputs_whichever_was_asked_for() -> None:
-    patterns = ["{sample}/{lane}.bam", "{lane}/{sample}.log"]
-    one = job_key(_job(patterns, {"sample": "S1", "lane": "l2"}))
-    other = job_key(_job(patterns, {"lane": "l2", "sample": "S1"}))
-    assert one.wildcards == (("sample", "S1"), ("lane", "l2"))
-    assert one == other
-
-
-def test_a_group_has_the_wildcards_that_its_jobs_share() -> None:
-    jobs = [
-        _job(["{sample}/{lane}.bam"], {"sample": "S1", "lane": "l1"}),
-        _job(["{sample}/{lane}.bam"], {"sample": "S1", "lane": "l2"}),
-        _job(["all.txt"], {}),
-    ]
-    group = SimpleNamespace(is_group=lambda: True, jobs=jobs)
-    assert job_key(group).wildcards == (("sample", "S1"),)
 
 
 def test_results_that_a_command_names_are_those_that_are_made_or_here(tmp_path: Path) -> None:
