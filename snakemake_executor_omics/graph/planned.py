@@ -93,7 +93,7 @@ def plan(
 
     `cut` makes the runs of a wave, `is_cached` tells jobs whose results Snakemake's cache has.
     """
-    looked = look_over(dag, (), settings, landed=is_cached)
+    looked = look_over(dag, (), settings, is_here=is_cached)
     jobs = _Jobs(looked, is_cached)
     every = Wave(jobs.tasks)
     waves: list[tuple[Wave, ...]] = []

@@ -78,14 +78,14 @@ def look_over(
     settings: TaskSettings,
     *,
     in_flight: Callable[[JobKey], bool] = lambda _: False,
-    landed: Callable[[JobKey], bool] = lambda _: False,
+    is_here: Callable[[JobKey], bool] = lambda _: False,
     failed: Collection[JobKey] = frozenset(),
     looked_at: set[JobKey] | None = None,
 ) -> Looked:
     """What goes into a wave now, what waits, and what is refused.
 
     `ready` are the jobs that Snakemake hands in, `in_flight` tells jobs that a run carries
-    already, `landed` jobs whose results are here though Snakemake has not asked for them yet,
+    already, `is_here` jobs whose results are here though Snakemake has not asked for them yet,
     `failed` jobs that it has given up. Without any that are handed in, it is the first wave.
     `looked_at` are jobs that can be tasks as far as was seen in earlier waves, which is kept there:
     else each of many waves would look at all that is left.
@@ -94,7 +94,7 @@ def look_over(
     graph = UnitGraph(dag, settings)
     settings = replace(settings, units=graph.keys)
     units = graph.topological()
-    choice = _Choice(graph, settings, ready, in_flight, landed, failed)
+    choice = _Choice(graph, settings, ready, in_flight, is_here, failed)
     choice.reserve(units)
     for unit in units:
         choice.add(unit)
@@ -164,7 +164,7 @@ class _Choice:
         settings: TaskSettings,
         ready: Iterable[Unit],
         in_flight: Callable[[JobKey], bool],
-        landed: Callable[[JobKey], bool],
+        is_here: Callable[[JobKey], bool],
         failed: Collection[JobKey],
     ) -> None:
         self.tasks: dict[JobKey, Task] = {}
@@ -174,7 +174,7 @@ class _Choice:
         self.refusals = _Refusals()
         self._graph, self._settings = graph, settings
         self._handed_in = {id(job) for unit in ready for job in members(unit)}
-        self._in_flight, self._landed, self._failed = in_flight, landed, failed
+        self._in_flight, self._is_here, self._failed = in_flight, is_here, failed
         self._budget = _Budget(settings.limits)
         self._made: dict[str, FileRef] = {}  # by the tasks, by project path
 
@@ -182,7 +182,7 @@ class _Choice:
         """Count what is in flight, or must go now, against the resources."""
         for unit in units:
             key = job_key(unit)
-            if not self._landed(key) and (self._in_flight(key) or self._is_handed_in(unit)):
+            if not self._is_here(key) and (self._in_flight(key) or self._is_handed_in(unit)):
                 self._budget.take(unit)
 
     def add(self, unit: Unit) -> None:
@@ -191,7 +191,7 @@ class _Choice:
         if unit.is_local:
             # Also a done local job is no reason to wait: only needed ones are listed.
             self.deferred[key] = f"local rule {rule} runs here"
-        elif self._landed(key):
+        elif self._is_here(key):
             self.placed.append(unit)
         elif key in self._failed:
             self.placed.append(unit)

@@ -111,12 +111,12 @@ class Storage:
 def survey(
     dag: Any,
     services: Services,
-    landed: Callable[[Job], bool],
+    is_made: Callable[[Job], bool],
     retrieve: Callable[[list[File]], None],
 ) -> Storage:
     """Look at every object that a run may read now; others (of the web, say) are fetched here."""
     storage = Storage(str(services.s3.meta.endpoint_url))
-    files = {str(file): file for file in _raw(dag, landed)}
+    files = {str(file): file for file in _raw(dag, is_made)}
     elsewhere = [file for file in files.values() if storage.uri(file) is None]
     if elsewhere:
         retrieve(elsewhere)
@@ -124,7 +124,7 @@ def survey(
     return Storage(storage.endpoint, look_at(services, uris))
 
 
-def _raw(dag: Any, landed: Callable[[Job], bool]) -> Iterator[File]:
+def _raw(dag: Any, is_made: Callable[[Job], bool]) -> Iterator[File]:
     """The stored inputs of jobs to be run that no job is still to make."""
     for job in dag.needrun_jobs():
         if job.is_local or dag.finished(job):
@@ -132,7 +132,7 @@ def _raw(dag: Any, landed: Callable[[Job], bool]) -> Iterator[File]:
         made = {
             file
             for parent, files in dag.dependencies[job].items()
-            if dag.needrun(parent) and not dag.finished(parent) and not landed(parent)
+            if dag.needrun(parent) and not dag.finished(parent) and not is_made(parent)
             for file in files
         }
         yield from (file for file in job.input if is_stored(file) and file not in made)

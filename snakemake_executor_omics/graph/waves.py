@@ -174,7 +174,7 @@ def next_waves(
             max_jobs=None if options.run_group_limits else workflow.nodes,
         ),
         in_flight=in_flight,
-        landed=is_here,
+        is_here=is_here,
         failed=frozenset(job_key(part) for unit in failed for part in (unit, *members(unit))),
         looked_at=looked_at.jobs,
     )

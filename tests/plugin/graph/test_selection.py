@@ -28,8 +28,8 @@ def test_what_follows_a_checkpoint_waits_until_snakemake_knows_its_results(
         wildcards_dict={},
         output=["parts.txt"],
     )
-    landed = _waits_for([parent], deferred={})
-    assert landed == ("checkpoint split decides what follows" if checkpoint else None)
+    done = _waits_for([parent], deferred={})
+    assert done == ("checkpoint split decides what follows" if checkpoint else None)
     in_flight = _waits_for([parent], deferred={job_key(parent): "in flight"})
     assert in_flight == "in flight"
 
