@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 LogLine = tuple[int, str]
 _BATCH = 1000  # log lines per event: keeps one chatty task from building one huge line
-_GATHER = 0.25  # seconds that lines of the engine wait for others
+_GATHER = 0.25  # seconds that what nobody waits for may wait for more
 
 
 def timestamp() -> str:
@@ -28,7 +28,8 @@ class EventStream:
     """The engine's only way to speak; `on_lost` is called once when nobody listens any more.
 
     Lines about the run, errors apart, are gathered for a moment: an event of each would be half of
-    all that is said. The last ones are said by `flush`.
+    all that is said. What `waits` goes with what is said next, as the server writes to its disk
+    whenever it hears anything. The last of both is said by `flush`.
     """
 
     def __init__(self, out: TextIO, on_lost: Callable[[], None] | None = None) -> None:
@@ -38,20 +39,35 @@ class EventStream:
         self.on_lost = on_lost
         self._gathering = threading.RLock()  # a signal may log where one is logged
         self._gathered: dict[str, list[LogLine]] = {}
+        self._later: threading.Timer | None = None  # that flushes
 
-    def emit(self, event: str, **fields: Any) -> None:
+    def emit(self, event: str, *, waits: bool = False, **fields: Any) -> None:
         line = json.dumps({"event": event, **fields}, separators=(",", ":"))
+        self._write(line + "\n", waits=waits)
+        if waits:
+            self._flush_later()
+
+    def _write(self, text: str, *, waits: bool = False) -> None:
         with self._lock:
             if self._lost:
                 return
             try:
-                self._out.write(line + "\n")
-                self._out.flush()
+                if text:
+                    self._out.write(text)
+                if not waits:
+                    self._out.flush()
                 return
             except (BrokenPipeError, ValueError):
                 self._lost = True
         if self.on_lost is not None:
             self.on_lost()
+
+    def _flush_later(self) -> None:
+        with self._gathering:
+            if self._later is None:
+                self._later = threading.Timer(_GATHER, self.flush)
+                self._later.daemon = True
+                self._later.start()
 
     def log(
         self, stream: str, lines: Sequence[LogLine], key: int | None = None, level: str = ""
@@ -65,21 +81,20 @@ class EventStream:
                 self.flush()
                 self._log(lines, stream=stream, level=level)
                 return
-            if not self._gathered:
-                later = threading.Timer(_GATHER, self.flush)
-                later.daemon = True
-                later.start()
             self._gathered.setdefault(stream, []).extend(lines)
+            self._flush_later()
 
     def say(self, stream: str, text: str, level: str = "") -> None:
         self.log(stream, [(epoch_ms(), text)], level=level)
 
     def flush(self) -> None:
-        """Say what was gathered."""
+        """Say what was gathered or waits."""
         with self._gathering:
+            self._later = None
             gathered, self._gathered = self._gathered, {}
             for stream, lines in gathered.items():
                 self._log(lines, stream=stream)
+        self._write("")
 
     def _log(self, lines: Sequence[LogLine], **of_it: Any) -> None:
         for start in range(0, len(lines), _BATCH):

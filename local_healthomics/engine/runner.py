@@ -169,7 +169,7 @@ def run(request: RunRequest, source: TextIO, out: TextIO) -> bool:
         if not control.finish():
             return False
         events.flush()
-        final = {
+        final: dict[str, Any] = {
             "failure_reason": result.failure_reason,
             "status_message": result.status_message,
             "failed_task": result.failed_task,

@@ -11,6 +11,8 @@ from .events import EventStream, timestamp
 from .resources import Resources
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+# States after which something else is said at once: what is asked for, given back, or RUNNING.
+_FOLLOWED = frozenset({"PENDING", "STARTING", "STOPPING"})
 
 
 @dataclass(slots=True)
@@ -113,4 +115,5 @@ class TaskBoard:
             fields["cache_hit"] = True
         if attempt.metrics:
             fields["metrics"] = attempt.metrics
-        self._events.emit("task", at=timestamp(), **fields, **more)
+        waits = attempt.status in _FOLLOWED
+        self._events.emit("task", waits=waits, at=timestamp(), **fields, **more)

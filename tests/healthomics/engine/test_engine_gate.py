@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from waiting import SECONDS
+from waiting import SECONDS, until
 
 from local_healthomics.engine.direct import Direct
 from local_healthomics.engine.events import EventStream, Inbox
@@ -155,6 +155,35 @@ def test_gathered_lines_are_said_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ("one", "two"):
         events.log("engine", [(1, text)])
         assert text in said.get(timeout=SECONDS)
+
+
+class _Pipe(io.StringIO):
+    """Knows how much of it was sent."""
+
+    sent = 0
+
+    def flush(self) -> None:
+        self.sent = len(self.getvalue())
+
+
+def test_what_waits_goes_with_what_is_said_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_healthomics.engine.events._GATHER", 3600.0)
+    out = _Pipe()
+    events = EventStream(out)
+    events.emit("task", waits=True, status="PENDING")
+    assert not out.sent
+    events.emit("acquire", key=1)
+    assert out.sent == len(out.getvalue())
+    assert [event["event"] for event in _said(out)] == ["task", "acquire"]
+
+
+def test_what_waits_is_sent_soon_if_nothing_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_healthomics.engine.events._GATHER", 0.0)
+    out = _Pipe()
+    events = EventStream(out)
+    for status in ("PENDING", "STARTING"):
+        events.emit("task", waits=True, status=status)
+        until(lambda: out.sent == len(out.getvalue()))
 
 
 def test_many_lines_go_in_several_events() -> None:
