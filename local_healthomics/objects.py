@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+# What an engine makes an object of: a file, by its path, or JSON, as {"json": text}.
+Content = str | Mapping[str, str]
+
 
 class Objects(Protocol):
     """Objects by bucket and key; what is done is on disk when a method returns."""

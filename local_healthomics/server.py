@@ -22,6 +22,7 @@ from .formats import Reader
 from .http.proxy import Proxy
 from .http.server import WebServer
 from .keys import OwnerKey
+from .objects import Content
 from .operations.registry import JOBS
 from .options import ServerOptions
 from .other_services.application import OtherServices
@@ -132,8 +133,8 @@ class Server:
         self._used.note(of_reading(uri))
         return True if ROLE in self._policies else self._other_services.look(uri)
 
-    def _take(self, files: Sequence[tuple[str, str]], within: Path) -> list[str | None]:
-        """Make files of a run objects, as its role would; likewise."""
+    def _take(self, files: Sequence[tuple[Content, str]], within: Path) -> list[str | None]:
+        """Make what a run has objects, as its role would; likewise."""
         self._used.note(right for _, uri in files for right in of_writing(uri))
         if ROLE in self._policies:
             return [None] * len(files)

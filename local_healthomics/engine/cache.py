@@ -249,10 +249,10 @@ class RunCache:
             },
         }
         where = f"{base}/{entry_id}.json"
-        self._objects.send_text(where, json.dumps(manifest, indent=1))
-        self._objects.send_text(
-            f"{self._request.root}/index/{entry.key}.json",
-            json.dumps({"s3uri": base, "manifest": where}),
+        index = {"s3uri": base, "manifest": where}
+        self._objects.send_json(
+            (json.dumps(manifest, indent=1), where),
+            (json.dumps(index), f"{self._request.root}/index/{entry.key}.json"),
         )
         self._events.say("cache", f"CACHE_ENTRY_CREATED task {entry.task_id} {base}")
         return base

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..objects import Content
 from .events import EventStream
 
 _RECHECK = 2.0  # seconds between looks whether anybody is there to answer
@@ -30,8 +31,8 @@ class Direct:
         found = self._ask("look", uri=uri)
         return (found[0], found[1]) if isinstance(found, list) else bool(found)
 
-    def take(self, files: Sequence[tuple[str, str]]) -> list[str | None]:
-        """Make (path, uri) pairs objects: the ETag of each that the server has taken."""
+    def take(self, files: Sequence[tuple[Content, str]]) -> list[str | None]:
+        """Make (content, uri) pairs objects: the ETag of each that the server has taken."""
         found: list[str | None] = self._ask("take", files=files) or [None] * len(files)
         return found
 

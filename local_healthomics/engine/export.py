@@ -57,7 +57,7 @@ def put_summary(objects: Objects, request: RunRequest, summary: dict[str, Any]) 
     found: Any = summary
     if form == "list":
         found = [{name: value} for name, value in summary.items()]
-    objects.send_text(f"{request.output_uri}/{where}", json.dumps(found, indent=2))
+    objects.send_json((json.dumps(found, indent=2), f"{request.output_uri}/{where}"))
 
 
 def export_log(objects: Objects, log_file: Path, output_uri: str) -> None:

@@ -151,9 +151,16 @@ class Objects:
         with ThreadPoolExecutor(min(WORKERS, len(left))) as pool:
             return sent | dict(pool.map(self._put, left))
 
-    def send_text(self, uri: str, text: str, content_type: str = "application/json") -> None:
-        bucket, key = split_uri(uri)
-        self._s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
+    def send_json(self, *texts: tuple[str, str]) -> None:
+        """Upload (text, uri) pairs, in this order."""
+        taken: Sequence[str | None] = [None] * len(texts)
+        if self._direct is not None:
+            taken = self._direct.take([({"json": text}, uri) for text, uri in texts])
+        for (text, uri), etag in zip(texts, taken, strict=True):
+            if etag is None:
+                bucket, key = split_uri(uri)
+                kind = "application/json"
+                self._s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=kind)
 
     def _look(self, uri: str) -> tuple[str, str] | bool:
         return self._direct.look(uri) if self._direct else True

@@ -31,6 +31,7 @@ from ..access import Key
 from ..arn import ACCOUNT, ALIAS, BUCKET, LOG_GROUP, REGION, ROLE_ARN
 from ..errors import StateUnreadable
 from ..keys import OwnerKey
+from ..objects import Content
 from ..policies import may_assume, may_pull, may_pull_through
 from . import (
     bodies,
@@ -193,8 +194,8 @@ class OtherServices:
         """The file of an object and its ETag; False if there is none, True if only S3 can tell."""
         return direct.look(self._s3, uri)
 
-    def take(self, files: Sequence[tuple[str, str]], within: Path) -> list[str | None]:
-        """Make (path, uri) pairs of files in `within` objects: the ETag of each that S3 takes."""
+    def take(self, files: Sequence[tuple[Content, str]], within: Path) -> list[str | None]:
+        """Make (content, uri) pairs objects, of files in `within`: the ETag of each that is one."""
         try:
             return direct.take(self._s3, self._objects, files, within)
         except (OSError, sqlite3.Error) as error:

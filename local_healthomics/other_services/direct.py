@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arn import ALIAS, object_of
+from ..objects import Content
 from . import checksums
 from . import moto_internals as internals
 from .plain_requests import make
@@ -42,18 +43,18 @@ def look(backend: Any, uri: str) -> tuple[str, str] | bool:
 
 
 def take(
-    backend: Any, objects: Objects, files: Sequence[tuple[str, str]], within: Path
+    backend: Any, objects: Objects, files: Sequence[tuple[Content, str]], within: Path
 ) -> list[str | None]:
-    """Make (path, uri) pairs objects; returns the ETag of each, None of those that it leaves.
+    """Make (content, uri) pairs objects; returns the ETag of each, None of those that it leaves.
 
     They are on disk when it returns. Only files in `within` are read.
     """
-    etags = [_take(backend, objects, path, uri, within) for path, uri in files]
+    etags = [_take(backend, objects, content, uri, within) for content, uri in files]
     objects.flush(backend, settings=False)
     return etags
 
 
-def _take(backend: Any, objects: Objects, path: str, uri: str, within: Path) -> str | None:
+def _take(backend: Any, objects: Objects, content: Content, uri: str, within: Path) -> str | None:
     name, key = object_of(uri)
     bucket = backend.buckets.get(name)
     if not key or bucket is None or name.endswith(ALIAS) or not internals.is_writable(bucket):
@@ -61,20 +62,23 @@ def _take(backend: Any, objects: Objects, path: str, uri: str, within: Path) -> 
     file = objects.new_file()
     try:
         key.encode()
-        copied = _copy(path, file, within)
-        if copied is None:
+        data = _read(content, within) if isinstance(content, str) else content["json"].encode()
+        if data is None:
             return None
-        etag, checksum = copied
+        file.write_bytes(data)
+        etag, checksum = hashlib.md5(data, usedforsecurity=False).hexdigest(), _checksum(data)
         value = FileValue(file, kept=True)
-        make(backend, bucket, key, value, algorithm=_ALGORITHM, checksum=checksum, etag=etag)
+        made = make(backend, bucket, key, value, algorithm=_ALGORITHM, checksum=checksum, etag=etag)
     except (OSError, UnicodeError, internals.S3Refusal):
         objects.discard(file)
         return None
+    if not isinstance(content, str):
+        made.set_metadata({"Content-Type": "application/json"})
     return etag
 
 
-def _copy(path: str, file: Path, within: Path) -> tuple[str, str] | None:
-    """The MD5 and the checksum of what is copied; None of what is not to be."""
+def _read(path: str, within: Path) -> bytes | None:
+    """The content of a file; None if it is not to be read here."""
     real = os.path.realpath(path)
     if not real.startswith(f"{within}{os.sep}"):
         return None
@@ -84,9 +88,11 @@ def _copy(path: str, file: Path, within: Path) -> tuple[str, str] | None:
         status = os.fstat(source)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST:
             return None
-        data = opened.read(status.st_size)
+        return opened.read(status.st_size)
+
+
+def _checksum(data: bytes) -> str:
     checksum = checksums.new(_ALGORITHM)
     assert checksum is not None
     checksum.update(data)
-    file.write_bytes(data)
-    return hashlib.md5(data, usedforsecurity=False).hexdigest(), checksums.text(checksum)
+    return checksums.text(checksum)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..arn import arn, log_stream_arn
 from ..instances import instance_type
+from ..objects import Content
 from ..readings import DEFAULTS, Readings
 from ..states import FINAL
 from ..store.documents import Store
@@ -21,7 +22,7 @@ from .engine_process import EngineProcess, birth
 from .pool import Ask, Limits, Pool
 
 Look = Callable[[str], tuple[str, str] | bool]  # see the engine's direct.py
-Take = Callable[[Sequence[tuple[str, str]], Path], list[str | None]]
+Take = Callable[[Sequence[tuple[Content, str]], Path], list[str | None]]
 _KEPT_LINES = 1000  # of a task, for the case that it fails, at logLevel ERROR
 
 

@@ -38,7 +38,8 @@ for name in how.get("pipes", []):
     os.mkfifo(name)
 if "files" in how:
     files = [(os.path.join(run_dir, name), uri) for name, uri in how["files"]]
-    say("take", number=1, files=files)
+    texts = [({"json": text}, uri) for text, uri in how.get("texts", [])]
+    say("take", number=1, files=files + texts)
 else:
     say("look", number=1, uri=how["look"])
 answer = json.loads(sys.stdin.readline())
@@ -132,6 +133,18 @@ def test_an_object_that_is_taken_is_as_one_of_a_request(
     s3.put_object(Bucket=bucket, Key="by request", Body=b"content")
     assert taken(fake, asking, f"s3://{bucket}/directly") == [ETAG]
     assert told(fake, bucket, "directly") == told(fake, bucket, "by request")
+
+
+def test_a_text_that_is_taken_is_json(fake: Clients, asking: str) -> None:
+    key, text = {"Bucket": "omics-local"}, '{"a": "ü"}'
+    found = answer(fake, asking, files=[], texts=[(text, "s3://omics-local/text/directly")])
+    fake.s3.put_object(
+        **key, Key="text/by request", Body=text.encode(), ContentType="application/json"
+    )
+    assert found == [hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()]
+    directly = told(fake, "omics-local", "text/directly")
+    assert directly == told(fake, "omics-local", "text/by request")
+    assert directly["head"]["ContentType"] == "application/json"
 
 
 def test_who_changes_the_file_does_not_change_the_object(fake: Clients, asking: str) -> None:
