@@ -14,6 +14,7 @@ from typing import Any, TextIO
 LogLine = tuple[int, str]
 _BATCH = 1000  # log lines per event: keeps one chatty task from building one huge line
 _GATHER = 0.25  # seconds that what nobody waits for may wait for more
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def timestamp() -> str:
@@ -42,7 +43,7 @@ class EventStream:
         self._later: threading.Timer | None = None  # that flushes
 
     def emit(self, event: str, *, waits: bool = False, **fields: Any) -> None:
-        line = json.dumps({"event": event, **fields}, separators=(",", ":"))
+        line = _encode({"event": event, **fields})
         self._write(line + "\n", waits=waits)
         if waits:
             self._flush_later()

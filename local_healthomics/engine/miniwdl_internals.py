@@ -11,13 +11,14 @@ that of each call (8 s at 5,000). `StdLib` is made for each task, and for expres
 looks at them, only for the signatures in it (half of lint's time). `config.load_plugins` scans the
 entry points of every installed distribution for every task (a third of a trivial task's time) and
 would load whatever miniwdl plugins the machine happens to have. The engine registers its own, only
-those.
-`chmod_R_plus` resolves all links above each file of a task, twice (a quarter of a trivial task's
-time), `path_really_within` those above each output six times, a folder at a time. `StdLib.Base`
-makes all functions of WDL four times a task; most use one, once. `digest` is for miniwdl's own
-cache of calls, which is off. `LoggingFileHandler` and `write_values_json` write to files of each
-task what the engine's log holds, or nobody reads. `_warn_output_basename_collisions` resolves all
-outputs again to tell of equal names, which nothing here confuses: each output has its folder.
+those. `StateMachine` looks through all jobs that wait after each that has ended: N squared again
+(2 ms a task at 3,000). `chmod_R_plus` resolves all links above each file of a task, twice (a
+quarter of a trivial task's time), `path_really_within` and the linking of outputs those above each
+output ten times, a folder at a time. `StdLib.Base` makes all functions of WDL four times a task;
+most use one, once. `digest` is for miniwdl's own cache of calls, which is off.
+`LoggingFileHandler` and `write_values_json` write to files of each task what the engine's log
+holds, or nobody reads. `_warn_output_basename_collisions` resolves all outputs again to tell of
+equal names, which nothing here confuses: each output has its folder.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from WDL import CLI, Env, Lint, StdLib, Tree, Value
@@ -39,7 +41,8 @@ from WDL.runtime import _io_helpers, config, task, task_container, workflow
 from WDL.runtime.cache import CallCache
 from WDL.runtime.task import link_outputs  # type: ignore[attr-defined]
 
-from .paths import really_within
+from .paths import real, really_within
+from .waiting import Finished, Waiting
 
 _LEVELS = 32  # forks to look through before a branch gets a whole index of its own
 _SUPPRESSED = {"CommandShellCheck"}  # needs a program that may not be there
@@ -124,6 +127,14 @@ MEMBERS = (
         "1.15",
         "replaced: slow",
         ("lhs", "rhs"),
+    ),
+    Member("WDL.runtime._io_helpers", "os", "1.15", "replaced: os.path.realpath is slow"),
+    Member(
+        "WDL.runtime.workflow",
+        "StateMachine",
+        "1.12",
+        "replaced: slow",
+        ("logger_id", "run_dir", "workflow", "inputs"),
     ),
     Member("WDL.Tree", "Task.digest", "1.12", "replaced: nobody asks"),
     Member("WDL.Tree", "Workflow.digest", "1.12", "replaced: nobody asks"),
@@ -459,6 +470,22 @@ def make_functions_late() -> None:
     library.__getattr__ = _made_function
 
 
+class StateMachine(workflow.StateMachine):  # type: ignore[name-defined]
+    """miniwdl's, which meets only the jobs that can begin where it goes through all that wait."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        mine: Any = self
+        mine.finished = Finished()
+        mine.waiting = Waiting(mine.waiting, lambda id: mine.jobs[id].dependencies, mine.finished)
+
+
+def os_with_fast_links() -> SimpleNamespace:
+    """The module `os`, whose `os.path.realpath` asks the kernel."""
+    path = SimpleNamespace(**{**vars(os.path), "realpath": real})
+    return SimpleNamespace(**{**vars(os), "path": path})
+
+
 def spare() -> None:
     """Leave out of the steps of a task what costs most and serves nobody here."""
     make_functions_late()
@@ -470,6 +497,10 @@ def spare() -> None:
         one.path_really_within = really_within
     for one in (Tree.Task, Tree.Workflow):
         one.digest = ""
+    one = _io_helpers
+    one.os = os_with_fast_links()
+    one = workflow
+    one.StateMachine = StateMachine
     one = task
     one.chmod_R_plus = add_permissions
     one.write_values_json = lambda values, filename, namespace="": None

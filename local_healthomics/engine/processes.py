@@ -7,6 +7,7 @@ where they are, without write permission.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shlex
@@ -33,6 +34,11 @@ from .usage import Usage
 _MARK = "AWS_WORKFLOW_TASK_UUID"  # of the documented variables
 
 
+@functools.cache
+def _machine() -> dict[str, int]:
+    return {"cpu": os.cpu_count() or 1, "mem_bytes": psutil.virtual_memory().total}
+
+
 class ProcessTask(OmicsTask):
     """Runs the command with bash on this machine."""
 
@@ -44,7 +50,7 @@ class ProcessTask(OmicsTask):
 
     @classmethod
     def detect_resource_limits(cls, cfg: Any, logger: logging.Logger) -> dict[str, int]:
-        return {"cpu": os.cpu_count() or 1, "mem_bytes": psutil.virtual_memory().total}
+        return _machine()
 
     def __init__(self, cfg: Any, run_id: str, host_dir: str) -> None:
         super().__init__(cfg, run_id, host_dir)

@@ -17,7 +17,8 @@ import pytest
 import WDL
 from WDL import Env, StdLib, Type, Value
 from WDL._util import chmod_R_plus
-from WDL.runtime import config, download
+from WDL.runtime import _io_helpers, _workflow_state, config, download
+from WDL.runtime._stdlib import WorkflowStdLib
 from WDL.runtime.cache import CallCache
 
 from local_healthomics.engine import miniwdl_internals as internals
@@ -70,6 +71,71 @@ def test_outputs_are_linked_below_out(tmp_path: Path) -> None:
     found = internals.linked(CallCache(_configuration(), LOGGER), outputs, str(tmp_path))
     assert found["o"].value == str(tmp_path / "out" / "o" / "made")
     assert Path(found["o"].value).read_text() == "x"
+
+
+def test_links_are_the_same_where_the_kernel_resolves_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work" / "folder").mkdir(parents=True)
+    (tmp_path / "work" / "file").write_text("x")
+    (tmp_path / "link").symlink_to("work/file")
+
+    def laid_out() -> dict[str, str]:
+        files = [Value.File(str(tmp_path / name)) for name in ("work/file", "link")]
+        outputs: Any = Env.Bindings().bind("all", Value.Array(Type.File(), list(files)))
+        outputs = outputs.bind("d", Value.Directory(str(tmp_path / "work" / "folder")))
+        internals.linked(CallCache(_configuration(), LOGGER), outputs, str(tmp_path))
+        out = tmp_path / "out"
+        found = {str(one): str(one.readlink()) for one in out.rglob("*") if one.is_symlink()}
+        out.rename(tmp_path / f"out{len(list(tmp_path.iterdir()))}")
+        return found
+
+    stock = laid_out()
+    fast = internals.os_with_fast_links()
+    assert vars(fast).keys() == vars(os).keys()
+    assert vars(fast.path).keys() == vars(os.path).keys()
+    monkeypatch.setattr(_io_helpers, "os", fast)
+    assert laid_out() == stock
+    assert len(stock) == 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jobs_begin_when_miniwdl_lets_them(seed: int) -> None:
+    text = """
+    version 1.1
+    task t { input { Array[Int] given = [] }  command {}  output { Int o = 1 } }
+    workflow w {
+      call t as a
+      call t as b { input: given = [a.o] }
+      Array[Int] many = [1, 2, b.o]
+      scatter (i in many) {
+        call t as c { input: given = [i] }
+        if (i > 1) { call t as d { input: given = [c.o] } }
+      }
+      call t as e { input: given = c.o }
+      output { Int o = e.o  Array[Int?] all = d.o }
+    }
+    """
+    document = WDL.parse_document(text)
+    document.typecheck()
+    flow: Any = document.workflow
+
+    def begun(kind: Any) -> list[str]:
+        rng, cfg = random.Random(seed), _configuration()
+        state = kind("test-miniwdl", "/run", flow, Env.Bindings())
+        stdlib = WorkflowStdLib(cfg, "1.1", state, CallCache(cfg, LOGGER))
+        found, running = [], []
+        while state.outputs is None:
+            while (call := state.step(cfg, stdlib)) is not None:
+                found.append(call.id)
+                running.append(call.id)
+            if running:
+                rng.shuffle(running)
+                found.append(f"{running[-1]} ends")
+                state.call_finished(running.pop(), Env.Bindings().bind("o", Value.Int(2)))
+        return [*found, str(WDL.values_to_json(state.outputs))]
+
+    assert begun(internals.StateMachine) == begun(_workflow_state.StateMachine)
 
 
 @pytest.mark.parametrize(("text", "size"), [("1 GiB", 2**30), ("2 GB", 2 * 10**9), ("7", 7)])
