@@ -293,8 +293,8 @@ def _step(step: Step, numbers: Mapping[JobKey, int], *, own_folders: bool) -> di
         ("-s", OutputKind.FILE, "The job left the output empty:"),
     ]
     names_project = PROJECT in step.command
-    is_short = names_project or len(step.command) < _SHORT
-    in_file = names_project or not is_short or not step.interpreter.endswith(TEXT_OPTION)
+    is_short = len(step.command) < _SHORT
+    in_file = not is_short or not step.interpreter.endswith(TEXT_OPTION)
     interpreter = step.interpreter.removesuffix(TEXT_OPTION) if in_file else step.interpreter
     return {
         "title": f"rule {' '.join(str(step.key).split())}",
@@ -306,10 +306,10 @@ def _step(step: Step, numbers: Mapping[JobKey, int], *, own_folders: bool) -> di
         "command": step.command,
         "delimiter": heredoc_delimiter(step.command, "OMICS_JOB"),
         "project": PROJECT if names_project else "",
-        "is_short": is_short,
+        "is_short": is_short or names_project,
         "in_file": in_file,
         "run": wdl_command(f"{activate if step.conda else ''}{interpreter} ")
-        + (file if in_file else shell_word(step.command)),
+        + (file if in_file else '"$command"' if names_project else shell_word(step.command)),
         "benchmark": step.benchmark
         and {
             "seen": seen_by_job(step.benchmark.path),

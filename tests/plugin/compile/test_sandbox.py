@@ -23,6 +23,7 @@ from snakemake_executor_omics.compile import compile_wave
 from snakemake_executor_omics.compile.render import render_pack, render_task
 from snakemake_executor_omics.compile.sandbox import stand_in
 from snakemake_executor_omics.model import (
+    PROJECT,
     TEXT_OPTION,
     FileRef,
     JobKey,
@@ -162,6 +163,21 @@ def test_any_command_and_any_path_arrive_byte_for_byte(
         assert {path for path in outputs if "\r" not in path} <= set(files)
         for path in (*outputs, *logs):
             assert (work / path).is_file()
+
+
+@pytest.mark.parametrize("option", ["", TEXT_OPTION])
+@pytest.mark.parametrize("repeats", [1, 400])
+def test_a_command_that_names_the_project_names_its_folder_in_the_task(
+    option: str, repeats: int, tmp_path: Path
+) -> None:
+    command = f"ls '{PROJECT}/x' & {PROJECT}; " * repeats
+    task = _task(command, [], [], [])
+    step = dataclasses.replace(task.steps[0], interpreter=KEEP + option)
+    folder = tmp_path / "a & b"
+    folder.mkdir()
+    _run(dataclasses.replace(task, layers=((step,),)), folder)
+    seen = (folder / "work/.omics/seen").read_text()
+    assert seen.rstrip() == command.replace(PROJECT, f"{folder}/work").rstrip()
 
 
 def test_the_engine_may_work_in_a_folder_of_any_name(tmp_path: Path) -> None:
