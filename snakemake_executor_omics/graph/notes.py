@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from snakemake.io import is_flagged
 
 from ..model import Wave
+from ..settings.started import AT_START
 from .containers import container_of, ignores_environment
+from .snakefiles import snakefiles_of
 from .task_settings import TaskSettings
 from .unit_graph import UnitGraph
 from .units import Unit, members
+from .variables import set_in
 
 
 def workflow_notes(
-    units: Iterable[Unit], graph: UnitGraph, wave: Wave, settings: TaskSettings
+    units: Sequence[Unit], graph: UnitGraph, wave: Wave, settings: TaskSettings
 ) -> Iterator[str]:
     """What is to be known before the first run."""
+    files = [
+        Path(settings.workdir, file)
+        for unit in islice(units, 1)  # all are of one workflow
+        for file in snakefiles_of(members(unit)[0].rule.workflow)
+    ]
+    if variables := set_in(map(_text, files), AT_START, os.environ):
+        yield (
+            "the Snakefile sets environment variables, which tasks do not have: "
+            f'{", ".join(variables)}. `shell.prefix("export NAME=…; ")` gives them to all '
+            "`shell:`"
+        )
     unused: dict[str, str] = {}
     between: dict[str, None] = {}
     leaving_nothing: dict[str, None] = {}
@@ -62,6 +79,13 @@ def workflow_notes(
             f"jobs wait for local rules, which run here between two runs: {', '.join(between)}. "
             "--omics-local-rules run makes them tasks"
         )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", errors="replace")
+    except OSError:  # it is gone
+        return ""
 
 
 def pipe_notes(dag: Any, going: Iterable[Unit], placed: Iterable[Unit]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
 
 from ..limits import ACCELERATORS
-from . import options
+from . import options, started  # noqa: F401  (early: it keeps the environment variables)
 
 # What the executor is to Snakemake.
 common_settings = CommonSettings(

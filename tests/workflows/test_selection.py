@@ -250,6 +250,7 @@ def test_local_rules_can_be_tasks(tmp_path: Path) -> None:
 
 
 UNSENT = """
+os.environ["SEARCH_PATHS"] = "defaults"
 container: "docker://python:3.11"
 rule all:
     input: "read.txt", "given.txt"
@@ -284,6 +285,7 @@ def test_what_tasks_lack_and_what_is_large_is_told_before_anything_starts(tmp_pa
         f"which no task has: scripts/given.py ({folder}/data/b.txt).",
         "which are sent: read (101 MB: ../large/reads)",
         "what they write or remove in the project does not come here: all.",
+        "sets environment variables, which tasks do not have: SEARCH_PATHS.",
     ):
         assert said in done.stderr, done.stderr
     assert "data/a.txt" in (folder / "out/parameters.json").read_text()
