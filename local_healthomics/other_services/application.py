@@ -304,6 +304,11 @@ class OtherServices:
             return served.refused(
                 environ, start_response, "s3", "403 Forbidden", "AccessDenied", "Access Denied"
             )
+        if is_s3 and method in ("PUT", "POST") and plain_requests.is_too_long(_key(environ)):
+            status, code = "400 Bad Request", "KeyTooLongError"
+            return served.refused(
+                environ, start_response, "s3", status, code, "Your key is too long"
+            )
         is_content = is_s3 and bodies.is_content(environ)
         arrived: AbstractContextManager[None] = nullcontext()
         try:
@@ -423,6 +428,11 @@ def _behind_access_point(environ: dict[str, Any]) -> bool:
     host: str = environ.get("HTTP_HOST", "")
     path: str = environ["PATH_INFO"].lstrip("/")
     return host.partition(".")[0].endswith(ALIAS) or path.partition("/")[0].endswith(ALIAS)
+
+
+def _key(environ: Mapping[str, Any]) -> bytes:
+    key: str = environ["PATH_INFO"].removeprefix("/").partition("/")[2]
+    return key.encode("latin-1")
 
 
 def _template(templates: Mapping[str, str], prefix: str) -> str | None:

@@ -18,7 +18,7 @@ from ..arn import ALIAS, object_of
 from ..objects import Content
 from . import checksums
 from . import moto_internals as internals
-from .plain_requests import make
+from .plain_requests import is_too_long, make
 from .s3_durable import DurableKey
 from .s3_index import Objects
 from .s3_records import FileValue
@@ -61,7 +61,8 @@ def _take(backend: Any, objects: Objects, content: Content, uri: str, within: Pa
         return None
     file = objects.new_file()
     try:
-        key.encode()
+        if is_too_long(key.encode()):
+            return None
         data = _read(content, within) if isinstance(content, str) else content["json"].encode()
         if data is None:
             return None

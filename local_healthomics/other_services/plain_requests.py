@@ -18,6 +18,7 @@ from . import moto_internals as internals
 from .s3_durable import DurableKey
 
 Headers = list[tuple[str, str]]
+_LONGEST_KEY = 1024  # bytes (S3's user guide, "Naming Amazon S3 objects")
 _QUERY = re.compile(r"(x-id=\w+)?")  # which some clients name the operation by
 # What a request may have beside its content; whoever sends it and where was looked at before.
 _SAID = {
@@ -80,6 +81,11 @@ def write(backend: Any, environ: Mapping[str, Any]) -> Headers | None:
     if checksum:
         headers[f"x-amz-checksum-{algorithm.lower()}"] = checksum
     return [*_headers(headers), ("Content-Length", "0")]
+
+
+def is_too_long(key: bytes) -> bool:
+    """Whether S3 makes no object of this key."""
+    return len(key) > _LONGEST_KEY
 
 
 def make(

@@ -198,6 +198,7 @@ def test_what_is_no_object_or_no_file_of_the_run_is_left(fake: Clients, asking: 
     left = ["of more", "outside", "nowhere", "up", "pipe", "gone", ".", "../../format"]
     files = [(name, f"s3://omics-local/left/{place}") for place, name in enumerate(names + left)]
     files += [("a", uri) for uri in ("s3://no-such-bucket/a", "s3://omics-local", "s3://", "")]
+    files.append(("a", "s3://omics-local/" + "ü" * 512 + "x"))
     files.append(("a", "s3://omics-local/left/\udc80"))  # of a name that is no text
     found = answer(
         fake,

@@ -51,6 +51,7 @@ def encrypted(s3: Any) -> None:
 
 OBJECTS: dict[str, dict[str, Any]] = {
     "empty": {"Body": b""},
+    "ü" * 512: {"Body": b"content"},  # the longest that may be
     "small/ü//a b+%2F": {"Body": b"content"},
     "large": {"Body": b"x" * 2_000_000},
     "said": {
@@ -165,6 +166,9 @@ def test_what_is_refused_is_refused_as_by_moto(fake: Clients, by_moto: Any) -> N
         assert refused(s3.put_object, Bucket="no-such-bucket", Key="a", Body=b"x")[0] == (
             "NoSuchBucket"
         )
+        long = {"Bucket": "omics-local", "Key": "ü" * 512 + "x"}
+        assert refused(s3.put_object, **long, Body=b"x")[0] == "KeyTooLongError"
+        assert refused(s3.create_multipart_upload, **long)[0] == "KeyTooLongError"
         changed = {"Bucket": "omics-local", "Key": "empty", "IfMatch": '"0"'}
         assert refused(s3.get_object, **changed)[0] == "PreconditionFailed"
         assert refused(s3.head_object, **changed)[0] == "412"
