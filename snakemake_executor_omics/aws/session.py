@@ -42,7 +42,7 @@ _PROFILES = "aws configure list-profiles shows what there is"
 _LIST = re.compile(rb"<(\w+:)?List\w+(Result|Response)\b")
 _LINK_SECONDS = 60  # for an answer
 _HURRIED_SECONDS = 5
-_LOOK_SECONDS = 0.05  # between two looks at `last_end`, which asks no service
+_LOOK_SECONDS, _LOOK_PART = 0.005, 0.05  # between looks at `last_end`: and of the time so far
 _SPARE_CONNECTIONS = 4  # for what is asked of S3 while files move
 
 
@@ -82,9 +82,9 @@ class Services:
 
     def pauses(self, seconds: float, since: object) -> Iterator[float]:
         """Seconds to wait, one after the other: until all are over, or something ended `since`."""
-        end = monotonic() + seconds
-        while (left := end - monotonic()) > 0 and self.last_end() == since:
-            yield left if since is None else min(left, _LOOK_SECONDS)
+        begun = monotonic()
+        while (left := seconds - (over := monotonic() - begun)) > 0 and self.last_end() == since:
+            yield left if since is None else min(left, _LOOK_SECONDS + _LOOK_PART * over)
 
 
 def connect(
