@@ -125,8 +125,10 @@ class Executor(RemoteExecutor):
         internals.report_submission_without_polling(self, info)
         if isinstance(answer, Succeeded):
             self.workflow.async_run(self._report_success(info))
-        else:
+        elif isinstance(answer, Failed):
             internals.give_back(self.workflow, [job], [])
+        else:
+            internals.give_back(self.workflow, [], [job])
 
     # --- states out ----------------------------------------------------------------------
 

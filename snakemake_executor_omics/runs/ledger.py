@@ -158,6 +158,9 @@ class Ledger:
             return Failed(unit, ())
         if all(key in self._done for key in tasks):
             return Succeeded(unit)
+        if not any(key in self._run for key in tasks):
+            # Its run has ended since it was started for it: there is nothing to wait for.
+            return Returned(unit, tuple((key, None) for key in tasks if key not in self._done))
         self._asked[unit] = tasks
         self._unit.update(dict.fromkeys(tasks, unit))
         return None

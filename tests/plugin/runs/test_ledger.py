@@ -52,6 +52,16 @@ def test_a_success_is_told_to_who_waits_and_at_once_to_who_asks_later() -> None:
     assert ledger.ask(B, [B]) == Succeeded(B)
 
 
+@pytest.mark.parametrize("end", [STOPPED, LOST, Ending(Outcome.INTERRUPTED)])
+def test_who_asks_when_the_run_has_ended_without_an_answer_goes_back_at_once(end: Ending) -> None:
+    """A run may fail while Snakemake's jobs are attached to it, one after the other."""
+    ledger = _chain()
+    ledger.advance("1", _ended(a=end, b=end))
+    assert ledger.ask(B, [B]) == Returned(B, ((B, None),))
+    ledger.place("2", {A: (), B: (A,)})
+    assert ledger.ask(B, [B]) is None
+
+
 def test_a_failure_is_told_although_what_it_needs_is_lost() -> None:
     ledger = _chain()
     assert ledger.advance("1", _ended(a=LOST, b=FAILED)) == [
