@@ -49,7 +49,7 @@ def package(workflow: Any, options: Options, workdir: Path, folder: Path, log: L
             + (f": {'; '.join(reasons[:3])}" if reasons else ": everything is done already"),
             hint=_way_out(reasons),
         )
-    tell_selection(selection, parts, log)
+    tell_selection(selection, parts, log, set())
     tell_packs(waves, log)
     written: list[Path] = []
     for number, wave in enumerate(waves, start=1):

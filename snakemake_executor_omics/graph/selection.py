@@ -333,8 +333,13 @@ class _Refusals:
         return tuple(self._found.values())
 
 
-def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> None:
-    """How many jobs go, how many wait, and for what."""
+def tell_selection(
+    selection: Selection, parts: Partition[JobKey], log: Log, told: set[str]
+) -> None:
+    """How many jobs go, how many wait, and for what.
+
+    `told` has, and gets, the notes that were told before.
+    """
     waiting = {**selection.deferred, **dict.fromkeys(parts.deferred, "it gathers across runs")}
     going, runs = sum(map(len, parts.runs)), len(parts.runs)
     into = "one run" if runs == 1 else f"{runs} runs"
@@ -347,7 +352,9 @@ def tell_selection(selection: Selection, parts: Partition[JobKey], log: Log) -> 
     for reason, count in reasons.most_common(10):
         log.info(f"omics:   {count} later: {reason}")
     for note in selection.notes:
-        log.warning(f"omics: {note}")
+        if note not in told:
+            told.add(note)
+            log.warning(f"omics: {note}")
 
 
 def _waits_for(parents: Iterable[Unit], deferred: Mapping[JobKey, str]) -> str | None:

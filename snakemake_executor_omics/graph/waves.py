@@ -126,11 +126,12 @@ class LookedAt:
     """What earlier waves of a call of Snakemake were found to be, so that no wave looks again.
 
     `jobs` are those that waited and can be tasks (`look_over`), `images` tells how each image is
-    named (`_with_images`).
+    named (`_with_images`), `notes` are those that people have been told.
     """
 
     jobs: set[JobKey] = field(default_factory=set)
     images: dict[str, str] = field(default_factory=dict)
+    notes: set[str] = field(default_factory=set)
 
 
 def next_waves(
@@ -189,7 +190,7 @@ def next_waves(
     durations = durations_of(workflow, selection.wave, workdir, earlier)
     before = _by_key(selection.wave, left)
     parts, waves = runs_of(selection.wave, options, durations, before, quotas)
-    tell_selection(selection, parts, log)
+    tell_selection(selection, parts, log, looked_at.notes)
     if options.parallel_runs is None and len(waves) > 1:
         log.info(f"omics:   so many runs since {quotas()}")
     tell_packs(waves, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 
 from snakemake_executor_omics.graph import selection
-from snakemake_executor_omics.graph.selection import _Refusals, _waits_for
+from snakemake_executor_omics.graph.partition import Partition
+from snakemake_executor_omics.graph.selection import _Refusals, _waits_for, tell_selection
 from snakemake_executor_omics.graph.task_settings import TaskSettings
 from snakemake_executor_omics.graph.units import job_key
-from snakemake_executor_omics.model import JobKey
+from snakemake_executor_omics.model import JobKey, Wave
 
 
 @pytest.mark.parametrize("checkpoint", [True, False])
@@ -76,3 +78,13 @@ def test_what_waits_is_looked_at_until_it_is_known_and_not_by_every_wave(
     for _ in range(2):
         selection.look_over(dag, [], TaskSettings(Path()), looked_at=looked_at)
     assert sorted(asked) == ["known", "unknown", "unknown"]
+
+
+def test_a_note_is_told_once_in_a_call(caplog: pytest.LogCaptureFixture) -> None:
+    """Each try of a failed job is a wave of its own, and would tell all of them again."""
+    told: set[str] = set()
+    for notes in (("first",), ("first", "second")):
+        chosen = selection.Selection(Wave(()), {}, {}, notes=notes)
+        with caplog.at_level(logging.WARNING):
+            tell_selection(chosen, Partition((), ()), logging.getLogger("omics"), told)
+    assert [record.message for record in caplog.records] == ["omics: first", "omics: second"]
