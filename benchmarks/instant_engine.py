@@ -14,9 +14,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from local_healthomics.arn import object_of
 from local_healthomics.engine.events import EventStream, timestamp
 from local_healthomics.engine.request import RunRequest
-from local_healthomics.engine.transfer import WORKERS, Objects, connect
+from local_healthomics.engine.transfer import WORKERS, connect
 from snakemake_executor_omics.compile.jobs import JOBS_FILE, named_jobs
 
 
@@ -25,7 +26,12 @@ def main() -> None:
         return
     request = RunRequest.load(Path(sys.argv[1]))
     events = EventStream(sys.stdout)
-    objects = Objects(connect(request.endpoint_url, request.region))
+    s3 = connect(request.endpoint_url, request.region)
+
+    def put(uri: str, text: str) -> None:
+        bucket, key = object_of(uri)
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+
     definition = request.definition_dir
     jobs = named_jobs((definition / JOBS_FILE).read_text(), (definition / request.main).read_text)
     summary: dict[str, list[str]] = {}
@@ -42,8 +48,8 @@ def main() -> None:
     with ThreadPoolExecutor(WORKERS) as pool:
         uris = [uri for found in summary.values() for uri in found]
         # Every run of the same jobs leaves the same.
-        list(pool.map(lambda uri: objects.send_text(uri, posixpath.basename(uri)), uris))
-    objects.send_text(f"{request.output_uri}/logs/outputs.json", json.dumps(summary))
+        list(pool.map(lambda uri: put(uri, posixpath.basename(uri)), uris))
+    put(f"{request.output_uri}/logs/outputs.json", json.dumps(summary))
     events.emit("end", status="COMPLETED", at=timestamp(), outputs=summary)
 
 
