@@ -114,10 +114,11 @@ class Preloaded:
         with self._lock:
             if self._loader is not None or self._settled.is_set():
                 return
-            if not hasattr(socket, "SOCK_SEQPACKET"):
+            try:
+                self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            except (AttributeError, OSError):  # a system that has no such sockets
                 self._settled.set()
                 return
-            self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 self._loader = subprocess.Popen(
                     [sys.executable, "-P", "-m", __name__, *self._modules],

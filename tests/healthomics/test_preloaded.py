@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_children_begin_without_a_loader_that_cannot_load(modules: Path, tmp_pat
     loader = Preloaded(["nothing_of_this_name"])
     loader.begin()
     assert loader._settled.wait(SECONDS)
+    assert not told(loader.start, tmp_path, "0")["loaded"]
+    loader.close()
+
+
+def test_children_begin_without_a_loader_where_it_cannot_be_spoken_to(
+    modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: Any) -> Any:
+        raise OSError("Protocol not supported")  # as on macOS
+
+    monkeypatch.setattr(socket, "socketpair", unsupported)
+    loader = Preloaded(["colorsys"])
+    loader.begin()
     assert not told(loader.start, tmp_path, "0")["loaded"]
     loader.close()
 
