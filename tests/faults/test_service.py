@@ -140,12 +140,13 @@ class Death:
     operation: str
     call: int
     runs: int
+    seconds: int = 0  # that its jobs take
     to_mend: str = ""
 
 
 DEATHS = [
     Death("the workflow was made", "omics:GetWorkflowVersion", 1, 1),
-    Death("the run works", "omics:ListRunTasks", 3, 2),
+    Death("the run works", "omics:ListRunTasks", 3, 2, seconds=5),
     Death("results are fetched", "s3:GetObject", 2, 1),
 ]
 
@@ -163,7 +164,7 @@ DEATHS = [
     ],
 )
 def test_the_service_is_killed_and_started_again_when(owned: Case, own: Own, death: Death) -> None:
-    owned.options = ("--omics-give-up-after", "1")
+    owned.options = ("--omics-give-up-after", "1", "--config", f"seconds={death.seconds}")
     done = owned.call(Fault(death.operation, before(own.restart), (death.call,)))
     assert not done.hung, done.text
     assert "Traceback (most recent call last)" not in done.text
