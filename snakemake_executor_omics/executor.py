@@ -29,7 +29,7 @@ from .log import WithoutProgress
 from .model import JobKey
 from .packaging import package
 from .runs.followed import FollowedRun
-from .runs.interrupts import leave_at_the_next
+from .runs.interrupts import as_before, leave_at_the_next
 from .runs.invocation import Invocation
 from .runs.ledger import Failed, Ledger, Outcome, Returned, RunEnd, Succeeded
 from .settings.checking import resolve
@@ -218,6 +218,7 @@ class Executor(RemoteExecutor):
         self._runs.stop_waiting()
         super().shutdown()
         self._runs.close()
+        as_before()
 
 
 def _options(workflow: Any) -> Options:

@@ -44,12 +44,14 @@ class Executor(AbstractExecutor):
             ApiError: with a version of Snakemake that the plugin does not know.
         """
         refuse_other_snakemakes()
+        if _executor.cache_info().currsize:
+            gc.unfreeze()  # of many workflows in one process the first is garbage by now
         return _executor()(workflow, logger)
 
 
 @cache
 def _executor() -> Any:
-    """Load it. The collector of garbage leaves alone what is loaded, then and later: it stays."""
+    """Load it. The collector of garbage leaves alone what is there then: it stays in most cases."""
     collects = gc.isenabled()
     gc.disable()
     try:

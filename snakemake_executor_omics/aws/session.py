@@ -86,6 +86,11 @@ class Services:
         while (left := seconds - (over := monotonic() - begun)) > 0 and self.last_end() == since:
             yield left if since is None else min(left, _LOOK_SECONDS + _LOOK_PART * over)
 
+    def close(self) -> None:
+        """Close the connections; who asks still, in a thread of its own, makes new ones."""
+        for client in (self.omics, self.s3, self.logs):
+            client.close()
+
 
 def connect(
     region: str | None = None,

@@ -84,10 +84,14 @@ def snakefiles_of(workflow: Any) -> list[str]:
 
 
 class _Hidden:
-    """Something that a cache does not tell apart."""
+    """Something that a cache does not tell apart, nor keep once it was taken."""
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self._value = value
+
+    def taken(self) -> Any:
+        value, self._value = self._value, None
+        return value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Hidden)
@@ -102,7 +106,7 @@ def _changed(path: str) -> int:
 
 @lru_cache(maxsize=1_000)
 def _read_snakefile(path: str, changed: int, hidden: _Hidden) -> Text:
-    workflow, files = hidden.value
+    workflow, files = hidden.taken()
     return _parsed(python_of(workflow, files[path]), path)
 
 

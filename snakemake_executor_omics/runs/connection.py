@@ -92,6 +92,7 @@ class Connection:
 
     def close(self) -> None:
         self.journal.close()
+        self.services.close()
         if self._local is not None:
             self._local.stop()
 

@@ -1,4 +1,7 @@
-"""Signals: SIGTERM and SIGHUP are a Ctrl-C, and a second one leaves at once."""
+"""Signals: SIGTERM and SIGHUP are a Ctrl-C, and a second one leaves at once.
+
+Once a call of Snakemake is over they are as before: its process, a notebook's, may go on.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells tell it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_before: dict[int, Any] = {}  # the handlers of others
 
 
 def as_ctrl_c() -> None:
@@ -34,6 +40,13 @@ def leave_at_the_next(last: Callable[[], None]) -> None:
         _handle(number, leave)
 
 
+def as_before() -> None:
+    """Give the signals back to whoever had them."""
+    if threading.current_thread() is threading.main_thread():
+        while _before:
+            signal.signal(*_before.popitem())
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -41,5 +54,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _handle(number: int, handler: Callable[[int, FrameType | None], None]) -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # signals are the main thread's
-    if signal.getsignal(number) is not signal.SIG_IGN:
+    before = signal.getsignal(number)
+    if before not in (signal.SIG_IGN, None):  # None: its handler is none of Python's
+        _before.setdefault(number, before)
         signal.signal(number, handler)

@@ -61,6 +61,7 @@ class Invocation:
         self._options = options
         self._log = log
         self._service: _Service | None = None
+        self._is_over = False
         self._detached = False
         self._cancelled: set[str] = set()
         self._quotas: Quotas | None = None
@@ -90,6 +91,8 @@ class Invocation:
         return self._quotas
 
     def _connect(self) -> _Service:
+        if self._is_over:  # whoever asks is a thread that was left
+            raise OmicsError("Snakemake has ended meanwhile")
         if self._service is None:
             as_ctrl_c()
             connection = open_connection(self._options, self.state, self._log)
@@ -223,7 +226,10 @@ class Invocation:
             self._service.follower.stop()
 
     def close(self) -> None:
-        """Say what goes on without us, and leave it."""
+        """Say what goes on without us, leave it, and let go of all that is kept for it.
+
+        Snakemake's own caches keep a workflow, and with it its executor, long after its end.
+        """
         if self._service is None:
             return
         for run in self.ledger.in_flight:
@@ -234,3 +240,5 @@ class Invocation:
             # needed may be the same jobs, which the next call starts anew.
             self._service.connection.journal.ended(run)
         self._service.connection.close()
+        self._is_over = True
+        self._service, self.ledger, self.left = None, Ledger(), []

@@ -49,6 +49,19 @@ def test_garbage_is_collected_afterwards_as_before(collects: bool) -> None:
     assert done.stdout.strip() == "True"
 
 
+def test_the_first_of_many_workflows_in_one_process_is_not_kept() -> None:
+    """Frozen, it would never be collected."""
+    code = (
+        "import contextlib, gc, snakemake_executor_plugin_omics as plugin\n"
+        "for _ in range(2):\n"
+        "    with contextlib.suppress(AttributeError):\n"
+        "        plugin.Executor(None, None)\n"
+        "    print(gc.get_freeze_count() > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\nFalse\n"
+
+
 def test_snakemake_takes_it_for_a_plugin() -> None:
     found = ExecutorPluginRegistry().get_plugin("omics")
     assert found.settings_cls is plugin.ExecutorSettings

@@ -50,3 +50,19 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "interrupted\n"
         process.kill()
+
+
+def test_a_process_that_goes_on_has_its_signals_back() -> None:
+    code = (
+        "import signal\n"
+        "from snakemake_executor_omics.runs import interrupts\n"
+        "signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)\n"
+        "before = list(map(signal.getsignal, signals))\n"
+        "interrupts.as_ctrl_c()\n"
+        "interrupts.leave_at_the_next(print)\n"
+        "changed = list(map(signal.getsignal, signals)) != before\n"
+        "interrupts.as_before()\n"
+        "print(changed, list(map(signal.getsignal, signals)) == before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from said import Said
 
-from snakemake_executor_omics.errors import ServiceError
+from snakemake_executor_omics.errors import OmicsError, ServiceError
 from snakemake_executor_omics.model import JobKey, Step, Task, Wave
 from snakemake_executor_omics.runs import invocation
 from snakemake_executor_omics.runs.invocation import Invocation
@@ -305,3 +307,22 @@ def test_runs_that_are_to_go_on_are_not_cancelled(
     runs.close()
     assert service.cancelled == []
     assert said.lines == ["omics: run 1 is left"]
+
+
+def test_a_call_that_is_over_keeps_nothing_of_its_service_and_starts_nothing(
+    service: _Service, begun: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Opened(SimpleNamespace):
+        """Unlike its base it may be referred to weakly."""
+
+    connections = [Opened(journal=service.journal, left=service.left, close=service.close)]
+    kept = weakref.ref(connections[0])
+    monkeypatch.setattr(invocation, "open_connection", lambda *_: connections.pop())
+    runs, _ = begun()
+    assert runs.start(_wave(A))
+    runs.close()
+    gc.collect()
+    assert kept() is None
+    with pytest.raises(OmicsError, match="has ended"):
+        runs.start(_wave(B))
+    runs.close()
