@@ -1,6 +1,6 @@
 """CPU of the local service's engine, alone: trivial tasks, a server that answers at once.
 
-python benchmarks/engine.py [--jobs N] [--cores N]
+python benchmarks/engine.py [--jobs N] [--cores N] [--steps N [--reads N]]
 
 `tasks` is from the first task's announcement to the last one's end, `start` what comes before it,
 `end` what comes after: of the engine's own process. `children` are the tasks' own processes.
@@ -29,7 +29,7 @@ import measure
 from local_healthomics.engine.request import CacheRequest, RunRequest
 from local_healthomics.runs.pool import Ask, Pool
 from snakemake_executor_omics.compile import compile_wave
-from snakemake_executor_omics.model import JobKey, OutputFile, Resources, Step, Task, Wave
+from snakemake_executor_omics.model import FileRef, JobKey, OutputFile, Resources, Step, Task, Wave
 
 
 class _Bucket(BaseHTTPRequestHandler):
@@ -66,23 +66,30 @@ def bucket() -> Iterator[str]:
     server.shutdown()
 
 
-def wave(jobs: int) -> Wave:
-    """Independent jobs that write a number, as those of `graphs.smk`."""
+def wave(jobs: int, steps: int, reads: int) -> Wave:
+    """Jobs that write a number, as those of `graphs.smk`, and read some of the step above."""
+    width = jobs // steps
 
-    def task(number: int) -> Task:
-        path = f"out/0/{number}.txt"
-        key = JobKey("step", (("step", "0"), ("number", str(number))), (path,))
+    def key_of(step: int, number: int) -> JobKey:
+        path = f"out/{step}/{number}.txt"
+        return JobKey("step", (("step", str(step)), ("number", str(number))), (path,))
+
+    def task(step: int, number: int) -> Task:
+        key = key_of(step, number)
+        (path,) = key.outputs
+        above = sorted({(number + place) % width for place in range(reads)}) if step else ()
+        keys = [key_of(step - 1, one) for one in above]
         command = f"echo {number} > {path}"
         step = Step(key=key, command=command, threads=1, outputs=(OutputFile(path),))
         return Task(
             key=key,
             layers=((step,),),
-            inputs=(),
+            inputs=tuple(FileRef(one.outputs[0], producer=one) for one in keys),
             container="public.ecr.aws/docker/library/bash:5",
             resources=Resources(cpus=1, memory_mb=1000),
         )
 
-    return Wave(tuple(task(number) for number in range(jobs)))
+    return Wave(tuple(task(step, number) for step in range(steps) for number in range(width)))
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,13 @@ class Found:
     events: Counter[str]
 
 
-def once(jobs: int, cores: int, endpoint: str) -> Found:
+def once(work: Wave, cores: int, endpoint: str) -> Found:
     with TemporaryDirectory() as place:
         run_dir = Path(place) / "state" / "runs" / "1234567-00000000"
         definition = Path(place) / "definition"
         run_dir.mkdir(parents=True)
         definition.mkdir()
-        for name, text in compile_wave(wave(jobs)).files.items():
+        for name, text in compile_wave(work).files.items():
             (definition / name).write_text(text)
         subprocess.run(
             [sys.executable, "-c", _CHECK, str(definition)], check=True, stdout=subprocess.DEVNULL
@@ -210,10 +217,13 @@ def main() -> None:
     options = measure.parser(__doc__)
     options.add_argument("--jobs", type=int, default=300)
     options.add_argument("--cores", type=int, default=2)
+    options.add_argument("--steps", type=int, default=1)
+    options.add_argument("--reads", type=int, default=1)
     given = options.parse_args()
+    work = wave(given.jobs, given.steps, given.reads)
     with bucket() as endpoint:
-        found = [once(given.jobs, given.cores, endpoint) for _ in range(given.repeats)]
-    row: measure.Row = {"jobs": given.jobs}
+        found = [once(work, given.cores, endpoint) for _ in range(given.repeats)]
+    row: measure.Row = {"jobs": given.jobs, "steps": given.steps, "reads": given.reads}
     for name in found[0].seconds:
         seconds = statistics.median(one.seconds[name] for one in found)
         row[f"{name}, ms a job"] = 1000 * seconds / given.jobs

@@ -26,6 +26,7 @@ from typing import Any
 from ..removing import remove
 from .events import EventStream
 from .finished_tasks import Entry, FinishedTasks
+from .paths import real
 from .request import CacheRequest, RunRequest
 from .resources import Resources
 from .transfer import S3_ERRORS, Objects
@@ -48,7 +49,7 @@ class Hit:
 def file_identity(path: str) -> str:
     """The MD5 of a file, computed once for all the tasks that read it."""
     status = os.stat(path)
-    return _digest(os.path.realpath(path), status.st_mtime_ns, status.st_size)
+    return _digest(real(path), status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=100_000)

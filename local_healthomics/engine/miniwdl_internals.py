@@ -13,9 +13,12 @@ entry points of every installed distribution for every task (a third of a trivia
 would load whatever miniwdl plugins the machine happens to have. The engine registers its own, only
 those. `StateMachine` looks through all jobs that wait after each that has ended: N squared again
 (2 ms a task at 3,000). `chmod_R_plus` resolves all links above each file of a task, twice (a
-quarter of a trivial task's time), `path_really_within` and the linking of outputs those above each
-output ten times, a folder at a time. `StdLib.Base` makes all functions of WDL four times a task;
-most use one, once. `digest` is for miniwdl's own cache of calls, which is off.
+quarter of a trivial task's time) and above each list of inputs, `path_really_within` and the
+linking of outputs those above each output ten times, a folder at a time. `symlink_force` makes a
+link beside each output's place and moves it there, for what may be there already; each has a new
+folder. `StdLib.Base` makes all functions of WDL four times a task; most use one, once. What a
+workflow may be given (`Workflow.available_inputs`) is found in all its calls, five times a run.
+`digest` is for miniwdl's own cache of calls, which is off.
 `LoggingFileHandler` and `write_values_json` write to files of each task what the engine's log
 holds, or nobody reads. `_warn_output_basename_collisions` resolves all outputs again to tell of
 equal names, which nothing here confuses: each output has its folder.
@@ -31,7 +34,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +82,9 @@ MEMBERS = (
         "replaced: slow",
         ("path", "file_bits", "dir_bits"),
     ),
+    Member("WDL.StdLib", "chmod_R_plus", "1.12", "replaced: slow", ("path", "file_bits")),
+    Member("WDL.runtime._io_helpers", "symlink_force", "1.15", "replaced: slow", ("src", "dst")),
+    Member("WDL.Tree", "Workflow.available_inputs", "1.12", "kept: slow"),
     Member(
         "WDL.runtime.task",
         "LoggingFileHandler",
@@ -417,11 +423,15 @@ def index_documents() -> None:
 
 
 def add_permissions(path: str, file_bits: int = 0, dir_bits: int = 0) -> None:
-    """Give these to a folder and all that is in it; links are not followed.
+    """Give these to a file, or to a folder and all that is in it; links are not followed.
 
     A folder gets them before it is read.
     """
-    _add_bits(path, os.lstat(path).st_mode, dir_bits)
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISDIR(mode):
+        _add_bits(path, mode, file_bits)
+        return
+    _add_bits(path, mode, dir_bits)
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -470,6 +480,16 @@ def make_functions_late() -> None:
     library.__getattr__ = _made_function
 
 
+_available_inputs: Any = cached_property(Tree.Workflow.available_inputs.fget)  # type: ignore
+
+
+def keep_available_inputs() -> None:
+    """Let a workflow that is loaded find out once what it may be given."""
+    one: Any = Tree.Workflow
+    one.available_inputs = _available_inputs
+    _available_inputs.__set_name__(one, "available_inputs")
+
+
 class StateMachine(workflow.StateMachine):  # type: ignore[name-defined]
     """miniwdl's, which meets only the jobs that can begin where it goes through all that wait."""
 
@@ -489,6 +509,7 @@ def os_with_fast_links() -> SimpleNamespace:
 def spare() -> None:
     """Leave out of the steps of a task what costs most and serves nobody here."""
     make_functions_late()
+    keep_available_inputs()
     one: Any
     for one in (task, workflow):
         one.LoggingFileHandler = _empty_file
@@ -499,10 +520,12 @@ def spare() -> None:
         one.digest = ""
     one = _io_helpers
     one.os = os_with_fast_links()
+    one.symlink_force = os.symlink
     one = workflow
     one.StateMachine = StateMachine
+    for one in (task, StdLib):
+        one.chmod_R_plus = add_permissions
     one = task
-    one.chmod_R_plus = add_permissions
     one.write_values_json = lambda values, filename, namespace="": None
 
 

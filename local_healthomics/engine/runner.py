@@ -244,6 +244,7 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
     logger.setLevel(_LOG_LEVEL)
     lenient = request.engine == "WDL_LENIENT"
     workflow = load(request.definition_dir, request.main, lenient=lenient)
+    internals.spare()
     inputs = bind_inputs(workflow, request.parameters)
     _check_stop(session)
     session.inputs.fetch_all(_uris(workflow, inputs))
@@ -251,7 +252,6 @@ def _execute(session: Session, logger: logging.Logger) -> dict[str, Any]:
 
     backend_class = _backend(request.container_backend)
     bound = type(backend_class.__name__, (backend_class,), {"session": session})
-    internals.spare()
     internals.register_plugins(
         {
             "task": [("omics", task_hook(session))],

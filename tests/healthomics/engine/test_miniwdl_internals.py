@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import WDL
-from WDL import Env, StdLib, Type, Value
+from WDL import Env, StdLib, Tree, Type, Value
 from WDL._util import chmod_R_plus
 from WDL.runtime import _io_helpers, _workflow_state, config, download
 from WDL.runtime._stdlib import WorkflowStdLib
@@ -95,6 +95,7 @@ def test_links_are_the_same_where_the_kernel_resolves_them(
     assert vars(fast).keys() == vars(os).keys()
     assert vars(fast.path).keys() == vars(os.path).keys()
     monkeypatch.setattr(_io_helpers, "os", fast)
+    monkeypatch.setattr(_io_helpers, "symlink_force", os.symlink)
     assert laid_out() == stock
     assert len(stock) == 3
 
@@ -271,6 +272,27 @@ def test_functions_that_are_made_late_are_miniwdls(monkeypatch: pytest.MonkeyPat
         _ = late.nothing  # type: ignore[attr-defined]
 
 
+def test_what_a_workflow_may_be_given_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = WDL.parse_document(
+        """
+        version 1.1
+        task t { input { Int n  Int? m }  command {} }
+        workflow w { input { String s }  call t as a { input: n = 1 }  call t as b }
+        """
+    )
+    document.typecheck()
+    workflow = document.workflow
+    assert workflow is not None
+    stock = [(one.name, one.value) for one in workflow.available_inputs if "_" not in one.name]
+    monkeypatch.setattr(Tree.Workflow, "available_inputs", Tree.Workflow.available_inputs)
+    internals.keep_available_inputs()
+    kept = workflow.available_inputs
+    found = [(one.name, one.value) for one in kept if "_" not in one.name]
+    assert found == stock
+    assert [name for name, _ in found] == ["s", "a.m", "b.n", "b.m"]
+    assert workflow.available_inputs is kept
+
+
 def test_permissions_are_added_as_miniwdl_adds_them(tmp_path: Path) -> None:
     def modes(add: Any, root: Path) -> dict[str, int]:
         (root / "in" / "deep").mkdir(parents=True)
@@ -283,9 +305,15 @@ def test_permissions_are_added_as_miniwdl_adds_them(tmp_path: Path) -> None:
         (root / "in" / "deep").chmod(0o500)
         (root / "outside").chmod(0o400)
         add(str(root / "in"), file_bits=0o660, dir_bits=0o770)
+        (root / "alone").write_text("")
+        (root / "alone").chmod(0o400)
+        add(str(root / "alone"), file_bits=0o660)
+        add(str(root / "in" / "out"), file_bits=0o660)
         found = (path for path in root.rglob("*") if not path.is_symlink())
         return {str(path.relative_to(root)): path.stat().st_mode for path in found}
 
     theirs = modes(chmod_R_plus, tmp_path / "theirs")
     assert modes(internals.add_permissions, tmp_path / "ours") == theirs
     assert theirs["in/deep/read"] & 0o777 == 0o660
+    assert theirs["alone"] & 0o777 == 0o660
+    assert theirs["outside"] & 0o777 == 0o400
