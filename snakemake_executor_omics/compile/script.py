@@ -289,6 +289,7 @@ def _step(step: Step, numbers: Mapping[JobKey, int], *, own_folders: bool) -> di
         paths.append(seen_by_job(step.benchmark.path))
     activate = f"bash -c {shlex.quote(_ACTIVATE)} conda {shlex.quote(step.conda or '')} "
     checks = [
+        # `runs/failures.py` knows it by that line, as the one of a file in the template.
         ("-d", OutputKind.DIRECTORY, "The job ended without its output directory"),
         ("-s", OutputKind.FILE, "The job left the output empty:"),
     ]

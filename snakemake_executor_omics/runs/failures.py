@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from .printed_logs import JobLines, are_complete, job_at_work, split_jobs, split
 from .reasons import advice, is_fault, is_out_of_memory, memory_advice
 
 TAIL = 30  # lines of a failed task's log that are shown
+_MISSING = 3  # outputs that are named
 # What a task that ended with an error of its own is told as.
 _BY_ITSELF = (None, "RUN_TASK_FAILED", "WORKFLOW_RUN_FAILED")
 _NAMED = re.compile(r"\btask: .*, id: (\d+), failure")  # published statusMessage of failed runs
@@ -31,6 +32,8 @@ _ALONE = (
     "the job shared a task with others, which was ended while it ran: --omics-pack off gives each "
     "job a task of its own"
 )
+# As the template of a job prints it, and then fails the job, which ended well itself.
+_WITHOUT = re.compile(r"The job ended without its output (?:file|directory) (.+)$")
 _LOG_LAG_SECONDS = 30.0  # CloudWatch delivers late
 _LOG_PAUSE_SECONDS = 2.0
 
@@ -110,7 +113,7 @@ def failure(
         lines = parts[number].lines if number in parts else lines
         alone = () if code is not None else (_ALONE,)
     logs, rest = split_logs(lines, task.logs)
-    told = None if code is None else f"the job ended with exit code {code}"
+    told = None if code is None else _told(code, rest)
     message = told or (detail.status_message if detail else None) or run.status_message
     return Failure(
         reason=reason or "",
@@ -125,6 +128,16 @@ def failure(
         logs=logs,
         fault=code is None and is_fault(reason),
     )
+
+
+def _told(code: int, lines: Sequence[str]) -> str:
+    """How a job failed that its run goes on without."""
+    missing = [match[1] for line in lines if (match := _WITHOUT.match(line)) is not None]
+    if not missing:
+        return f"the job ended with exit code {code}"
+    more = len(missing) - _MISSING
+    listed = ", ".join(missing[:_MISSING]) + (f" and {more} more" if more > 0 else "")
+    return f"the job ended without its output {listed}"
 
 
 def names_another(run: Run, run_task: RunTask) -> bool:

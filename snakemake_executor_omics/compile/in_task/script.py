@@ -88,4 +88,13 @@ def run_script(job, script):
         "sys": sys,
         "__real_file__": os.path.abspath(script),
     }
-    runpy.run_path(script, init_globals=names, run_name="__main__")
+    try:
+        runpy.run_path(script, init_globals=names, run_name="__main__")
+    except Exception as error:
+        # Not left to the interpreter, which would show what runs the script too.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != script:
+            trace = trace.tb_next
+        # The script may have set it, to have its errors in its log.
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        sys.exit(1)

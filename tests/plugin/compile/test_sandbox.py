@@ -438,11 +438,14 @@ def test_a_job_that_is_killed_with_its_shell_takes_no_other_along(tmp_path: Path
 
 
 def test_a_pack_that_has_worked_for_long_begins_no_more(tmp_path: Path) -> None:
-    """After a second, here; what reads from a job that is left to another task is left out."""
-    wait = "while [ $SECONDS -lt 2 ]; do sleep 0.1; done; touch out/first.txt"
+    """After seconds, here, of which the shell counts one too many, and the first job begins late.
+
+    What reads from a job that is left to another task is left out.
+    """
+    wait = "while [ $SECONDS -lt 5 ]; do sleep 0.1; done; touch out/first.txt"
     late = _member("late", "touch out/late.txt")
     below = _member("below", "touch out/below.txt", FileRef("out/late.txt", late.key))
-    found, _ = _run_pack([_member("first", wait), late, below], {}, tmp_path, longest=1)
+    found, _ = _run_pack([_member("first", wait), late, below], {}, tmp_path, longest=4)
     assert [found[f"code_{number}"] for number in (1, 2, 3)] == [0, -2, -1]
     assert int(str(found["seconds_1"])) >= 1
     assert found["seconds_2"] == 0

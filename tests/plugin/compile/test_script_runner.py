@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from snakemake.script import PythonScript, Snakemake
 
+from snakemake_executor_omics.compile import python_source
 from snakemake_executor_omics.compile.in_task.script import ReportHref, log_fmt_shell, run_script
 from snakemake_executor_omics.compile.in_task.values import NamedList
 
@@ -102,6 +105,38 @@ def test_a_script_may_be_named_after_a_module_that_it_imports(
     monkeypatch.setattr("sys.path", list(sys.path))
     monkeypatch.delitem(sys.modules, "this", raising=False)
     run_script(_JOB, str(script))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "def f():\n    raise ValueError('no')\n\nf()\n",
+            "Traceback (most recent call last):\n"
+            '  File "a.py", line 4, in <module>\n'
+            '  File "a.py", line 2, in f\n'
+            "ValueError: no\n",
+        ),
+        ("x = (\n", '  File "a.py", line 1\nSyntaxError: '),
+        (
+            "import sys\nsys.excepthook = lambda kind, error, trace: print(\n"
+            "    'mine', kind.__name__, trace.tb_lineno, file=sys.stderr)\n1 / 0\n",
+            "mine ZeroDivisionError 4\n",
+        ),
+        ("raise SystemExit('that is all')\n", "that is all\n"),
+    ],
+)
+def test_of_a_script_that_fails_its_own_lines_are_shown_alone(
+    tmp_path: Path, text: str, shown: str
+) -> None:
+    (tmp_path / "a.py").write_text(text)
+    source = python_source("script", f"run_script({_JOB!r}, 'a.py')")
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    # Without the lines of the script, which versions of Python mark differently.
+    kept = [line for line in done.stderr.splitlines(True) if not line.startswith("    ")]
+    assert ("".join(kept).startswith(shown), done.returncode) == (True, 1)
 
 
 def test_links_of_reports_are_snakemakes_own() -> None:

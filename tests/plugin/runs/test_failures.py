@@ -95,6 +95,30 @@ def test_a_failed_job_of_a_pack_shows_what_it_printed_itself(
     assert (found.lines, found.stopped) == (("why",), False)
 
 
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        (("it broke",), "the job ended with exit code 1"),
+        (
+            ("The job ended without its output file a.txt",),
+            "the job ended without its output a.txt",
+        ),
+        (
+            tuple(f"The job ended without its output directory {name}" for name in "abcde"),
+            "the job ended without its output a, b, c and 2 more",
+        ),
+    ],
+)
+def test_a_job_that_its_run_goes_on_without_is_told_by_what_it_lacks(
+    services: Services, omics: Stubber, printed: tuple[str, ...], told: str
+) -> None:
+    _detail(omics)
+    _log(services, *printed)
+    task = replace(TASK, layers=((Step(key=KEY, command=""),),))
+    found = failure(services, RUN, task, ROW, Courtesy(Said()), HERE, code=1)
+    assert (found.message, found.lines) == (told, printed)
+
+
 @pytest.mark.parametrize(("number", "stopped"), [(1, True), (2, False), (3, True)])
 def test_where_a_pack_is_ended_only_the_job_that_it_was_at_has_failed(
     services: Services, omics: Stubber, number: int, stopped: bool
