@@ -89,13 +89,22 @@ def start(
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, *arguments],
         cwd=cwd,
-        env=env,
+        env=_environment(env),
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         umask=umask,
         start_new_session=True,
     )
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """These variables, or our own; PYTHONPATH without words that mean the child's folder."""
+    environment = dict(os.environ if env is None else env)
+    if paths := environment.get("PYTHONPATH"):
+        ours = [os.path.abspath(path) for path in paths.split(os.pathsep) if path]
+        environment["PYTHONPATH"] = os.pathsep.join(ours)
+    return environment
 
 
 class Preloaded:
@@ -147,7 +156,7 @@ class Preloaded:
         patience: float = 0.0,
     ) -> Process:
         """As the function; if the loader is not ready within `patience` seconds, without it."""
-        environment = dict(os.environ if env is None else env)
+        environment = _environment(env)
         how = {"cwd": str(cwd), "environment": environment, "umask": umask}
         asked = json.dumps({"module": module, "arguments": list(arguments), **how}).encode()
         descriptors = (stdin, stdout, stderr)

@@ -36,7 +36,8 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "tells.py").write_text(TELLS)
     (folder / "waits.py").write_text("import time\ntime.sleep(3600)\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        # An empty word of it, and a relative one, is the folder of whoever begins.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), "", "."]), prepend=os.pathsep)
         yield folder
 
 
