@@ -174,7 +174,7 @@ def test_the_service_is_killed_and_started_again_when(owned: Case, own: Own, dea
 
 @pytest.mark.slow
 def test_the_service_is_killed_for_good_and_the_head_ends(owned: Case, own: Own) -> None:
-    owned.options = IMPATIENT
+    owned.options = (*IMPATIENT, "--config", "seconds=5")
     done = owned.call(Fault("omics:ListRunTasks", before(own.kill), (3,)))
     own.start()
     [run] = owned.ledger.runs
