@@ -36,11 +36,12 @@ def run_dir(tmp_path: Path) -> Path:
     return run
 
 
-def seen(run_dir: Path, script: str, *, network: bool = False, **more: Any) -> str:
+def isolated(run_dir: Path, *, network: bool = False, **more: Any) -> list[str]:
+    """What goes before a command of that task."""
     task = run_dir / "wdl" / "call-t"
     sandbox = isolation.tool()
     assert sandbox is not None
-    before = isolation.command(
+    return isolation.command(
         sandbox,
         run_dir=run_dir,
         task_dir=task,
@@ -48,9 +49,12 @@ def seen(run_dir: Path, script: str, *, network: bool = False, **more: Any) -> s
         network=network,
         **{"home": run_dir.parents[2], **more},
     )
+
+
+def seen(run_dir: Path, script: str, **more: Any) -> str:
     done = subprocess.run(
-        [*before, "bash", "-c", script],
-        cwd=task / "work",
+        [*isolated(run_dir, **more), "bash", "-c", script],
+        cwd=run_dir / "wdl" / "call-t" / "work",
         capture_output=True,
         text=True,
         check=False,
@@ -60,11 +64,7 @@ def seen(run_dir: Path, script: str, *, network: bool = False, **more: Any) -> s
 
 @needs_bwrap
 def test_what_a_command_uses_is_accounted_for(run_dir: Path) -> None:
-    sandbox, task = isolation.tool(), run_dir / "wdl" / "call-t"
-    assert sandbox is not None
-    before = isolation.command(
-        sandbox, run_dir=run_dir, task_dir=task, tmp=task / "tmp", network=False, home=run_dir
-    )
+    before = isolated(run_dir, home=run_dir)
     code = "kept = b'x' * (100 * 2**20)"
     pid = os.posix_spawn(before[0], [*before, sys.executable, "-c", code], dict(os.environ))
     _, status, used = os.wait4(pid, 0)
@@ -214,11 +214,7 @@ def test_a_copy_of_an_input_can_be_written_to(bench: Bench, tmp_path: Path) -> N
 @needs_bwrap
 def test_a_command_that_is_ended_does_nothing_more(run_dir: Path) -> None:
     """It is the first process of its namespace, to which TERM is nothing by itself."""
-    sandbox, task = isolation.tool(), run_dir / "wdl" / "call-t"
-    assert sandbox is not None
-    before = isolation.command(
-        sandbox, run_dir=run_dir, task_dir=task, tmp=task / "tmp", network=False, home=run_dir
-    )
+    before, task = isolated(run_dir, home=run_dir), run_dir / "wdl" / "call-t"
     script = "echo > begun; sleep 300; echo > more"
     process = subprocess.Popen(
         [*before, "bash", "-c", script], cwd=task / "work", start_new_session=True
